@@ -1,0 +1,1 @@
+"""From IR to text, and from text to a function that runs."""

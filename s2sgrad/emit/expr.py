@@ -1,0 +1,136 @@
+"""Equations as expressions: the `ast` of a call, an operator, a subscript."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from s2sgrad.errors import InternalError
+from s2sgrad.ir import ops
+from s2sgrad.ir.graph import Hole, Pack
+
+BINARY: dict[Any, type[ast.operator]] = {
+    operator.add: ast.Add, operator.sub: ast.Sub, operator.mul: ast.Mult,
+    operator.truediv: ast.Div, operator.pow: ast.Pow, operator.mod: ast.Mod,
+    operator.floordiv: ast.FloorDiv, operator.matmul: ast.MatMult,
+    operator.and_: ast.BitAnd, operator.or_: ast.BitOr,
+}
+COMPARE: dict[Any, type[ast.cmpop]] = {
+    operator.lt: ast.Lt, operator.le: ast.LtE, operator.gt: ast.Gt, operator.ge: ast.GtE,
+    operator.eq: ast.Eq, operator.ne: ast.NotEq, operator.is_: ast.Is,
+    operator.is_not: ast.IsNot,
+}
+UNARY: dict[Any, type[ast.unaryop]] = {
+    operator.neg: ast.USub, operator.pos: ast.UAdd, operator.invert: ast.Invert, ops.not_: ast.Not,
+}
+
+
+def name(text: str) -> ast.Name:
+    return ast.Name(text, ast.Load())
+
+
+def constant(value: Any) -> ast.expr:
+    """A literal; what has no literal is spelled out."""
+    if isinstance(value, float) and (math.isinf(value) or math.isnan(value)):
+        return ast.Call(name("float"), [ast.Constant(repr(value))], [])
+    if isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
+        return ast.UnaryOp(ast.USub(), ast.Constant(-value))
+    if isinstance(value, slice):
+        parts = (value.start, value.stop, value.step)
+        return ast.Slice(*(None if p is None else constant(p) for p in parts))
+    if isinstance(value, type | type(np.sin)) or callable(value):
+        return Spelling().function(value)
+    return ast.Constant(value)
+
+
+class Spelling:
+    """How the emitted module names a function, and what it must import for that."""
+
+    def __init__(self) -> None:
+        self.imports: set[str] = set()
+        self.helpers: dict[str, Callable[..., Any]] = {}
+
+    def function(self, op: Any) -> ast.expr:
+        text = getattr(op, "__name__", "")
+        module = getattr(op, "__module__", "") or ""
+        if getattr(builtins, text, None) is op:
+            return name(text)
+        if getattr(math, text, None) is op:
+            self.imports.add("import math")
+            return ast.Attribute(name("math"), text, ast.Load())
+        for prefix, space in (("np", np), ("np.linalg", np.linalg), ("np.fft", np.fft)):
+            if getattr(space, text, None) is op:
+                self.imports.add("import numpy as np")
+                owner: ast.expr = name("np")
+                for part in prefix.split(".")[1:]:
+                    owner = ast.Attribute(owner, part, ast.Load())
+                return ast.Attribute(owner, text, ast.Load())
+        if module.startswith("s2sgrad."):
+            self.imports.add("import numpy as np")
+            self.helpers[f"_{text}"] = op
+            return name(f"_{text}")
+        raise InternalError("emit", f"no spelling for {op!r}", "")
+
+
+def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.expr:
+    """The expression `op(*args)`."""
+    if form is None:
+        if op in BINARY:
+            return ast.BinOp(args[0], BINARY[op](), args[1])
+        if op in COMPARE:
+            return ast.Compare(args[0], [COMPARE[op]()], [args[1]])
+        if op in UNARY:
+            return ast.UnaryOp(UNARY[op](), args[0])
+        if op is np.transpose:
+            return ast.Attribute(args[0], "T", ast.Load())
+        if op is ops.identity:
+            return args[0]
+        if op is np.size:
+            return _size(args)
+        if op in (ops.broadcast_like, ops.reshape_like):
+            return _like(op, args, spelling)
+        if op is ops.zeros_like:
+            op = np.zeros_like
+        return ast.Call(spelling.function(op), args, [])
+    pos = [template(t, args) for t in form.args]
+    if op is np.size and not form.kwargs:
+        return _size(pos)
+    if op is ops.getitem:
+        return ast.Subscript(pos[0], pos[1], ast.Load())
+    named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
+    return ast.Call(spelling.function(op), pos, named)
+
+
+def _size(args: list[ast.expr]) -> ast.expr:
+    """`a.size`, or `a.shape[axis]`."""
+    if len(args) == 1:
+        return ast.Attribute(args[0], "size", ast.Load())
+    return ast.Subscript(ast.Attribute(args[0], "shape", ast.Load()), args[1], ast.Load())
+
+
+def _like(op: Any, args: list[ast.expr], spelling: Spelling) -> ast.expr:
+    g, x = args
+    if op is ops.broadcast_like:
+        return ast.Call(spelling.function(np.full_like), [x, g], [])
+    shape = ast.Attribute(x, "shape", ast.Load())
+    return ast.Call(spelling.function(np.reshape), [g, shape], [])
+
+
+def template(t: Any, args: list[ast.expr]) -> ast.expr:
+    """A template of a call form, its holes filled."""
+    if isinstance(t, Hole):
+        return args[t.k]
+    if isinstance(t, Pack):
+        items = [template(i, args) for i in t.items]
+        if t.kind == "slice":
+            return ast.Slice(*(None if i is None else x for i, x in zip(t.items, items, strict=True)))
+        return ast.List(items, ast.Load()) if t.kind == "list" else ast.Tuple(items, ast.Load())
+    if isinstance(t, tuple):
+        return ast.Tuple([template(i, args) for i in t], ast.Load())
+    return constant(t)

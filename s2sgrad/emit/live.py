@@ -1,0 +1,182 @@
+"""Where each value is live in the emitted text: segments over numbered positions.
+
+Blocks are read backwards.  A value read in a loop that does not bind it is live in the whole loop;
+one that only one arm of a branch reads is not live in the other.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var
+from s2sgrad.ir.types import Seq
+from s2sgrad.ir.walk import reads
+
+Segment = tuple[int, int]
+Use = tuple[Block, Stmt | None]
+
+
+def uses(block: Block, into: dict[Var, list[Use]]) -> None:
+    """Every use of every value: the block it stands in, and the statement (None: a result)."""
+
+    def see(atoms: Iterable[Atom], where: Block, s: Stmt | None) -> None:
+        for a in atoms:
+            if isinstance(a, Var):
+                into[a].append((where, s))
+
+    for s in block.stmts:
+        if isinstance(s, Eqn):
+            see(s.args, block, s)
+        elif isinstance(s, Branch):
+            see((s.test, *s.walked[0], *s.walked[1]), block, s)
+            uses(s.then, into)
+            uses(s.orelse, into)
+        else:
+            see((*s.carried, *s.walked), block, s)
+            if isinstance(s.over, Range):
+                see((s.over.start, s.over.stop, s.over.step), block, s)
+            else:
+                uses(s.over.test, into)
+            uses(s.body, into)
+    see(block.results, block, None)
+
+
+def at_hand(block: Block, collected: Iterable[Atom]) -> list[Atom]:
+    """What the block collects without having computed it: that is appended first."""
+    made: set[Atom] = set()
+    for s in block.stmts:
+        made.update((s.out,) if isinstance(s, Eqn) else s.outs)
+    return [a for a in collected if a not in made]
+
+
+class _Backwards:
+    """Positions fall from 0; `live` maps a live value to the end of its current segment."""
+
+    def __init__(self, folded: dict[Var, Eqn | Branch]) -> None:
+        self.folded = folded
+        self.at = 0
+        self.live: dict[Var, int] = {}
+        self.segments: dict[Var, list[Segment]] = defaultdict(list)
+
+    def step(self) -> None:
+        self.at -= 1
+
+    def use(self, a: Atom) -> None:
+        if not isinstance(a, Var):
+            return
+        made = self.folded.get(a)
+        if made is None:
+            self.live.setdefault(a, self.at)
+        elif isinstance(made, Eqn):
+            self.use_all(made.args)
+        else:
+            self.use_all((made.test, made.then.results[0], made.orelse.results[0]))
+
+    def use_all(self, atoms: Iterable[Atom]) -> None:
+        for a in atoms:
+            self.use(a)
+
+    def bind(self, v: Var) -> None:
+        self.segments[v].append((self.at, self.live.pop(v, self.at)))
+
+    def split(self) -> dict[Var, int]:
+        """End all segments here, and go on with the same values."""
+        for v, end in self.live.items():
+            self.segments[v].append((self.at, end))
+        self.step()
+        return dict.fromkeys(self.live, self.at)
+
+    def stmts(self, stmts: tuple[Stmt, ...]) -> None:
+        for s in reversed(stmts):
+            self.step()
+            if isinstance(s, Eqn):
+                if s.out not in self.folded:
+                    self.bind(s.out)
+                    self.step()
+                    self.use_all(s.args)
+            elif isinstance(s, Branch):
+                if not (s.outs and s.outs[0] in self.folded):
+                    self.branch(s)
+            else:
+                self.loop(s)
+
+    def branch(self, s: Branch) -> None:
+        for v in s.outs:
+            self.bind(v)
+        self.step()
+        after = self.split()
+        before: set[Var] = set()
+        for k in (1, 0):
+            arm = s.arms[k]
+            self.live = dict.fromkeys(after, self.at)
+            self.use_all(arm.results[: s.joined])
+            self.stmts(arm.stmts)
+            self.step()
+            self.use_all(at_hand(arm, arm.results[s.joined :]))
+            self.pops(arm.params, s.walked[k])
+            self.step()
+            before.update(self.split())
+        self.live = dict.fromkeys(before, self.at)
+        self.use(s.test)
+
+    def pops(self, params: tuple[Var, ...], sources: tuple[Atom, ...]) -> None:
+        """Items are taken one after another, so that none may clobber another."""
+        self.step()
+        for p in params:
+            self.live.setdefault(p, self.at)
+        for p, w in zip(reversed(params), reversed(sources), strict=True):
+            self.step()
+            self.bind(p)
+            self.use(w)
+
+    def loop(self, s: Loop) -> None:
+        n = len(s.carried)
+        index, params, walked = s.body.params[0], s.body.params[1 : n + 1], s.body.params[n + 1 :]
+        for v in s.outs:
+            self.bind(v)
+        if s.count is not None:
+            self.live.setdefault(s.count, self.at)
+        self.step()
+        outer = reads([s.body] if isinstance(s.over, Range) else [s.body, s.over.test])
+        self.use_all(outer)
+        self.use_all(s.body.results[:n])
+        self.stmts(s.body.stmts)
+        self.step()
+        self.use_all(at_hand(s.body, s.body.results[n:]))
+        self.pops(walked, s.walked)
+        self.step()
+        self.bind(index)
+        self.step()
+        if isinstance(s.over, Range):
+            self.use_all((s.over.start, s.over.stop, s.over.step))
+        else:
+            self.use_all(s.over.test.results)
+            self.stmts(s.over.test.stmts)
+            for t in s.over.test.params:
+                self.bind(t)
+        self.step()
+        for p in params:
+            self.bind(p)
+        if s.count is not None:
+            self.bind(s.count)
+        self.step()
+        self.use_all(s.carried)
+
+
+def liveness(func: Func, folded: dict[Var, Eqn | Branch]) -> dict[Var, list[Segment]]:
+    """The segments of each value that gets a name."""
+    w = _Backwards(folded)
+    w.use_all(func.body.results)
+    w.stmts(func.body.stmts)
+    w.step()
+    for p in func.body.params:
+        w.live.setdefault(p, w.at)
+    for p in func.body.params:
+        w.bind(p)
+    assert not w.live, "a value is live before it is bound"
+    return dict(w.segments)
+
+
+def is_tape(v: Var) -> bool:
+    return isinstance(v.type, Seq)

@@ -1,0 +1,137 @@
+"""Names: values that can share one get one, so that what is carried needs no assignment.
+
+A class of values is one Python variable.  Loop parameters and results are one class by force; the
+value handed in, the value handed on, and the arms' values of a branch join the class when no two of
+them are live at once.  Otherwise the emitter assigns.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+from collections import defaultdict
+from collections.abc import Iterable
+
+from s2sgrad.emit.live import Segment, is_tape
+from s2sgrad.ir.graph import Atom, Block, Branch, Func, Loop, Range, Var
+
+
+class Names:
+    """The Python name of each value of `func` that gets one."""
+
+    def __init__(self, func: Func, spans: dict[Var, list[Segment]], reserved: Iterable[str]) -> None:
+        self.spans = spans
+        self.leader: dict[Var, Var] = {v: v for v in spans}
+        self.members: dict[Var, list[Var]] = {v: [v] for v in spans}
+        self.fixed = dict(zip(func.body.params, func.names, strict=True))
+        self.forced(func.body)
+        self.wished(func.body)
+        self.reserved = set(reserved) | set(keyword.kwlist)
+        self.names: dict[Var, str] = {}
+        self.taken: dict[str, list[Var]] = defaultdict(list)
+        self.assign()
+
+    def __getitem__(self, v: Var) -> str:
+        return self.names[self.find(v)]
+
+    def find(self, v: Var) -> Var:
+        while self.leader[v] is not v:
+            v = self.leader[v]
+        return v
+
+    def merge(self, a: Var, b: Var) -> None:
+        a, b = self.find(a), self.find(b)
+        if a is not b:
+            self.leader[b] = a
+            self.members[a] += self.members.pop(b)
+
+    def clash(self, a: Var, b: Var) -> bool:
+        """Are some members of both classes live at once?"""
+        for x in self.members[self.find(a)]:
+            for y in self.members[self.find(b)]:
+                for s, e in self.spans[x]:
+                    if any(s <= f and t <= e for t, f in self.spans[y]):
+                        return True
+        return False
+
+    def wish(self, a: Atom, b: Var) -> None:
+        if not isinstance(a, Var) or a not in self.spans or self.find(a) is self.find(b):
+            return
+        mine, other = self.hint(a), self.hint(b)
+        if mine and other and mine != other and not other.startswith("."):
+            return  # the user's `s` must never be printed as `k_bar`
+        if not self.clash(a, b):
+            self.merge(a, b)
+
+    def hint(self, v: Var) -> str:
+        found = {m.hint for m in self.members[self.find(v)] if m.hint}
+        return min(found, key=lambda h: (h.startswith("."), h)) if found else ""
+
+    def forced(self, block: Block) -> None:
+        for s in block.stmts:
+            if isinstance(s, Loop):
+                n = len(s.carried)
+                for p, out in zip(s.body.params[1 : n + 1], s.outs, strict=False):
+                    self.merge(p, out)
+                if not isinstance(s.over, Range):
+                    for p, t in zip(s.body.params[1 : n + 1], s.over.test.params, strict=True):
+                        self.merge(p, t)
+                self.forced(s.body)
+            elif isinstance(s, Branch):
+                self.forced(s.then)
+                self.forced(s.orelse)
+
+    def wished(self, block: Block) -> None:
+        for s in block.stmts:
+            if isinstance(s, Loop):
+                n = len(s.carried)
+                self.wished(s.body)
+                for init, out, r in zip(s.carried, s.outs[:n], s.body.results, strict=False):
+                    self.wish(r, out)
+                    self.wish(init, out)
+            elif isinstance(s, Branch):
+                self.wished(s.then)
+                self.wished(s.orelse)
+                for k, out in enumerate(s.outs[: s.joined]):
+                    if out in self.spans:
+                        self.wish(s.then.results[k], out)
+                        self.wish(s.orelse.results[k], out)
+
+    def assign(self) -> None:
+        order = sorted(
+            self.members, key=lambda v: min(seg for m in self.members[v] for seg in self.spans[m])
+        )
+        for v in order:
+            own = [self.fixed[m] for m in self.members[v] if m in self.fixed]
+            if own:
+                self.take(v, own[0])
+        for v in order:
+            if v not in self.names and not all(map(is_tape, self.members[v])):
+                self.take(v, self.free(v))
+
+    def take(self, v: Var, name: str) -> None:
+        self.names[v] = name
+        self.taken[name].append(v)
+
+    def free(self, v: Var) -> str:
+        base = (self.hint(v) or "t").lstrip(".").rstrip("0123456789") if self.hint(v).startswith(
+            "."
+        ) else (self.hint(v) or "t")
+        n, name = 0, base
+        while name in self.reserved or any(self.clash(v, w) for w in self.taken[name]):
+            n += 1
+            name = f"{base}{n}" if not base[-1].isdigit() else f"{base}_{n}"
+        return name
+
+    def tape(self, hint: str) -> str:
+        """A name for a list that is nothing else."""
+        n, name = 1, hint
+        while name in self.reserved or self.taken.get(name):
+            n += 1
+            name = f"{hint}{n}"
+        self.reserved.add(name)
+        return name
+
+
+BUILTINS = frozenset(dir(builtins))
+__all__ = ["BUILTINS", "Names"]

@@ -1,0 +1,446 @@
+"""The text of a function: blocks, comments and assignments."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from s2sgrad.emit import expr
+from s2sgrad.emit.live import at_hand, is_tape, liveness, uses
+from s2sgrad.emit.names import Names
+from s2sgrad.ir import ops
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Stmt, Undef, Var
+
+MARGIN = 92
+
+
+@dataclass
+class Emitted:
+    """The text of a module with one function, and what it needs."""
+
+    source: str
+    name: str
+
+
+def emit(func: Func, result: str, keyword_only: int = 0) -> Emitted:
+    """Python source of `func`; `result` is a format of its results, as in `({0}, {1})`."""
+    body = _Emitter(func).function(result, keyword_only)
+    return Emitted(body, func.name)
+
+
+
+class _Emitter:
+    def __init__(self, func: Func) -> None:
+        self.func = func
+        self.where: dict[Var, list[tuple[Block, Stmt | None]]] = defaultdict(list)
+        uses(func.body, self.where)
+        self.collected = set(_collected(func.body))
+        self.folded: dict[Var, Eqn | Branch] = {}
+        self.fold(func.body)
+        self.spelling = expr.Spelling()
+        spans = liveness(func, self.folded)
+        self.names = Names(func, spans, {"np", "math", "range", "float", "len", "abs", "print"})
+        self.handed_on = _handed_on(func.body)
+        self.lines: list[str] = []
+        self.tapes: dict[Var, str] = {}
+        self.collecting = {}
+
+    # -- which values become part of the expression that uses them
+
+    def fold(self, block: Block) -> None:
+        for s in block.stmts:
+            if isinstance(s, Eqn):
+                if self.can_fold(s.out, block) and not s.effect and s.op is not ops.additem:
+                    self.folded[s.out] = s
+            elif isinstance(s, Branch):
+                self.fold(s.then)
+                self.fold(s.orelse)
+                if self.is_ternary(s) and self.can_fold(s.outs[0], block):
+                    self.folded[s.outs[0]] = s
+            else:
+                if not isinstance(s.over, Range):
+                    self.fold(s.over.test)
+                self.fold(s.body)
+
+    def can_fold(self, v: Var, block: Block) -> bool:
+        if v.hint or len(self.where[v]) != 1 or v in self.collected:
+            return False
+        where, s = self.where[v][0]
+        if where is not block:
+            return False
+        if s is None:
+            return True
+        if isinstance(s, Loop):
+            return isinstance(s.over, Range) and v in (s.over.start, s.over.stop, s.over.step)
+        if isinstance(s, Branch):
+            return v is s.test
+        return True
+
+    def is_ternary(self, s: Branch) -> bool:
+        """Is the branch one value, each arm an expression?"""
+        if s.joined != 1 or len(s.outs) != 1 or s.walked != ((), ()):
+            return False
+        for arm in s.arms:
+            for inner in arm.stmts:
+                out = inner.out if isinstance(inner, Eqn) else inner.outs[0]
+                if out not in self.folded:
+                    return False
+        return not any(isinstance(r, Lit) and isinstance(r.value, Undef)
+                       for arm in s.arms for r in arm.results)
+
+    # -- expressions
+
+    def atom(self, a: Atom) -> ast.expr:
+        if isinstance(a, Lit):
+            return expr.constant(a.value)
+        made = self.folded.get(a)
+        if made is None:
+            return expr.name(self.names[a])
+        return self.value(made)
+
+    def value(self, s: Eqn | Branch) -> ast.expr:
+        if isinstance(s, Eqn):
+            return expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling)
+        then, orelse = s.then.results[0], s.orelse.results[0]
+        test = self.atom(s.test)
+        if orelse is s.test:
+            return ast.BoolOp(ast.And(), [test, self.atom(then)])
+        if then is s.test:
+            return ast.BoolOp(ast.Or(), [test, self.atom(orelse)])
+        return ast.IfExp(test, self.atom(then), self.atom(orelse))
+
+    def text(self, node: ast.expr) -> str:
+        return ast.unparse(ast.fix_missing_locations(node))
+
+    # -- statements
+
+    def line(self, depth: int, text: str) -> None:
+        self.lines.append("    " * depth + text)
+
+    def function(self, result: str, keyword_only: int) -> str:
+        params = list(self.func.names)
+        if keyword_only:
+            params.insert(len(params) - keyword_only, "*")
+        forward = self.func.notes.get("forward")
+        body = self.func.body
+        if forward is None:
+            self.stmts(body, body.stmts, 1)
+        else:
+            if forward:
+                self.line(1, "# forward")
+                self.stmts(body, body.stmts[:forward], 1)
+            if body.stmts[forward:]:
+                self.line(1, "# backward")
+                self.stmts(body, body.stmts[forward:], 1)
+        values = [self.text(self.atom(r)) for r in body.results]
+        self.line(1, f"return {result.format(*values)}")
+        head = f"def {self.func.name}({', '.join(params)}):"
+        text = "\n".join([head, *self.lines]) + "\n"
+        return self.module(text)
+
+    def module(self, text: str) -> str:
+        parts = []
+        if self.spelling.imports:
+            parts.append("\n".join(sorted(self.spelling.imports)) + "\n")
+        for name, fn in sorted(self.spelling.helpers.items()):
+            parts.append(_helper(name, fn))
+        return "\n\n".join([*parts, text]) if parts else text
+
+    def stmts(self, block: Block, stmts: Sequence[Stmt], depth: int) -> None:
+        for s in stmts:
+            if isinstance(s, Eqn):
+                if s.out in self.folded:
+                    continue
+                self.eqn(s, depth)
+                self.append_collected(block, (s.out,), depth)
+            elif isinstance(s, Branch):
+                if s.outs and s.outs[0] in self.folded:
+                    continue
+                self.branch(s, depth)
+                self.append_collected(block, s.outs, depth)
+            else:
+                self.loop(s, depth)
+                self.append_collected(block, s.outs, depth)
+
+    def eqn(self, s: Eqn, depth: int) -> None:
+        if s.out in self.folded:
+            return
+        if s.op is ops.raise_:
+            self.raise_stmt(s, depth)
+            return
+        if s.op is ops.assert_:
+            self.line(depth, "assert " + ", ".join(self.text(self.atom(a)) for a in s.args))
+            return
+        if s.op is ops.additem:
+            self.additem(s, depth)
+            return
+        value = self.value(s)
+        if s.effect and not self.where[s.out]:
+            self.line(depth, self.text(value))
+            return
+        self.bind(self.names[s.out], value, depth)
+
+    def bind(self, target: str, value: ast.expr, depth: int) -> None:
+        if isinstance(value, ast.BinOp) and isinstance(value.left, ast.Name):
+            pass
+        text = f"{target} = {self.text(value)}"
+        if len(text) + 4 * depth > MARGIN and isinstance(value, ast.BinOp):
+            self.split(target, value, depth)
+            return
+        self.line(depth, text)
+
+    def split(self, target: str, value: ast.BinOp, depth: int) -> None:
+        """Past the margin: break the line inside parentheses, before the operator."""
+        left, right = self.text(value.left), self.text(ast.BinOp(expr.name("_"), value.op, value.right))
+        self.line(depth, f"{target} = (")
+        self.line(depth + 1, left)
+        self.line(depth + 1, right[2:])
+        self.line(depth, ")")
+
+    def additem(self, s: Eqn, depth: int) -> None:
+        assert s.form is not None
+        target, base = self.names[s.out], self.atom(s.args[0])
+        args = [self.atom(a) for a in s.args]
+        place = ast.Subscript(expr.name(target), expr.template(s.form.args[1], args), ast.Load())
+        self.line(depth, f"{target} = {self.text(base)}.copy()")
+        self.line(depth, f"{self.text(place)} += {self.text(args[-1])}")
+
+    def raise_stmt(self, s: Eqn, depth: int) -> None:
+        text, names = s.args[0], s.args[1]
+        assert isinstance(text, Lit) and isinstance(names, Lit)
+        tree = ast.parse(text.value).body[0]
+        values = dict(zip(names.value, s.args[2:], strict=True))
+
+        class Rename(ast.NodeTransformer):
+            def visit_Name(inner, node: ast.Name) -> ast.AST:  # noqa: N802, N805
+                return self.atom(values[node.id]) if node.id in values else node
+
+        self.line(depth, ast.unparse(ast.fix_missing_locations(Rename().visit(tree))))
+
+    # -- tapes
+
+    def tape(self, v: Var) -> str:
+        """The list behind a collected sequence; nested collects share one."""
+        return self.tapes[v]
+
+    def open_tapes(self, outs: Sequence[Var], block_results: Sequence[Atom], depth: int) -> None:
+        for v in outs:
+            if v not in self.tapes:
+                self.tapes[v] = self.names.tape(v.hint or "tape")
+                self.line(depth, f"{self.tapes[v]} = []")
+
+    def share_tapes(self, arm: Block, seqs: Sequence[Var], results: Sequence[Atom]) -> None:
+        for v, r in zip(seqs, results, strict=True):
+            if isinstance(r, Var) and is_tape(r):
+                self.tapes[r] = self.tapes[v]
+
+    def append_collected(self, block: Block, values: Sequence[Var], depth: int) -> None:
+        for seq, r in self.collecting.get(id(block), ()):
+            if r in values and not is_tape(r):
+                self.line(depth, f"{self.tapes[seq]}.append({self.text(self.atom(r))})")
+
+    def begin(self, block: Block, seqs: Sequence[Var], results: Sequence[Atom], depth: int) -> None:
+        """Start a block that collects: append what is at hand before its first statement."""
+        self.share_tapes(block, seqs, results)
+        pairs = [(v, r) for v, r in zip(seqs, results, strict=True)]
+        self.collecting[id(block)] = [(v, r) for v, r in pairs if isinstance(r, Var)]
+        first = at_hand(block, results)
+        for v, r in pairs:
+            if r in first and not (isinstance(r, Var) and is_tape(r)):
+                self.line(depth, f"{self.tapes[v]}.append({self.text(self.atom(r))})")
+
+    collecting: dict[int, list[tuple[Var, Var]]]
+
+    def pops(self, params: Sequence[Var], sources: Sequence[Atom], depth: int) -> None:
+        for p, source in zip(params, sources, strict=True):
+            assert isinstance(source, Var)
+            if is_tape(p):
+                self.tapes[p] = self.tapes[source]
+            else:
+                self.line(depth, f"{self.names[p]} = {self.tapes[source]}.pop()")
+
+    # -- moves
+
+    def moves(self, pairs: Sequence[tuple[Var, Atom]], depth: int) -> None:
+        """Assign each target its value, all at once."""
+        todo = []
+        for target, a in pairs:
+            if isinstance(a, Lit) and isinstance(a.value, Undef):
+                if target in self.handed_on and self.hands_on(target):
+                    self.line(depth, f"{self.names[target]} = None")
+                continue
+            value = self.text(self.atom(a))
+            if value != self.names[target]:
+                todo.append((self.names[target], value, self.atom(a)))
+        targets = {t for t, _, _ in todo}
+        reads = [
+            {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} for _, _, node in todo
+        ]
+        if any(targets & r for r in reads):
+            left, right = ", ".join(t for t, _, _ in todo), ", ".join(v for _, v, _ in todo)
+            self.line(depth, f"{left} = {right}")
+            return
+        for t, v, _ in todo:
+            self.line(depth, f"{t} = {v}")
+
+    def hands_on(self, v: Var) -> bool:
+        """Is the unbound value `v` assigned to another name on some path?"""
+        return any(self.names[t] != self.names[v] for t in self.handed_on[v])
+
+    # -- branches and loops
+
+    def branch(self, s: Branch, depth: int) -> None:
+        seqs = (s.collected(0), s.collected(1))
+        self.open_tapes([*seqs[0], *seqs[1]], (), depth)
+        arms: list[list[str]] = []
+        for k, arm in enumerate(s.arms):
+            outer, self.lines = self.lines, []
+            self.pops(arm.params, s.walked[k], depth + 1)
+            self.begin(arm, seqs[k], arm.results[s.joined :], depth + 1)
+            self.stmts(arm, arm.stmts, depth + 1)
+            self.moves(list(zip(s.outs[: s.joined], arm.results, strict=False)), depth + 1)
+            arms.append(self.lines)
+            self.lines = outer
+        then, orelse = arms
+        test = self.atom(s.test)
+        if not then and orelse:
+            if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+                test = test.operand
+            else:
+                test = ast.UnaryOp(ast.Not(), test)
+            then, orelse = orelse, then
+        if not then:
+            return
+        self.line(depth, f"if {self.text(test)}:")
+        self.lines += then
+        if not orelse:
+            return
+        first = orelse[0].strip()
+        inner = [x for x in orelse if len(x) - len(x.lstrip()) == 4 * depth + 4]
+        heads = [x.strip() for x in inner if not x.strip().startswith(("else:", "elif ", ")"))]
+        if first.startswith("if ") and len(heads) == 1:
+            self.line(depth, "el" + first)
+            self.lines += [x[4:] for x in orelse[1:]]
+            return
+        self.line(depth, "else:")
+        self.lines += orelse
+
+    def loop(self, s: Loop, depth: int) -> None:
+        n = len(s.carried)
+        index, params, items = s.body.params[0], s.body.params[1 : n + 1], s.body.params[n + 1 :]
+        seqs = s.outs[n:]
+        self.open_tapes(seqs, (), depth)
+        self.moves(list(zip(params, s.carried, strict=True)), depth)
+        if s.count is not None:
+            self.line(depth, f"{self.names[s.count]} = 0")
+        size = len(self.lines) + 1
+        if isinstance(s.over, Range):
+            self.line(depth, f"for {self.index(index)} in {self.range(s)}:")
+        else:
+            self.while_head(s, depth)
+            size = len(self.lines)
+        if s.count is not None:
+            self.line(depth + 1, f"{self.names[s.count]} += 1")
+        self.pops(items, s.walked, depth + 1)
+        self.begin(s.body, seqs, s.body.results[n:], depth + 1)
+        self.stmts(s.body, s.body.stmts, depth + 1)
+        self.moves(list(zip(params, s.body.results, strict=False)), depth + 1)
+        if s.stop is not None:
+            self.line(depth + 1, f"if {self.names[params[s.stop]]}:")
+            self.line(depth + 2, "break")
+        if len(self.lines) == size:
+            self.line(depth + 1, "pass")
+
+    def while_head(self, s: Loop, depth: int) -> None:
+        assert not isinstance(s.over, Range)
+        test = s.over.test
+        if all(isinstance(e, Eqn | Branch) and (e.out if isinstance(e, Eqn) else e.outs[0])
+               in self.folded for e in test.stmts):
+            self.line(depth, f"while {self.text(self.atom(test.results[0]))}:")
+            return
+        self.line(depth, "while True:")
+        self.stmts(test, test.stmts, depth + 1)
+        self.line(depth + 1, f"if not {self.text(_paren(self.atom(test.results[0])))}:")
+        self.line(depth + 2, "break")
+
+    def index(self, index: Var) -> str:
+        if not self.where[index] and not index.hint:
+            return "_"
+        return self.names[index]
+
+    def range(self, s: Loop) -> str:
+        assert isinstance(s.over, Range)
+        start, stop, step = (self.atom(a) for a in (s.over.start, s.over.stop, s.over.step))
+        simple = isinstance(s.over.start, Lit) and s.over.start.value == 0
+        unit = isinstance(s.over.step, Lit) and s.over.step.value == 1
+        if not s.down or (unit and simple and not self.where[s.body.params[0]]
+                          and not s.body.params[0].hint):
+            parts = [stop] if simple and unit else [start, stop] + ([] if unit else [step])
+            return f"range({', '.join(map(self.text, parts))})"
+        if unit:
+            last, first = self.text(_minus_one(stop)), self.text(_minus_one(start))
+            return f"range({last}, {first}, -1)"
+        inner = ", ".join(map(self.text, (start, stop, step)))
+        return f"reversed(range({inner}))"
+
+
+def _collected(block: Block) -> list[Atom]:
+    found: list[Atom] = []
+    for s in block.stmts:
+        if isinstance(s, Loop):
+            found += [*s.body.results[len(s.carried) :], *_collected(s.body)]
+        elif isinstance(s, Branch):
+            for arm in s.arms:
+                found += [*arm.results[s.joined :], *_collected(arm)]
+    return found
+
+
+def _handed_on(block: Block) -> dict[Var, list[Var]]:
+    """What each value is assigned to at the end of a block."""
+    found: dict[Var, list[Var]] = defaultdict(list)
+
+    def pair(sources: Sequence[Atom], targets: Sequence[Var]) -> None:
+        for a, t in zip(sources, targets, strict=False):
+            if isinstance(a, Var):
+                found[a].append(t)
+
+    def walk(b: Block) -> None:
+        for s in b.stmts:
+            if isinstance(s, Branch):
+                for arm in s.arms:
+                    pair(arm.results[: s.joined], s.outs)
+                    walk(arm)
+            elif isinstance(s, Loop):
+                n = len(s.carried)
+                pair(s.carried, s.body.params[1 : n + 1])
+                pair(s.body.results[:n], s.body.params[1 : n + 1])
+                walk(s.body)
+
+    walk(block)
+    return found
+
+
+def _paren(node: ast.expr) -> ast.expr:
+    return node
+
+
+def _minus_one(node: ast.expr) -> ast.expr:
+    if isinstance(node, ast.Constant):
+        return expr.constant(node.value - 1)
+    return ast.BinOp(node, ast.Sub(), ast.Constant(1))
+
+
+def _helper(name: str, fn: object) -> str:
+    """The source of one of our functions under the name that the module gives it."""
+    fn = inspect.unwrap(fn)  # type: ignore[arg-type]
+    tree = ast.parse(textwrap.dedent(inspect.getsource(fn)))  # type: ignore[arg-type]
+    node = tree.body[0]
+    assert isinstance(node, ast.FunctionDef)
+    node.name, node.decorator_list, node.returns = name, [], None
+    for a in (*node.args.args, *node.args.kwonlyargs):
+        a.annotation = None
+    return ast.unparse(node) + "\n"

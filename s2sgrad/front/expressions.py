@@ -1,0 +1,556 @@
+"""Expressions to equations."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import operator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from s2sgrad.errors import DifferentiationError, Refusal
+from s2sgrad.front.infer import infer
+from s2sgrad.front.source import span_of
+from s2sgrad.front.values import Closure, Known, Method, Tup, Value
+from s2sgrad.ir import ops
+from s2sgrad.ir.graph import UNDEF, Atom, Block, Branch, Eqn, Form, Hole, Lit, Pack, Range, Stmt
+from s2sgrad.ir.graph import Undef, Var, atom_type
+from s2sgrad.ir.span import Span
+from s2sgrad.ir.types import BOOL, INT, Array, Scalar, Type, Unknown, join, kind_of
+from s2sgrad.rules.registry import lookup
+
+BINARY: dict[type[ast.operator], Callable[..., Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+    ast.Div: operator.truediv, ast.Pow: operator.pow, ast.Mod: operator.mod,
+    ast.FloorDiv: operator.floordiv, ast.MatMult: operator.matmul,
+}
+COMPARE: dict[type[ast.cmpop], Callable[..., Any]] = {
+    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Is: operator.is_, ast.IsNot: operator.is_not,
+}
+# Results may share memory with their operand: harmless, as long as nothing is written.
+METHODS = {
+    name: getattr(np, name)
+    for name in (
+        "sum mean prod var std max min cumsum cumprod reshape ravel transpose swapaxes squeeze "
+        "dot copy clip trace diagonal repeat take argmax argmin argsort all any round conj"
+    ).split()
+}
+EFFECTS = {print}
+_OWN = {ops.getitem, ops.not_}
+
+
+class _Poison:
+    """A name that cannot be used any more, and why."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+
+class Expressions:
+    """Shared state of the parser, and its expressions."""
+
+    def __init__(self) -> None:
+        self.stmts: list[Stmt] = []
+        self.env: dict[str, Value] = {}
+        self.frames: list[dict[str, Value]] = []
+        self.lookup: Callable[[str, ast.AST], Value] = lambda n, at: UNDEF
+        self.file = ""
+        self.active_calls: list[object] = []
+        self.captured: dict[str, Var] = {}
+
+    # -- building
+
+    @contextmanager
+    def block(self) -> Iterator[list[Stmt]]:
+        outer, self.stmts = self.stmts, []
+        try:
+            yield self.stmts
+        finally:
+            self.stmts = outer
+
+    def emit(
+        self,
+        op: Callable[..., Any],
+        args: tuple[Atom, ...],
+        form: Form | None = None,
+        at: ast.AST | None = None,
+        hint: str = "",
+        effect: bool = False,
+    ) -> Var:
+        if not (effect or op in _OWN or lookup(op) is not None):
+            name = getattr(op, "__name__", str(op))
+            raise self.refuse(
+                at or self._node, f"there is no rule for `{name}`",
+                "give it one with `s2sgrad.rule`, or write it in NumPy", "no-rule"
+            )
+        out = Var(hint, infer(op, args, form))
+        self.stmts.append(Eqn(out, op, args, form, self.span(at) if at else None, effect))
+        return out
+
+    def span(self, node: ast.AST) -> Span:
+        return span_of(node, self.file)
+
+    def refuse(
+        self, at: ast.AST, message: str, way_out: str, anchor: str = ""
+    ) -> DifferentiationError:
+        return DifferentiationError(
+            Refusal(message, self.span(at), way_out, anchor=anchor or "unsupported")
+        )
+
+    def poison(self, why: str) -> Value:
+        return Known(_Poison(why))
+
+    def refuse_name(self, name: str) -> DifferentiationError:
+        node = self.active_node
+        return self.refuse(
+            node, f"`{name}` is not the same kind of thing in each turn of a loop",
+            "use two names", "kinds"
+        )
+
+    @property
+    def active_node(self) -> ast.AST:
+        return self._node
+
+    _node: ast.AST = ast.Pass()
+
+    def type_of(self, v: Value) -> Type:
+        if v is UNDEF:
+            from s2sgrad.ir.types import UNDEFINED
+
+            return UNDEFINED
+        return atom_type(v) if isinstance(v, Var | Lit) else Unknown()
+
+    def named(self, value: Value, name: str) -> Value:
+        """Give the value that was just computed the user's name."""
+        if isinstance(value, Var) and not value.hint and self.stmts:
+            last = self.stmts[-1]
+            renamed = Var(name, value.type)
+            if isinstance(last, Eqn) and last.out is value:
+                self.stmts[-1] = Eqn(renamed, last.op, last.args, last.form, last.at, last.effect)
+                return renamed
+            if isinstance(last, Branch) and last.outs == (value,):
+                self.stmts[-1] = Branch(
+                    (renamed,), last.test, last.walked, last.then, last.orelse, 1, last.at
+                )
+                return renamed
+        return value
+
+    # -- expressions
+
+    def expr(self, node: ast.expr) -> Value:
+        if hasattr(node, "lineno"):
+            self._node = node
+        handler = getattr(self, f"expr_{type(node).__name__}", None)
+        if handler is None:
+            kind = type(node).__name__
+            raise self.refuse(node, f"this kind of expression ({kind}) is not supported yet", "")
+        value: Value = handler(node)
+        return value
+
+    def atom(self, node: ast.expr) -> Atom:
+        value = self.expr(node)
+        if isinstance(value, Var | Lit):
+            return value
+        raise self.refuse(node, "a number or an array is needed here", "")
+
+    def expr_Constant(self, node: ast.Constant) -> Value:
+        return Lit(node.value)
+
+    def expr_Name(self, node: ast.Name) -> Value:
+        return self.read_name(node)
+
+    def read_name(self, node: ast.Name) -> Value:
+        if node.id in self.env:
+            value = self.env[node.id]
+            if value is UNDEF:
+                raise self.refuse(
+                    node, f"`{node.id}` is not bound on every path to this line", "bind it before"
+                )
+            if isinstance(value, Known) and isinstance(value.obj, _Poison):
+                raise self.refuse(node, value.obj.why, "use two names", "kinds")
+            return value
+        return self.lookup(node.id, node)
+
+    def closure(self, node: ast.FunctionDef | ast.Lambda) -> Closure:
+        env, outer = self.env, self.lookup
+
+        def lookup(name: str, at: ast.AST) -> Value:
+            return env[name] if name in env else outer(name, at)
+
+        args = node.args
+        positional = [*args.posonlyargs, *args.args]
+        named = positional[len(positional) - len(args.defaults) :]
+        defaults = {a.arg: self.expr(d) for a, d in zip(named, args.defaults, strict=True)}
+        for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True):
+            if d is not None:
+                defaults[a.arg] = self.expr(d)
+        return Closure(node, lookup, defaults, self.file, (node, id(env)))
+
+    def expr_Lambda(self, node: ast.Lambda) -> Value:
+        return self.closure(node)
+
+    def expr_Tuple(self, node: ast.Tuple) -> Value:
+        items: list[Value] = []
+        for e in node.elts:
+            if isinstance(e, ast.Starred):
+                items += self.items(self.expr(e.value), e)
+            else:
+                items.append(self.expr(e))
+        return Tup(tuple(items))
+
+    def expr_List(self, node: ast.List) -> Value:
+        return self.expr_Tuple(ast.copy_location(ast.Tuple(node.elts, node.ctx), node))
+
+    def expr_NamedExpr(self, node: ast.NamedExpr) -> Value:
+        value = self.named(self.expr(node.value), node.target.id)
+        self.env[node.target.id] = value
+        return value
+
+    def expr_BinOp(self, node: ast.BinOp) -> Value:
+        left = self.expr(node.left)
+        return self.binary(node.op, left, self.expr(node.right), node)
+
+    def binary(self, op: ast.operator, a: Value, b: Value, at: ast.AST) -> Value:
+        if isinstance(a, Tup) or isinstance(b, Tup):
+            if isinstance(op, ast.Add) and isinstance(a, Tup) and isinstance(b, Tup):
+                return Tup(a.items + b.items)
+            raise self.refuse(at, "arithmetic on a tuple or list", "make it an array: np.array")
+        fn = BINARY.get(type(op))
+        if fn is None or not (isinstance(a, Var | Lit) and isinstance(b, Var | Lit)):
+            raise self.refuse(at, "this operation is not supported", "")
+        if isinstance(a, Lit) and isinstance(b, Lit):
+            return Lit(fn(a.value, b.value))
+        return self.emit(fn, (a, b), at=at)
+
+    def expr_UnaryOp(self, node: ast.UnaryOp) -> Value:
+        a = self.atom(node.operand)
+        if isinstance(node.op, ast.Not):
+            return Lit(not a.value) if isinstance(a, Lit) else self.not_(a, node)
+        fn = {ast.USub: operator.neg, ast.UAdd: operator.pos}.get(type(node.op))
+        if fn is None:
+            raise self.refuse(node, "this operator is not supported", "")
+        return Lit(fn(a.value)) if isinstance(a, Lit) else self.emit(fn, (a,), at=node)
+
+    def not_(self, a: Atom, at: ast.AST) -> Var:
+        return self.emit(ops.not_, (a,), at=at)
+
+    def expr_Compare(self, node: ast.Compare) -> Value:
+        left = self.expr(node.left)
+        return self.compare(left, list(node.ops), list(node.comparators), node)
+
+    def compare(
+        self, left: Value, todo: list[ast.cmpop], right: list[ast.expr], node: ast.Compare
+    ) -> Value:
+        b = self.expr(right[0])
+        first = self.compare_two(left, todo[0], b, node)
+        if len(todo) == 1:
+            return first
+        return self.choose(
+            first, lambda: self.compare(b, todo[1:], right[1:], node), lambda: first, node
+        )
+
+    def compare_two(self, a: Value, op: ast.cmpop, b: Value, at: ast.Compare) -> Atom:
+        fn = COMPARE.get(type(op))
+        if fn in (operator.is_, operator.is_not) and isinstance(b, Lit) and b.value is None:
+            known = isinstance(a, Lit) and a.value is None
+            if not isinstance(a, Var) or not isinstance(a.type, Unknown):
+                return Lit(known == (fn is operator.is_))
+        if fn is None or not (isinstance(a, Var | Lit) and isinstance(b, Var | Lit)):
+            raise self.refuse(at, "this comparison is not supported yet", "")
+        if isinstance(a, Lit) and isinstance(b, Lit):
+            return Lit(fn(a.value, b.value))
+        return self.emit(fn, (a, b), at=at)
+
+    def expr_BoolOp(self, node: ast.BoolOp) -> Value:
+        first = self.expr(node.values[0])
+        if len(node.values) == 1:
+            return first
+        rest = ast.copy_location(ast.BoolOp(node.op, node.values[1:]), node)
+        if isinstance(node.op, ast.And):
+            return self.choose(first, lambda: self.expr(rest), lambda: first, node)
+        return self.choose(first, lambda: first, lambda: self.expr(rest), node)
+
+    def expr_IfExp(self, node: ast.IfExp) -> Value:
+        test = self.expr(node.test)
+        return self.choose(
+            test, lambda: self.expr(node.body), lambda: self.expr(node.orelse), node
+        )
+
+    def choose(
+        self, test: Value, then: Callable[[], Value], orelse: Callable[[], Value], at: ast.AST
+    ) -> Value:
+        """`then() if test else orelse()`, each evaluated in its own arm only."""
+        c = self.truth(test, at)
+        if isinstance(c, Lit):
+            return then() if c.value else orelse()
+        before = dict(self.env)
+        arms = []
+        for make in (then, orelse):
+            with self.block() as stmts:
+                arms.append((stmts, make()))
+            if any(self.env.get(n) is not v for n, v in before.items()) or len(self.env) != len(
+                before
+            ):
+                raise self.refuse(at, "`:=` in a part that may not be evaluated", "use an if", "walrus")
+        (a_stmts, a), (b_stmts, b) = arms
+        if not (isinstance(a, Var | Lit) and isinstance(b, Var | Lit)):
+            raise self.refuse(at, "a conditional expression of things that are no numbers", "use an if")
+        out = Var("", join(self.type_of(a), self.type_of(b)))
+        blocks = Block((), tuple(a_stmts), (a,)), Block((), tuple(b_stmts), (b,))
+        self.stmts.append(Branch((out,), c, ((), ()), *blocks, 1, self.span(at)))
+        return out
+
+    def truth(self, v: Value, at: ast.AST) -> Atom:
+        if isinstance(v, Tup):
+            return Lit(bool(v.items))
+        if isinstance(v, Lit):
+            return Lit(bool(v.value))
+        if isinstance(v, Var):
+            return v
+        raise self.refuse(at, "the truth of this is not known", "compare it explicitly")
+
+    # -- parts
+
+    def expr_Attribute(self, node: ast.Attribute) -> Value:
+        owner = self.expr(node.value)
+        if isinstance(owner, Known):
+            if not hasattr(owner.obj, node.attr):
+                raise self.refuse(node, f"there is no `{ast.unparse(node)}`", "")
+            return self.known(getattr(owner.obj, node.attr))
+        if isinstance(owner, Var) and node.attr == "T":
+            return self.emit(np.transpose, (owner,), at=node)
+        if isinstance(owner, Var) and node.attr in ("shape", "ndim", "size"):
+            return self.shape_fact(owner, node)
+        return Method(owner, node.attr)
+
+    def shape_fact(self, owner: Var, node: ast.Attribute) -> Value:
+        if node.attr == "ndim" and isinstance(owner.type, Array):
+            return Lit(len(owner.type.shape))
+        if node.attr == "shape" and isinstance(owner.type, Array):
+            return Tup(tuple(self.extent(owner, k, node) for k in range(len(owner.type.shape))))
+        fn = {"shape": np.shape, "ndim": np.ndim, "size": np.size}[node.attr]
+        return self.emit(fn, (owner,), at=node)
+
+    def extent(self, owner: Var, k: int, at: ast.AST) -> Atom:
+        assert isinstance(owner.type, Array)
+        if isinstance(owner.type.shape[k], int):
+            return Lit(owner.type.shape[k])
+        return self.emit(np.size, (owner, Lit(k)), at=at)
+
+    def known(self, obj: Any) -> Value:
+        if isinstance(obj, bool | int | float | complex | str | type(None)):
+            return Lit(obj)
+        return Known(obj)
+
+    def expr_Subscript(self, node: ast.Subscript) -> Value:
+        owner = self.expr(node.value)
+        if isinstance(owner, Tup):
+            index = self.expr(node.slice) if not isinstance(node.slice, ast.Slice) else None
+            if isinstance(index, Lit) and isinstance(index.value, int):
+                return owner.items[index.value]
+            raise self.refuse(node, "a tuple or list is indexed by something not constant", "")
+        if not isinstance(owner, Var):
+            raise self.refuse(node, "only arrays and tuples can be subscripted", "")
+        args: list[Atom] = [owner]
+        template = self.index(node.slice, args)
+        return self.emit(ops.getitem, tuple(args), Form((Hole(0), template)), at=node)
+
+    def index(self, node: ast.expr, args: list[Atom]) -> Any:
+        if isinstance(node, ast.Tuple):
+            return Pack("tuple", tuple(self.index(e, args) for e in node.elts))
+        if isinstance(node, ast.Slice):
+            parts = (node.lower, node.upper, node.step)
+            return Pack("slice", tuple(None if e is None else self.index(e, args) for e in parts))
+        value = self.expr(node)
+        if isinstance(value, Known) and value.obj is None:
+            return None
+        if isinstance(value, Lit) and isinstance(value.value, int | type(None) | type(...)):
+            return value.value
+        if isinstance(value, Var) and kind_of(value.type) == "int":
+            args.append(value)
+            return Hole(len(args) - 1)
+        raise self.refuse(node, "this index is not supported yet", "", "index")
+
+    def items(self, value: Value, at: ast.AST, n: int | None = None) -> list[Value]:
+        """The items of something that is unpacked."""
+        if isinstance(value, Tup):
+            return list(value.items)
+        if isinstance(value, Var) and n is not None and isinstance(value.type, Array):
+            form = [Form((Hole(0), k)) for k in range(n)]
+            return [self.emit(ops.getitem, (value,), f, at=at) for f in form]
+        raise self.refuse(at, "it is not known how many items this has", "")
+
+    # -- calls
+
+    def expr_Call(self, node: ast.Call) -> Value:
+        fn = self.expr(node.func)
+        args: list[Value] = []
+        for a in node.args:
+            if isinstance(a, ast.Starred):
+                args += self.items(self.expr(a.value), a)
+            else:
+                args.append(self.expr(a))
+        kwargs: dict[str, Value] = {}
+        for k in node.keywords:
+            if k.arg is None:
+                raise self.refuse(node, "`**` in a call is not supported yet", "")
+            kwargs[k.arg] = self.expr(k.value)
+        return self.call(fn, args, kwargs, node)
+
+    def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
+        if isinstance(fn, Closure):
+            return self.inline(fn, self.bind(fn, args, kwargs, node), node)
+        if isinstance(fn, Method):
+            return self.method(fn, args, kwargs, node)
+        if not isinstance(fn, Known):
+            raise self.refuse(node, "this is not callable", "")
+        special = getattr(self, f"call_{getattr(fn.obj, '__name__', '')}", None)
+        if special is not None and fn.obj is getattr(builtins, fn.obj.__name__, None):
+            result: Value | None = special(args, node)
+            if result is not None:
+                return result
+        op = fn.obj
+        return self.emit_call(op, args, kwargs, node, op in EFFECTS)
+
+    def emit_call(
+        self, op: Callable[..., Any], args: list[Value], kwargs: dict[str, Value], node: ast.AST,
+        effect: bool = False,
+    ) -> Var:
+        flat: list[Atom] = []
+        templates = tuple(self.template(a, flat, node) for a in args)
+        named = tuple((k, self.template(v, flat, node)) for k, v in kwargs.items())
+        plain = not named and templates == tuple(Hole(k) for k in range(len(flat)))
+        return self.emit(
+            op, tuple(flat), None if plain else Form(templates, named), at=node, effect=effect
+        )
+
+    def template(self, v: Value, flat: list[Atom], at: ast.AST) -> Any:
+        if isinstance(v, Tup):
+            return Pack("tuple", tuple(self.template(i, flat, at) for i in v.items))
+        if isinstance(v, Lit) and not isinstance(v.value, Undef | float | complex):
+            return v.value
+        if isinstance(v, Var | Lit):
+            flat.append(v)
+            return Hole(len(flat) - 1)
+        if isinstance(v, Known):
+            return v.obj
+        raise self.refuse(at, "a function is passed where a value is needed", "")
+
+    def method(self, m: Method, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
+        op = METHODS.get(m.name)
+        if op is None or not isinstance(m.owner, Var):
+            raise self.refuse(
+                node.func, f"the method `.{m.name}` is not supported yet",
+                "use the NumPy function", "method"
+            )
+        if m.name in ("reshape", "transpose") and args and not isinstance(args[0], Tup):
+            args = [Tup(tuple(args))]
+        return self.emit_call(op, [m.owner, *args], kwargs, node)
+
+    def bind(
+        self, fn: Closure, args: list[Value], kwargs: dict[str, Value], at: ast.AST
+    ) -> dict[str, Value]:
+        """Parameters to values, as Python binds them."""
+        a = fn.node.args
+        positional = [p.arg for p in (*a.posonlyargs, *a.args)]
+        bound = dict(fn.defaults)
+        if len(args) > len(positional) and a.vararg is None:
+            raise self.refuse(at, f"{len(args)} arguments for {len(positional)} parameters", "")
+        bound.update(zip(positional, args, strict=False))
+        if a.vararg is not None:
+            bound[a.vararg.arg] = Tup(tuple(args[len(positional) :]))
+        allowed = {p.arg for p in (*a.args, *a.kwonlyargs)}
+        for k, v in kwargs.items():
+            if k not in allowed:
+                raise self.refuse(at, f"there is no parameter `{k}`", "")
+            bound[k] = v
+        missing = [p for p in (*positional, *(k.arg for k in a.kwonlyargs)) if p not in bound]
+        if missing:
+            raise self.refuse(at, f"no value for the parameter `{missing[0]}`", "")
+        return bound
+
+    def inline(self, closure: Closure, bound: dict[str, Value], at: ast.AST) -> Value:
+        raise NotImplementedError
+
+    # -- built-in functions that structure answers
+
+    def call_len(self, args: list[Value], node: ast.Call) -> Value | None:
+        if isinstance(args[0], Tup):
+            return Lit(len(args[0].items))
+        if isinstance(args[0], Var) and isinstance(args[0].type, Array):
+            return self.extent(args[0], 0, node)
+        return None
+
+    def call_range(self, args: list[Value], node: ast.Call) -> Value | None:
+        raise self.refuse(node, "`range` outside a `for` header", "use it in the header", "range")
+
+    def iteration(self, node: ast.expr) -> tuple[Range, Callable[[Var], Value]]:
+        """What a `for` runs over, and the value of its target at an index."""
+        if isinstance(node, ast.Call):
+            fn = self.expr(node.func)
+            obj = fn.obj if isinstance(fn, Known) else None
+            if obj is range and not node.keywords:
+                return self.range_of([self.atom(a) for a in node.args]), lambda i: i
+            if obj is enumerate and len(node.args) == 1:
+                over, item = self.iteration(node.args[0])
+                if isinstance(node.args[0], ast.Name):
+                    return over, lambda i: Tup((i, item(i)))
+            if obj is reversed and isinstance(node.args[0], ast.Call):
+                return self.reversed_range(node)
+            if obj is zip and not node.keywords and node.args:
+                return self.zipped(node)
+        value = self.expr(node)
+        if isinstance(value, Var) and isinstance(value.type, Array):
+            n = self.extent(value, 0, node)
+            form = Form((Hole(0), Hole(1)))
+            return Range(Lit(0), n, Lit(1)), lambda i: self.emit(
+                ops.getitem, (value, i), form, at=node
+            )
+        raise self.refuse(
+            node, "a loop over this is not supported yet", "loop over `range(...)`", "for"
+        )
+
+    def range_of(self, atoms: list[Atom]) -> Range:
+        zero, one = Lit(0), Lit(1)
+        if len(atoms) == 1:
+            return Range(zero, atoms[0], one)
+        return Range(atoms[0], atoms[1], atoms[2] if len(atoms) > 2 else one)
+
+    def reversed_range(self, node: ast.Call) -> tuple[Range, Callable[[Var], Value]]:
+        over, item = self.iteration(node.args[0])
+        if not (isinstance(over.step, Lit) and over.step.value == 1):
+            raise self.refuse(node, "`reversed` of a range with a step", "write the range out", "for")
+        one = Lit(1)
+        start = self.minus(over.stop, one, node)
+        return Range(start, self.minus(over.start, one, node), Lit(-1)), item
+
+    def minus(self, a: Atom, b: Atom, at: ast.AST) -> Atom:
+        if isinstance(a, Lit) and isinstance(b, Lit):
+            return Lit(a.value - b.value)
+        return self.emit(operator.sub, (a, b), at=at)
+
+    def zipped(self, node: ast.Call) -> tuple[Range, Callable[[Var], Value]]:
+        parts = [self.iteration(a) for a in node.args]
+        for over, _ in parts:
+            if not all(isinstance(a, Lit) for a in (over.start, over.step)) or (
+                over.start.value, over.step.value  # type: ignore[union-attr]
+            ) != (0, 1):
+                raise self.refuse(node, "`zip` over this is not supported yet", "index it", "for")
+        stops = [over.stop for over, _ in parts]
+        stop = stops[0] if len(stops) == 1 else self.emit(min, tuple(stops), at=node)
+        return Range(Lit(0), stop, Lit(1)), lambda i: Tup(tuple(item(i) for _, item in parts))
+
+    def check_rebinds(self, current: Value, s: ast.AugAssign) -> None:
+        """`y += 1` rebinds a number and writes into an array."""
+        t = self.type_of(current)
+        if isinstance(t, Array | Unknown):
+            raise self.refuse(
+                s, "`+=` and its like write into an array in place, which is not supported yet",
+                f"{ast.unparse(s.target)} = {ast.unparse(s.target)} + ...", "write"
+            )
+
+

@@ -1,0 +1,157 @@
+"""Types of results: NumPy itself is asked, on tiny stand-ins for the operands."""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from s2sgrad.ir import ops
+from s2sgrad.ir.graph import Atom, Eqn, Form, Lit, Var, atom_type, call_args
+from s2sgrad.ir.types import (
+    UNDEFINED, UNKNOWN, Array, Dim, Scalar, Static, Type, Undefined, Unknown, kind_of,
+)
+
+_STAND_IN = {"float": 0.625, "int": 2, "bool": True, "complex": 0.625 + 0.25j}
+_fresh = iter(range(1, 1 << 62))
+_EXTENT = 3
+ELEMENTWISE = {
+    operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.neg,
+    operator.pos, operator.mod, operator.floordiv, operator.lt, operator.le, operator.gt,
+    operator.ge, operator.eq, operator.ne, abs, np.where, np.clip,
+}
+
+
+def fresh_dim() -> Dim:
+    """An extent of which nothing is known."""
+    return f"?{next(_fresh)}"
+
+
+def stand_in(t: Type) -> Any:
+    """A small value of this type; extents are all alike, so that any valid program runs on it."""
+    if isinstance(t, Scalar):
+        value = _STAND_IN[t.kind]
+        return np.dtype(t.char).type(value) if t.char else value
+    assert isinstance(t, Array)
+    shape = tuple(d if isinstance(d, int) and d <= 4 else _EXTENT for d in t.shape)
+    return np.full(shape, _STAND_IN[t.kind], dtype=t.char)
+
+
+def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type:
+    """The type of `op(*args)`: `UNKNOWN` when it depends on more than the types."""
+    types = [a.type if isinstance(a, Var) else None for a in args]
+    if any(isinstance(t, Undefined) for t in types):
+        return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
+    if any(isinstance(t, Unknown | Static) for t in types):
+        return UNKNOWN
+    if op is ops.zeros_like or op is ops.identity or op is ops.setitem or op is ops.additem:
+        t = types[0]
+        return UNKNOWN if t is None else t
+    if op in (ops.unbroadcast, ops.broadcast_like, ops.reshape_like):
+        return _like(atom_type(args[0]), atom_type(args[1]))
+    try:
+        values = [
+            a.value if isinstance(a, Lit) else stand_in(t)  # type: ignore[arg-type]
+            for a, t in zip(args, types, strict=True)
+        ]
+        result = _ask(op, values, form)
+    except Exception:  # noqa: BLE001 - whatever NumPy says to a stand-in, the answer is "unknown"
+        return UNKNOWN
+    t = type_of_value(result)
+    if isinstance(t, Array):
+        return Array(t.char, _shape(op, args, types, t))
+    return t
+
+
+def _like(g: Type, x: Type) -> Type:
+    """The type of a cotangent `g` in the shape of `x`."""
+    if isinstance(x, Array):
+        return Array(g.char if isinstance(g, Array) else x.char, x.shape)
+    if isinstance(x, Scalar):
+        return Scalar(kind_of(g) or x.kind)
+    return UNKNOWN
+
+
+def _ask(op: Callable[..., Any], values: list[Any], form: Form | None) -> Any:
+    eqn = Eqn(Var(""), op, (), form)
+    pos, kw = call_args(eqn, values)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return op(*pos, **kw)
+
+
+def type_of_value(v: Any) -> Type:
+    """The type of a value, every extent of an array fresh."""
+    if isinstance(v, np.ndarray):
+        return Array(v.dtype.char, tuple(fresh_dim() for _ in v.shape))
+    if isinstance(v, np.generic):
+        kind = {"f": "float", "i": "int", "u": "int", "b": "bool", "c": "complex"}.get(v.dtype.kind)
+        return Scalar(kind, v.dtype.char) if kind else UNKNOWN
+    for kind, cls in (("bool", bool), ("int", int), ("float", float), ("complex", complex)):
+        if type(v) is cls:
+            return Scalar(kind)
+    return UNKNOWN
+
+
+def _shape(
+    op: Callable[..., Any], args: tuple[Atom, ...], types: list[Type | None], t: Array
+) -> tuple[Dim, ...]:
+    if isinstance(op, np.ufunc) or op in ELEMENTWISE:
+        shapes = [u.shape for u in types if isinstance(u, Array)]
+        if not any(isinstance(a, Lit) and isinstance(a.value, np.ndarray) for a in args):
+            return broadcast(shapes)
+    first = types[0] if types else None
+    if op in (np.matmul, operator.matmul, np.dot) and len(types) == 2:
+        a, b = types
+        if isinstance(a, Array) and isinstance(b, Array) and len(a.shape) <= 2 >= len(b.shape):
+            return (*a.shape[:-1], *b.shape[1:])
+    if op is np.transpose and len(args) == 1 and isinstance(first, Array):
+        return first.shape[::-1]
+    if op is np.outer and all(isinstance(u, Array) and len(u.shape) == 1 for u in types):
+        return tuple(u.shape[0] for u in types if isinstance(u, Array))
+    return t.shape
+
+
+def may_be_one(d: Dim) -> bool:
+    """May this extent be 1 in some call?"""
+    return d == 1 or (isinstance(d, str) and not d.isidentifier())
+
+
+def broadcast(shapes: list[tuple[Dim, ...]]) -> tuple[Dim, ...]:
+    """The shape of an elementwise result."""
+    rank = max((len(s) for s in shapes), default=0)
+    out: list[Dim] = []
+    for k in range(rank):
+        dims = {s[k - rank] for s in shapes if k - rank >= -len(s)} - {1}
+        sure = sorted((d for d in dims if not may_be_one(d)), key=str)
+        if not dims:
+            out.append(1)
+        elif sure:
+            out.append(sure[0])
+        else:
+            out.append(dims.pop() if len(dims) == 1 else fresh_dim())
+    return tuple(out)
+
+
+def fits(t: Type, out: Type) -> bool | None:
+    """Has a value of type `t` the shape of `out`, into which it was broadcast?  None: unknown."""
+    if isinstance(t, Scalar):
+        return None if isinstance(out, Unknown) else not isinstance(out, Array)
+    if not isinstance(t, Array) or not isinstance(out, Array):
+        return None
+    if len(t.shape) != len(out.shape):
+        return False
+    answer: bool | None = True
+    for a, b in zip(t.shape, out.shape, strict=True):
+        if a == b or not may_be_one(a):
+            continue
+        if a == 1:
+            return False
+        answer = None
+    return answer
+
+
+__all__ = ["infer", "fits", "broadcast", "stand_in", "fresh_dim", "type_of_value", "kind_of"]

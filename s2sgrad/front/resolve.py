@@ -1,0 +1,117 @@
+"""What the free names of a running function stand for: its cells, its globals, the built-ins.
+
+Functions and modules are followed; numbers and arrays become inputs of the compiled function, read
+anew at each call.  Everything that was followed is remembered, so that a later call can tell
+whether the program still means the same.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import types
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+from s2sgrad.errors import DifferentiationError, Refusal
+from s2sgrad.front.source import find, span_of
+from s2sgrad.front.values import Closure, Known, Value
+from s2sgrad.ir.graph import Lit, Var
+from s2sgrad.ir.types import Type
+from s2sgrad.rules.registry import lookup as rule_of
+
+Getter = Callable[[], Any]
+_MISSING = object()
+
+
+@dataclass(eq=False)
+class Scope:
+    """What one compilation read from outside of its functions."""
+
+    type_of: Callable[[Any], Type | None]
+    data: dict[str, tuple[Getter, Var]] = field(default_factory=dict)
+    fixed: list[tuple[Getter, Any]] = field(default_factory=list)
+    found: dict[tuple[int, str], Value] = field(default_factory=dict)
+    kept: list[Any] = field(default_factory=list)
+
+    def closure(self, fun: types.FunctionType) -> Closure:
+        """A Python function as the parser knows it."""
+        source = find(fun)
+        node = source.node
+        if isinstance(node, ast.AsyncFunctionDef) or any(
+            isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(node)
+        ):
+            kind = "an `async` function" if isinstance(node, ast.AsyncFunctionDef) else "a generator"
+            raise DifferentiationError(
+                Refusal(f"`{source.name}` is {kind}", span_of(node, source.file),
+                        "write an ordinary function that returns its result", anchor="kind")
+            )
+        defaults = self.defaults(fun)
+        return Closure(
+            node, lambda name, at: self.lookup(fun, name, at, source.file), defaults, source.file,
+            fun.__code__,
+        )
+
+    def defaults(self, fun: types.FunctionType) -> dict[str, Value]:
+        code = fun.__code__
+        names = code.co_varnames[: code.co_argcount]
+        values = fun.__defaults__ or ()
+        pairs = dict(zip(names[len(names) - len(values) :], values, strict=True))
+        pairs.update(fun.__kwdefaults__ or {})
+        return {n: self.value(v, n, lambda v=v: v) for n, v in pairs.items()}  # type: ignore[misc]
+
+    def lookup(self, fun: types.FunctionType, name: str, at: ast.AST, file: str) -> Value:
+        """The value of a free name of `fun`."""
+        key = (id(fun), name)
+        if key not in self.found:
+            self.kept.append(fun)
+            get = _getter(fun, name)
+            value = get()
+            if value is _MISSING:
+                raise DifferentiationError(
+                    Refusal(f"`{name}` is not defined", span_of(at, file), "define it before the call",
+                            anchor="name")
+                )
+            self.found[key] = self.value(value, name, get)
+        return self.found[key]
+
+    def value(self, obj: Any, name: str, get: Getter) -> Value:
+        t = None if isinstance(obj, bool) else self.type_of(obj)
+        if t is not None:
+            unique = name
+            while unique in self.data:
+                unique += "_"
+            self.data[unique] = (get, Var(unique, t))
+            return self.data[unique][1]
+        self.fixed.append((get, obj))
+        if obj is None or isinstance(obj, str | bool):
+            return Lit(obj)
+        if isinstance(obj, types.FunctionType) and rule_of(obj) is None:
+            return self.closure(obj)
+        return Known(obj)
+
+    def still_holds(self) -> bool:
+        """Does every function and module that was followed still stand behind its name?"""
+        return all(get() is obj for get, obj in self.fixed)
+
+
+def _getter(fun: types.FunctionType, name: str) -> Getter:
+    free = fun.__code__.co_freevars
+    if name in free and fun.__closure__ is not None:
+        cell = fun.__closure__[free.index(name)]
+
+        def read() -> Any:
+            try:
+                return cell.cell_contents
+            except ValueError:
+                return _MISSING
+
+        return read
+    scope = fun.__globals__
+    default = getattr(builtins, name, _MISSING)
+    return lambda: scope.get(name, default)
+
+
+

@@ -1,0 +1,74 @@
+"""What a name stands for while a function is parsed."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from s2sgrad.ir.graph import Atom, Lit, Var
+
+
+@dataclass(frozen=True, slots=True)
+class Tup:
+    """A tuple: structure that is known while parsing and never a value of the IR."""
+
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """A Python object that the program refers to by name: a module, a function, a type."""
+
+    obj: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Closure:
+    """A function of the user's program: its AST and where its free names are looked up."""
+
+    node: ast.FunctionDef | ast.Lambda
+    lookup: Callable[[str, ast.AST], Value]
+    defaults: dict[str, Value]
+    file: str
+    key: object  # identity of the code, to recognise recursion
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Method:
+    """`value.name`, about to be called."""
+
+    owner: Value
+    name: str
+
+
+Value = Atom | Tup | Known | Closure | Method
+
+
+def flatten(v: Value) -> list[Atom] | None:
+    """The atoms of a value, or None if some part of it is no value of the IR."""
+    if isinstance(v, Var | Lit):
+        return [v]
+    if isinstance(v, Tup):
+        parts = [flatten(i) for i in v.items]
+        return None if None in parts else [a for p in parts if p is not None for a in p]
+    return None
+
+
+def rebuild(like: Value, atoms: list[Atom]) -> Value:
+    """A value of the structure of `like`, its atoms taken from the front of `atoms`."""
+    if isinstance(like, Tup):
+        return Tup(tuple(rebuild(i, atoms) for i in like.items))
+    return atoms.pop(0)
+
+
+def same(a: Value, b: Value) -> bool:
+    """Are both the same value, for sure?"""
+    if isinstance(a, Tup) and isinstance(b, Tup):
+        return len(a.items) == len(b.items) and all(map(same, a.items, b.items))
+    if isinstance(a, Known) and isinstance(b, Known):
+        return a.obj is b.obj
+    if isinstance(a, Lit) and isinstance(b, Lit):
+        return type(a.value) is type(b.value) and bool(repr(a.value) == repr(b.value))
+    return a is b

@@ -1,0 +1,50 @@
+"""Rewriting: substitution of values, and copies of blocks with fresh values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Loop, Range, Stmt, Var
+
+
+def resolve(a: Atom, mapping: Mapping[Var, Atom]) -> Atom:
+    """What `a` stands for, through chains."""
+    while isinstance(a, Var) and a in mapping:
+        a = mapping[a]
+    return a
+
+
+def substitute(block: Block, mapping: Mapping[Var, Atom]) -> Block:
+    """The block with each use of a key replaced; bindings stay as they are."""
+    if not mapping:
+        return block
+
+    def many(atoms: tuple[Atom, ...]) -> tuple[Atom, ...]:
+        return tuple(resolve(a, mapping) for a in atoms)
+
+    def stmt(s: Stmt) -> Stmt:
+        if isinstance(s, Eqn):
+            return replace(s, args=many(s.args))
+        if isinstance(s, Branch):
+            return replace(
+                s,
+                test=resolve(s.test, mapping),
+                walked=(many(s.walked[0]), many(s.walked[1])),
+                then=substitute(s.then, mapping),
+                orelse=substitute(s.orelse, mapping),
+            )
+        assert isinstance(s, Loop)
+        if isinstance(s.over, Range):
+            over: object = Range(*many((s.over.start, s.over.stop, s.over.step)))
+        else:
+            over = replace(s.over, test=substitute(s.over.test, mapping))
+        return replace(
+            s,
+            over=over,  # type: ignore[arg-type]
+            carried=many(s.carried),
+            walked=many(s.walked),
+            body=substitute(s.body, mapping),
+        )
+
+    return Block(block.params, tuple(stmt(s) for s in block.stmts), many(block.results))

@@ -1,0 +1,77 @@
+"""The few operations that are not NumPy's own: pure reads and writes of parts of an array.
+
+Written as values they are what differentiation wants: a write is a function from the old array to
+the new one.  The last pass shows that each of them may run in place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def getitem(x: Any, index: Any) -> Any:
+    """`x[index]`."""
+    return x[index]
+
+
+def setitem(x: Any, index: Any, value: Any) -> Any:
+    """A copy of `x` in which `x[index] = value` was executed."""
+    out = x.copy()
+    out[index] = value
+    return out
+
+
+def additem(x: Any, index: Any, value: Any) -> Any:
+    """A copy of `x` with `value` added at `index`; repeated indices add up."""
+    out = x.copy()
+    np.add.at(out, index, value)
+    return out
+
+
+def zeros_like(x: Any) -> Any:
+    """The zero cotangent of `x`: 0.0 for a number."""
+    return np.zeros_like(x) if isinstance(x, np.ndarray) else 0.0
+
+
+def not_(x: Any) -> bool:
+    """`not x`."""
+    return not x
+
+
+def identity(x: Any) -> Any:
+    """`x` itself."""
+    return x
+
+
+def unbroadcast(g: Any, x: Any) -> Any:
+    """The cotangent of `x` where `x` was broadcast to the shape of `g`."""
+    shape = np.shape(x)
+    if np.shape(g) == shape:
+        return g
+    lead = np.ndim(g) - len(shape)
+    ones = [lead + k for k, n in enumerate(shape) if n == 1 and np.shape(g)[lead + k] != 1]
+    g = np.sum(g, axis=(*range(lead), *ones), keepdims=True)
+    return np.reshape(g, shape) if shape else float(np.reshape(g, ()))
+
+
+def assert_(test: Any, message: Any = None) -> None:
+    """`assert test, message`."""
+    if not test:
+        raise AssertionError(message)
+
+
+def raise_(source: str, names: tuple[str, ...], *values: Any) -> None:
+    """`raise ...`, as the user wrote it."""
+    exec(source, {}, dict(zip(names, values, strict=True)))  # noqa: S102 - the user's statement
+
+
+def broadcast_like(g: Any, x: Any) -> Any:
+    """`g` in the shape of `x`, with memory of its own."""
+    return np.array(np.broadcast_to(g, np.shape(x)))
+
+
+def reshape_like(g: Any, x: Any) -> Any:
+    """`g` in the shape of `x`, of the same size."""
+    return np.reshape(g, np.shape(x))

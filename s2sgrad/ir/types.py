@@ -1,0 +1,113 @@
+"""Types of IR values: what is known of a value before the program runs.
+
+`UNKNOWN` is a legal type everywhere: a pass that needs a fact it does not find must either emit
+code that is right for every value, or refuse.  Extents of arrays are ints or symbols; a symbol
+that is a plain identifier belongs to a dimension of an argument that is known *not* to be 1, every
+other symbol is derived and may be 1 (see `may_be_one`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Dim = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """Base of all types."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown(Type):
+    """Nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar(Type):
+    """A number without axes: a Python number, or a NumPy scalar when `char` names its dtype."""
+
+    kind: str  # 'float' | 'int' | 'bool' | 'complex'
+    char: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Array(Type):
+    """An ndarray: its dtype's character and one extent an axis."""
+
+    char: str
+    shape: tuple[Dim, ...]
+
+    @property
+    def kind(self) -> str:
+        return KINDS[self.char]
+
+
+@dataclass(frozen=True, slots=True)
+class Seq(Type):
+    """One item a turn: what a loop collects and another walks (a tape).  Not an array."""
+
+    item: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Static(Type):
+    """A Python value that is data, never differentiated: a string, None, a range."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undefined(Type):
+    """No value yet: the name is bound on other paths only."""
+
+
+UNKNOWN = Unknown()
+UNDEFINED = Undefined()
+FLOAT = Scalar("float")
+INT = Scalar("int")
+BOOL = Scalar("bool")
+COMPLEX = Scalar("complex")
+
+KINDS = {
+    **dict.fromkeys("efdg", "float"),
+    **dict.fromkeys("FDG", "complex"),
+    **dict.fromkeys("bBhHiIlLqQ", "int"),
+    "?": "bool",
+}
+ORDER = ("bool", "int", "float", "complex")
+
+
+def kind_of(t: Type) -> str | None:
+    """'float', 'int', 'bool' or 'complex' for a number or an array of them, else None."""
+    return t.kind if isinstance(t, Scalar | Array) else None
+
+
+def is_differentiable(t: Type) -> bool:
+    """Can a value of this type carry a derivative?  Unknown can."""
+    return isinstance(t, Unknown) or kind_of(t) in ("float", "complex")
+
+
+def join(a: Type, b: Type) -> Type:
+    """The least type that holds both: of a loop-carried value or of a branch's result."""
+    if a == b or isinstance(b, Undefined):
+        return a
+    if isinstance(a, Undefined):
+        return b
+    if isinstance(a, Scalar) and isinstance(b, Scalar):
+        kind = max(a.kind, b.kind, key=ORDER.index)
+        return Scalar(kind, a.char if a.char == b.char else "")
+    return UNKNOWN
+
+
+def type_of(value: object) -> Type:
+    """The type of a Python literal."""
+    if isinstance(value, bool):
+        return BOOL
+    if isinstance(value, int):
+        return INT
+    if isinstance(value, float):
+        return FLOAT
+    if isinstance(value, complex):
+        return COMPLEX
+    return Static(type(value).__name__)

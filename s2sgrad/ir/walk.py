@@ -1,0 +1,44 @@
+"""Questions about blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Loop, Range, Var
+
+
+def reads(blocks: Iterable[Block]) -> list[Var]:
+    """Values bound outside of `blocks` that they read, in order."""
+    inside: set[Var] = set()
+    found: dict[Var, None] = {}
+
+    def see(atoms: Iterable[Atom]) -> None:
+        found.update((a, None) for a in atoms if isinstance(a, Var))
+
+    def walk(b: Block) -> None:
+        inside.update(b.params)
+        for s in b.stmts:
+            if isinstance(s, Eqn):
+                see(s.args)
+                inside.add(s.out)
+                continue
+            inside.update(s.outs)
+            if isinstance(s, Branch):
+                see((s.test, *s.walked[0], *s.walked[1]))
+                walk(s.then)
+                walk(s.orelse)
+                continue
+            assert isinstance(s, Loop)
+            see((*s.carried, *s.walked))
+            if s.count is not None:
+                inside.add(s.count)
+            if isinstance(s.over, Range):
+                see((s.over.start, s.over.stop, s.over.step))
+            else:
+                walk(s.over.test)
+            walk(s.body)
+        see(b.results)
+
+    for b in blocks:
+        walk(b)
+    return [v for v in found if v not in inside]

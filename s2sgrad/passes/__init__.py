@@ -1,0 +1,1 @@
+"""Functions from IR to IR."""

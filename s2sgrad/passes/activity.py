@@ -1,0 +1,102 @@
+"""Which values carry a derivative: they vary with the inputs, and the result depends on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from s2sgrad.errors import InternalError
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Var
+from s2sgrad.ir.types import Undefined, is_differentiable
+from s2sgrad.ir import ops
+from s2sgrad.rules.registry import lookup
+
+# Differentiated by the transform itself: they are about places in an array, not about numbers.
+STRUCTURAL = {ops.getitem}
+
+
+def carries_derivative(eqn: Eqn) -> bool:
+    """Does `eqn` hand on a derivative from its operands to its result?"""
+    if not (is_differentiable(eqn.out.type) or isinstance(eqn.out.type, Undefined)):
+        return False
+    if eqn.op in STRUCTURAL:
+        return True
+    if eqn.effect or eqn.op is ops.not_:
+        return False
+    rule = lookup(eqn.op)
+    if rule is None:  # silence here would be a zero where there is a derivative
+        raise InternalError("activity", f"no rule for {eqn.op!r}", "", span=eqn.at)
+    return not rule.zero
+
+
+def active(func: Func, wrt: Iterable[Var], results: Iterable[Atom]) -> set[Var]:
+    """The values of `func` on a differentiable path from `wrt` to `results`."""
+    varied = set(wrt)
+    _forward(func.body, varied)
+    useful = {r for r in results if isinstance(r, Var)}
+    _backward(func.body, useful)
+    return varied & useful
+
+
+def _hand(sources: Iterable[Atom], targets: Iterable[Var], into: set[Var]) -> bool:
+    """Mark each target whose source is marked; was any of them new?"""
+    new = {
+        t
+        for s, t in zip(sources, targets, strict=True)
+        if s in into and t not in into and is_differentiable(t.type)
+    }
+    into |= new
+    return bool(new)
+
+
+def _forward(block: Block, varied: set[Var]) -> None:
+    for s in block.stmts:
+        if isinstance(s, Eqn):
+            if carries_derivative(s) and any(a in varied for a in s.args):
+                varied.add(s.out)
+        elif isinstance(s, Branch):
+            for arm in s.arms:
+                _forward(arm, varied)
+                _hand(arm.results[: s.joined], s.outs[: s.joined], varied)
+        else:
+            n = len(s.carried)
+            params = s.body.params[1 : n + 1]
+            _hand(s.carried, params, varied)
+            _forward(s.body, varied)
+            while _hand(s.body.results[:n], params, varied):
+                _forward(s.body, varied)
+            _hand(params, s.outs[:n], varied)
+            _hand(s.body.results[:n], s.outs[:n], varied)
+
+
+def _mark(sources: Iterable[Atom], targets: Iterable[Atom], useful: set[Var]) -> bool:
+    """Mark each target whose source is marked, whatever it is; was any of them new?"""
+    new = {
+        t
+        for s, t in zip(sources, targets, strict=True)
+        if s in useful and isinstance(t, Var) and t not in useful
+    }
+    useful |= new
+    return bool(new)
+
+
+def _backward(block: Block, useful: set[Var]) -> None:
+    for s in reversed(block.stmts):
+        if isinstance(s, Eqn):
+            if s.out in useful and carries_derivative(s):
+                useful.update(a for a in s.args if isinstance(a, Var))
+        elif isinstance(s, Branch):
+            for arm in s.arms:
+                _mark(s.outs[: s.joined], arm.results[: s.joined], useful)
+                _backward(arm, useful)
+        else:
+            n = len(s.carried)
+            params = s.body.params[1 : n + 1]
+            _mark(s.outs[:n], s.body.results[:n], useful)
+            _mark(s.outs[:n], params, useful)
+            _backward(s.body, useful)
+            while _mark(params, s.body.results[:n], useful):
+                _backward(s.body, useful)
+            _mark(params, s.carried, useful)
+
+
+__all__ = ["active", "carries_derivative", "Loop"]

@@ -1,0 +1,411 @@
+"""Reverse mode: the forward sweep as it was, then the transposed Jacobians in reverse order.
+
+The mirror of a block is built while the block is read backwards.  A mirrored loop carries the
+cotangents of what the loop carries, and one accumulator for each active value that its body reads
+from outside.  A value that the backward sweep reads and that a loop or an arm binds is *collected*
+where it is bound and *walked* in the mirror; one that is a cheap operation away is computed again.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from s2sgrad.errors import DifferentiationError, InternalError, Refusal
+from s2sgrad.front.infer import fits
+from s2sgrad.ir import ops
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Hole, Lit, Loop, Pack, Range
+from s2sgrad.ir.graph import Stmt, Var, atom_type, call_args
+from s2sgrad.ir.span import Span
+from s2sgrad.ir.types import INT, Array, Scalar, Seq, Type
+from s2sgrad.ir.walk import reads
+from s2sgrad.passes.activity import active, carries_derivative
+from s2sgrad.passes.record import Recorder, StaticFact, Symbol
+from s2sgrad.rules.registry import lookup, pullback
+
+ZERO = Lit(0.0)
+
+
+def reverse(func: Func, wrt: Sequence[Var], seeds: Sequence[Atom], extra: Sequence[Var]) -> Func:
+    """`func` with its results followed by the cotangents of `wrt`.
+
+    `seeds` are the cotangents of the results; `extra` are parameters that they introduce.
+    """
+    return _Reverse(func, wrt).build(seeds, extra)
+
+
+@dataclass(eq=False)
+class _Frame:
+    """The mirror of one block, being built."""
+
+    primal: Block
+    parent: _Frame | None
+    owner: tuple[Stmt, int] | None  # the loop or branch (and its arm) that the block belongs to
+    index: Var | None = None
+    stmts: list[Stmt] = field(default_factory=list)
+    prelude: list[Stmt] = field(default_factory=list)
+    walked: list[tuple[Var, Atom]] = field(default_factory=list)
+    known: dict[Var, Atom] = field(default_factory=dict)
+    bars: dict[Var, list[Atom]] = field(default_factory=dict)
+
+
+class _Reverse:
+    def __init__(self, func: Func, wrt: Sequence[Var]) -> None:
+        self.func, self.wrt = func, wrt
+        self.active = active(func, wrt, func.body.results)
+        self.home: dict[Var, Block] = {}
+        self.made_by: dict[Var, Eqn] = {}
+        self.collects: dict[tuple[Stmt, int], dict[Var, Var]] = {}
+        self.counts: dict[Loop, Var] = {}
+        self._index(func.body)
+        self.frame = _Frame(func.body, None, None)
+        self.recorder = Recorder(self.frame.stmts)
+
+    def _index(self, block: Block) -> None:
+        for p in block.params:
+            self.home[p] = block
+        for s in block.stmts:
+            if isinstance(s, Eqn):
+                self.home[s.out], self.made_by[s.out] = block, s
+                continue
+            for v in s.outs:
+                self.home[v] = block
+            for b in s.arms if isinstance(s, Branch) else (s.body,):
+                self._index(b)
+
+    def build(self, seeds: Sequence[Atom], extra: Sequence[Var]) -> Func:
+        body = self.func.body
+        for r, seed in zip(body.results, seeds, strict=True):
+            self.add(r, seed)
+        self.backward(body)
+        bars = tuple(self.total(v) for v in self.wrt)
+        forward = self._with_collects(body)
+        whole = Block(
+            (*body.params, *extra),
+            (*forward.stmts, *self.frame.prelude, *self.frame.stmts),
+            (*body.results, *bars),
+        )
+        notes = {**self.func.notes, "forward": len(forward.stmts)}
+        names = (*self.func.names, *(v.hint for v in extra))
+        return replace(self.func, body=whole, names=names, notes=notes)
+
+    # -- cotangents
+
+    def add(self, v: Atom, g: Atom) -> None:
+        if v in self.active and not (isinstance(g, Lit) and type(g.value) is float and not g.value):
+            self.frame.bars.setdefault(v, []).append(g)  # type: ignore[arg-type]
+
+    def total(self, v: Var) -> Atom:
+        """The cotangent of `v`: its contributions summed once."""
+        parts = self.frame.bars.get(v)
+        if not parts:
+            return self.zero(v)
+        while len(parts) > 1:
+            a, b = parts.pop(0), parts.pop(0)
+            parts.insert(0, self.sum(a, b, v))
+        return parts[0]
+
+    def sum(self, a: Atom, b: Atom, v: Var) -> Atom:
+        return self.recorder.emit(operator.add, (a, b), hint=_bar(v))
+
+    def zero(self, v: Var) -> Atom:
+        if isinstance(v.type, Scalar) and not v.type.char:
+            return ZERO
+        return self.recorder.emit(ops.zeros_like, (self.need(v),), hint=_bar(v))
+
+    # -- primal values in the backward sweep
+
+    def need(self, a: Atom) -> Atom:
+        """The primal value `a`, visible in the mirror that is being built."""
+        if isinstance(a, Lit) or self.home[a] is self.func.body:
+            return a
+        frame: _Frame | None = self.frame
+        while frame is not None and frame.primal is not self.home[a]:
+            frame = frame.parent
+        if frame is None:
+            raise InternalError("reverse", f"`{a.hint}` is not visible in the mirror", "")
+        if a not in frame.known:
+            frame.known[a] = self._recomputed(a, frame) or self._walked(a, frame)
+        return frame.known[a]
+
+    def _free(self, a: Atom, frame: _Frame) -> bool:
+        """Is `a` at hand in `frame` without a tape of its own?"""
+        if isinstance(a, Lit) or a in frame.known or self.home[a] is self.func.body:
+            return True
+        made = self.made_by.get(a)
+        return (
+            made is not None
+            and self.home[a] is frame.primal
+            and made.op in _CHEAP
+            and all(self._free(b, frame) for b in made.args)
+        )
+
+    def _recomputed(self, a: Var, frame: _Frame) -> Atom | None:
+        made = self.made_by.get(a)
+        if made is None or made.op not in _CHEAP or made.effect:
+            return None
+        if not all(self._free(b, frame) for b in made.args):
+            return None
+        here, self.frame = self.frame, frame
+        args = tuple(self.need(b) for b in made.args)
+        self.frame = here
+        out = Var(a.hint, a.type)
+        frame.prelude.append(replace(made, out=out, args=args))
+        return out
+
+    def _walked(self, a: Var, frame: _Frame) -> Atom:
+        assert frame.owner is not None and frame.parent is not None
+        collected = self.collects.setdefault(frame.owner, {})
+        if a not in collected:
+            collected[a] = Var(f"{a.hint}_tape" if a.hint else "tape", Seq(a.type))
+            self.home[collected[a]] = frame.parent.primal
+        here, self.frame = self.frame, frame.parent
+        source = self.need(collected[a])
+        self.frame = here
+        item = Var(a.hint, a.type)
+        frame.walked.append((item, source))
+        return item
+
+    # -- statements, backwards
+
+    def backward(self, block: Block) -> None:
+        for s in reversed(block.stmts):
+            if isinstance(s, Eqn):
+                self.eqn(s)
+            elif isinstance(s, Branch):
+                self.branch(s)
+            else:
+                self.loop(s)
+
+    def eqn(self, s: Eqn) -> None:
+        if not self.frame.bars.get(s.out) or not carries_derivative(s):
+            return
+        self.recorder.stmts, self.recorder.at = self.frame.stmts, s.at
+        g = self.total(s.out)
+        del self.frame.bars[s.out]
+        if s.op is ops.getitem:
+            self._getitem(s, g)
+            return
+        for a, bar in zip(s.args, self.cotangents(s, g), strict=True):
+            if bar is not None and isinstance(a, Var) and a in self.active:
+                self.add(a, self.shaped(bar, a))
+
+    def _getitem(self, s: Eqn, g: Atom) -> None:
+        """A read of a part adds to that part of the cotangent, in place when it is emitted."""
+        x = s.args[0]
+        assert isinstance(x, Var) and s.form is not None
+        base = self.total(x)
+        index = [self.need(a) for a in s.args[1:]]
+        form = Form((Hole(0), s.form.args[1], Hole(len(s.args))))
+        bar = self.recorder.emit(ops.additem, (base, *index, g), form, hint=_bar(x))
+        self.frame.bars[x] = [bar]
+
+    def cotangents(self, s: Eqn, g: Atom) -> list[Atom | None]:
+        """One cotangent per flat operand of `s`."""
+        rule = lookup(s.op)
+        assert rule is not None
+        symbols = [_Lazy(self, a) if isinstance(a, Var) else a.value for a in s.args]
+        pos, kw = call_args(s, symbols)
+        try:
+            found = pullback(rule, self.recorder.symbol(g), _Lazy(self, s.out), pos, kw)
+        except StaticFact as e:
+            raise DifferentiationError(
+                Refusal(
+                    f"the derivative needs {e}, which is not known before the program runs",
+                    s.at or _NOWHERE,
+                    "pass arrays whose number of axes is known",
+                    anchor="unknown-type",
+                )
+            ) from e
+        bars: list[Atom | None] = [None] * len(s.args)
+        templates = s.form.args if s.form else tuple(Hole(k) for k in range(len(s.args)))
+        for template, bar in zip(templates, found, strict=False):
+            self._spread(template, bar, bars)
+        return bars
+
+    def _spread(self, template: object, bar: object, bars: list[Atom | None]) -> None:
+        if bar is None:
+            return
+        if isinstance(template, Hole):
+            bars[template.k] = self.recorder.atom(bar)
+        elif isinstance(template, Pack) and isinstance(bar, list | tuple):
+            for t, b in zip(template.items, bar, strict=True):
+                self._spread(t, b, bars)
+
+    def shaped(self, bar: Atom, x: Var) -> Atom:
+        """Shape repair, once for all rules: broadcasting is undone."""
+        same = fits(x.type, atom_type(bar))
+        if same:
+            return bar
+        if same is False and isinstance(x.type, Array) and isinstance(atom_type(bar), Scalar):
+            return self.recorder.emit(ops.broadcast_like, (bar, self.need(x)))
+        return self.recorder.emit(ops.unbroadcast, (bar, self.need(x)))
+
+    # -- branches
+
+    def branch(self, s: Branch) -> None:
+        self.recorder.stmts = self.frame.stmts
+        outs = s.outs[: s.joined]
+        bars = {v: self.total(v) for v in outs if self.frame.bars.get(v)}
+        if not bars:
+            return
+        for v in bars:
+            del self.frame.bars[v]
+        free = [v for v in reads(s.arms) if v in self.active]
+        start = {v: list(self.frame.bars.get(v, ())) for v in free}
+        start = {v: [self.total(v)] if parts else [] for v, parts in start.items()}
+        outer, arms = self.frame, []
+        for k, arm in enumerate(s.arms):
+            self.frame = _Frame(arm, outer, (s, k))
+            self.recorder.stmts = self.frame.stmts
+            self.frame.bars = {v: list(parts) for v, parts in start.items() if parts}
+            for v, r in zip(outs, arm.results, strict=False):
+                if v in bars:
+                    self.add(r, bars[v])
+            self.backward(arm)
+            arms.append(self.frame)
+        changed = [v for v in free if any(f.bars.get(v) not in (None, start[v]) for f in arms)]
+        results = []
+        for f in arms:
+            self.frame, self.recorder.stmts = f, f.stmts
+            results.append([self.total(v) for v in changed])
+        self.frame, self.recorder.stmts = outer, outer.stmts
+        if not changed:
+            return
+        new = tuple(Var(_bar(v), v.type) for v in changed)
+        blocks, walked = [], []
+        for f, r in zip(arms, results, strict=True):
+            params, sources = _walks(f)
+            blocks.append(Block(params, (*f.prelude, *f.stmts), tuple(r)))
+            walked.append(sources)
+        test = self.need(s.test)
+        self.frame.stmts.append(
+            Branch(new, test, (walked[0], walked[1]), blocks[0], blocks[1], len(new), s.at)
+        )
+        self.frame.bars.update({v: [n] for v, n in zip(changed, new, strict=True)})
+
+    # -- loops
+
+    def loop(self, s: Loop) -> None:
+        self.recorder.stmts = self.frame.stmts
+        if s.walked:
+            raise InternalError("reverse", "a loop that walks a tape is differentiated again", "")
+        n = len(s.carried)
+        params = s.body.params[1 : n + 1]
+        if not any(self.frame.bars.get(v) for v in s.outs[:n]):
+            return
+        live = [k for k in range(n) if params[k] in self.active or s.outs[k] in self.active]
+        free = [v for v in reads([s.body]) if v in self.active]
+        inits = [self.total(s.outs[k]) for k in live] + [self.total(v) for v in free]
+        for k in live:
+            self.frame.bars.pop(s.outs[k], None)
+        outer = self.frame
+        over, index = self._mirrored_range(s)
+        self.frame = _Frame(s.body, outer, (s, 0), index)
+        self.frame.known[s.body.params[0]] = index
+        self.recorder.stmts = self.frame.stmts
+        taken = [Var(_bar(params[k]), params[k].type) for k in live]
+        accs = [Var(_bar(v), v.type) for v in free]
+        for v, acc in zip(free, accs, strict=True):
+            self.frame.bars[v] = [acc]
+        for k, p in zip(live, taken, strict=True):
+            self.add(s.body.results[k], p)
+        self.backward(s.body)
+        self.recorder.stmts = self.frame.stmts
+        yields = [self.total(params[k]) for k in live] + [self.total(v) for v in free]
+        inner, self.frame = self.frame, outer
+        self.recorder.stmts = outer.stmts
+        items, sources = _walks(inner)
+        body = Block(
+            (index, *taken, *accs, *items), (*inner.prelude, *inner.stmts), tuple(yields)
+        )
+        outs = tuple(Var(v.hint, v.type) for v in (*taken, *accs))
+        mirror = Loop(outs, over, tuple(inits), sources, body, s.at, down=True)
+        outer.stmts.append(mirror)
+        for v, out in zip(free, outs[len(live) :], strict=True):
+            outer.bars[v] = [out]
+        for k, out in zip(live, outs[: len(live)], strict=True):
+            self.add(s.carried[k], out)
+
+    def _mirrored_range(self, s: Loop) -> tuple[Range, Var]:
+        """The turns that `s` ran, to be run from the last to the first."""
+        index = Var(s.body.params[0].hint, INT)
+        if isinstance(s.over, Range) and s.stop is None:
+            over = Range(*(self.need(a) for a in (s.over.start, s.over.stop, s.over.step)))
+            return over, index
+        if s not in self.counts:
+            self.counts[s] = Var("turns", INT)
+            self.home[self.counts[s]] = self.frame.primal
+        count = self.need(self.counts[s])
+        if not isinstance(s.over, Range):
+            return Range(Lit(0), count, Lit(1)), index
+        start, step = self.need(s.over.start), self.need(s.over.step)
+        length = self.recorder.emit(operator.mul, (count, step))
+        if isinstance(start, Lit) and start.value == 0:
+            return Range(start, length, step), index
+        return Range(start, self.recorder.emit(operator.add, (start, length)), step), index
+
+    # -- the forward sweep, with what the backward sweep collects
+
+    def _with_collects(self, block: Block) -> Block:
+        return replace(block, stmts=tuple(self._collecting(s) for s in block.stmts))
+
+    def _collecting(self, s: Stmt) -> Stmt:
+        if isinstance(s, Eqn):
+            return s
+        if isinstance(s, Loop):
+            extra = self.collects.get((s, 0), {})
+            body = self._with_collects(s.body)
+            body = replace(body, results=(*body.results, *extra))
+            outs = (*s.outs, *extra.values())
+            return replace(s, outs=outs, body=body, count=self.counts.get(s, s.count))
+        arms = [self._with_collects(arm) for arm in s.arms]
+        extras = [self.collects.get((s, k), {}) for k in (0, 1)]
+        arms = [
+            replace(a, results=(*a.results, *e)) for a, e in zip(arms, extras, strict=True)
+        ]
+        then, orelse = s.collected(0), s.collected(1)
+        outs = (
+            *s.outs[: s.joined], *then, *extras[0].values(), *orelse, *extras[1].values()
+        )
+        return replace(s, outs=outs, then=arms[0], orelse=arms[1])
+
+
+_CHEAP = {
+    operator.add, operator.sub, operator.neg, operator.lt, operator.le, operator.gt, operator.ge,
+    operator.eq, operator.ne, ops.not_, ops.getitem,
+}
+_NOWHERE = Span("<unknown>", 1, 0, 1, 0)
+
+
+def _walks(f: _Frame) -> tuple[tuple[Var, ...], tuple[Atom, ...]]:
+    return tuple(v for v, _ in f.walked), tuple(s for _, s in f.walked)
+
+
+def _bar(v: Var) -> str:
+    return f"{v.hint}_bar" if v.hint else ""
+
+
+class _Lazy(Symbol):
+    """A primal operand of a rule: taped only if the rule really reads it."""
+
+    __slots__ = ("owner", "primal")
+
+    def __init__(self, owner: _Reverse, primal: Atom) -> None:
+        self.owner, self.primal = owner, primal
+
+    @property
+    def recorder(self) -> Recorder:  # type: ignore[override]
+        return self.owner.recorder
+
+    @property
+    def atom(self) -> Atom:  # type: ignore[override]
+        return self.owner.need(self.primal)
+
+    @property
+    def type(self) -> Type:
+        return atom_type(self.primal)
+
+
+__all__ = ["reverse"]

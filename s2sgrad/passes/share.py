@@ -1,0 +1,144 @@
+"""Common subexpressions are computed once; values that are carried unchanged are not carried."""
+
+from __future__ import annotations
+
+import operator
+from collections import ChainMap
+from dataclasses import replace
+from typing import Any
+
+from s2sgrad.front.infer import fits
+from s2sgrad.ir import ops
+from s2sgrad.ir.build import resolve
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Stmt, Var, atom_type
+from s2sgrad.ir.types import Scalar
+
+Key = tuple[Any, ...]
+
+
+def share(func: Func) -> Func:
+    """`func` with equal pure equations merged."""
+    return replace(func, body=_Sharing().block(func.body, {}))
+
+
+class _Sharing:
+    def __init__(self) -> None:
+        self.mapping: dict[Var, Atom] = {}
+        self.negated: dict[Var, Atom] = {}
+        self.spread: dict[Var, Atom] = {}
+
+    def atom(self, a: Atom) -> Atom:
+        return resolve(a, self.mapping)
+
+    def atoms(self, atoms: tuple[Atom, ...]) -> tuple[Atom, ...]:
+        return tuple(self.atom(a) for a in atoms)
+
+    def block(self, block: Block, seen: Any) -> Block:
+        scope: ChainMap[Key, Var] = ChainMap({}, seen)
+        out: list[Stmt] = []
+        for s in block.stmts:
+            if isinstance(s, Eqn):
+                made = self.eqn(s, scope)
+                if made is not None:
+                    out.append(made)
+            elif isinstance(s, Branch):
+                out.append(self.branch(s, scope))
+            else:
+                out.append(self.loop(s, scope))
+        return Block(block.params, tuple(out), self.atoms(block.results))
+
+    def eqn(self, s: Eqn, scope: ChainMap[Key, Var]) -> Eqn | None:
+        args = self.atoms(s.args)
+        s = self.tidy(replace(s, args=args))
+        if s.effect:
+            return s
+        key = (s.op, tuple(map(_key, s.args)), repr(s.form))
+        if key in scope:
+            self.mapping[s.out] = scope[key]
+            return None
+        scope[key] = s.out
+        if s.op is operator.neg:
+            self.negated[s.out] = s.args[0]
+        if s.op is ops.broadcast_like and isinstance(atom_type(s.args[0]), Scalar):
+            self.spread[s.out] = s.args[0]
+        return s
+
+    def tidy(self, s: Eqn) -> Eqn:
+        """`a + -b` is `a - b`, and `a - -b` is `a + b`: exactly."""
+        if s.form is None and s.op in _FLIPPED and len(s.args) == 2:
+            a, b = s.args
+            if b in self.negated:
+                return replace(s, op=_FLIPPED[s.op], args=(a, self.negated[b]))  # type: ignore[index]
+            if s.op is operator.add and a in self.negated:
+                return replace(s, op=operator.sub, args=(b, self.negated[a]))  # type: ignore[index]
+        return self.unspread(s)
+
+    def unspread(self, s: Eqn) -> Eqn:
+        """A number that was spread over an array meets an array of that shape: the number will do."""
+        if s.op not in _ARITHMETIC or s.form is not None or len(s.args) != 2:
+            return s
+        for k, other in ((0, 1), (1, 0)):
+            a, b = s.args[k], s.args[other]
+            if a in self.spread and b not in self.spread and fits(atom_type(b), s.out.type):
+                args = list(s.args)
+                args[k] = self.spread[a]  # type: ignore[index]
+                return replace(s, args=tuple(args))
+        return s
+
+    def branch(self, s: Branch, scope: ChainMap[Key, Var]) -> Branch:
+        walked = (self.atoms(s.walked[0]), self.atoms(s.walked[1]))
+        test = self.atom(s.test)
+        return replace(
+            s, test=test, walked=walked, then=self.block(s.then, scope),
+            orelse=self.block(s.orelse, scope),
+        )
+
+    def loop(self, s: Loop, scope: ChainMap[Key, Var]) -> Loop:
+        s = replace(s, carried=self.atoms(s.carried), walked=self.atoms(s.walked))
+        n = len(s.carried)
+        unchanged = {
+            p: init
+            for p, init, r in zip(s.body.params[1 : n + 1], s.carried, s.body.results, strict=False)
+            if r is p
+        }
+        for k, (p, init) in enumerate(zip(s.body.params[1 : n + 1], s.carried, strict=True)):
+            if p in unchanged:
+                self.mapping[p] = self.mapping[s.outs[k]] = init
+        over: Any = s.over
+        if isinstance(over, Range):
+            over = Range(self.atom(over.start), self.atom(over.stop), self.atom(over.step))
+        else:
+            for t, p in zip(over.test.params, s.body.params[1 : n + 1], strict=True):
+                if p in unchanged:
+                    self.mapping[t] = unchanged[p]
+            over = replace(over, test=self.block(over.test, scope))
+        body = self.block(s.body, scope)
+        if not unchanged:
+            return replace(s, over=over, body=body)
+        stay = [k for k in range(n) if s.body.params[1 + k] not in unchanged]
+        if not isinstance(over, Range):
+            test = over.test
+            over = replace(over, test=replace(test, params=tuple(test.params[k] for k in stay)))
+        params = (
+            body.params[0], *(body.params[1 + k] for k in stay), *body.params[n + 1 :]
+        )
+        results = (*(body.results[k] for k in stay), *body.results[n:])
+        return replace(
+            s,
+            outs=(*(s.outs[k] for k in stay), *s.outs[n:]),
+            over=over,
+            carried=tuple(s.carried[k] for k in stay),
+            body=replace(body, params=params, results=results),
+            stop=None if s.stop is None else stay.index(s.stop),
+        )
+
+
+_ARITHMETIC = {operator.add, operator.sub, operator.mul, operator.truediv}
+_FLIPPED: dict[Any, Any] = {operator.add: operator.sub, operator.sub: operator.add}
+
+
+def _key(a: Atom) -> Key:
+    return (type(a.value), repr(a.value)) if isinstance(a, Lit) else (id(a),)
+
+
+

@@ -1,0 +1,157 @@
+"""Gathers, sorts, and the rules of the toolbox itself (so that any order closes)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from s2sgrad.rules import toolbox
+from s2sgrad.rules.registry import rule
+from s2sgrad.rules.toolbox import (
+    part,
+    reshape_like,
+    scan,
+    scatter,
+    scatter_along,
+    scatter_part,
+    select,
+)
+
+
+@rule(np.take, linear=(0,))
+def take(g: Any, out: Any, a: Any, indices: Any, axis: Any = None, *, mode: str = "raise") -> Any:
+    """Add at the positions that were read."""
+    if mode != "raise":
+        raise NotImplementedError(f"np.take has no rule for mode={mode!r}")
+    if axis is None:
+        return reshape_like(scatter(np.ravel(a), indices, g), a)
+    along = axis % np.ndim(a)
+    return scatter(a, (slice(None),) * along + (indices,), g)
+
+
+@rule(np.take_along_axis, linear=(0,))
+def take_along_axis(g: Any, out: Any, arr: Any, indices: Any, axis: Any = -1) -> Any:
+    """Add at the positions that were read."""
+    if axis is None:
+        return reshape_like(scatter(np.ravel(arr), indices, g), arr)
+    return scatter_along(arr, indices, g, axis)
+
+
+@rule(np.sort)
+def sort(g: Any, out: Any, a: Any, axis: Any = -1) -> Any:
+    """Send each cotangent back to where its element came from."""
+    if axis is None:
+        flat = np.ravel(a)
+        return reshape_like(scatter(flat, np.argsort(flat), g), a)
+    return scatter_along(a, np.argsort(a, axis=axis), g, axis)
+
+
+@sort.jvp
+def _sort_jvp(out: Any, tangents: Any, a: Any, axis: Any = -1) -> Any:
+    if axis is None:
+        return np.take(np.ravel(tangents[0]), np.argsort(np.ravel(a)))
+    return np.take_along_axis(tangents[0], np.argsort(a, axis=axis), axis=axis)
+
+
+@rule(np.compress, linear=(1,))
+def compress(g: Any, out: Any, condition: Any, a: Any, axis: Any = None) -> Any:
+    """Put the cotangent back where the condition holds."""
+    kept = np.flatnonzero(condition)
+    if axis is None:
+        return None, reshape_like(scatter(np.ravel(a), kept, g), a)
+    return None, scatter(a, (slice(None),) * (axis % np.ndim(a)) + (kept,), g)
+
+
+@rule(toolbox.broadcast_like, linear=(0,))
+def broadcast_like_(g: Any, out: Any, x: Any, a: Any) -> Any:
+    """The transform sums over the broadcast axes."""
+    return g
+
+
+@rule(toolbox.reshape_like, linear=(0,))
+def reshape_like_(g: Any, out: Any, x: Any, a: Any) -> Any:
+    """Reshape back."""
+    return reshape_like(g, x)
+
+
+@rule(toolbox.expand, linear=(0,))
+def expand_(g: Any, out: Any, x: Any, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Drop the new axes."""
+    return reshape_like(g, x)
+
+
+@rule(toolbox.select, linear=(1,))
+def select_(g: Any, out: Any, mask: Any, x: Any) -> Any:
+    """Select again."""
+    return None, select(mask, g)
+
+
+@rule(toolbox.part, linear=(0,))
+def part_(g: Any, out: Any, x: Any, start: Any, stop: Any, axis: int) -> Any:
+    """Put the slice back."""
+    return scatter_part(x, start, stop, axis, g)
+
+
+@rule(toolbox.scatter_part, linear=(4,))
+def scatter_part_(
+    g: Any, out: Any, a: Any, start: Any, stop: Any, axis: int, x: Any
+) -> Any:
+    """Read the slice."""
+    return None, None, None, None, part(g, start, stop, axis)
+
+
+@rule(toolbox.scatter, linear=(2,))
+def scatter_(g: Any, out: Any, a: Any, index: Any, x: Any) -> Any:
+    """Read at the index."""
+    return None, None, g[index]
+
+
+@rule(toolbox.scatter_along, linear=(2,))
+def scatter_along_(g: Any, out: Any, a: Any, indices: Any, x: Any, axis: int) -> Any:
+    """Read along the axis."""
+    return None, None, np.take_along_axis(g, indices, axis=axis)
+
+
+@rule(toolbox.scatter_diagonal, linear=(1,))
+def scatter_diagonal_(
+    g: Any, out: Any, a: Any, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1
+) -> Any:
+    """Read the diagonal."""
+    return None, np.diagonal(g, offset, axis1, axis2)
+
+
+@rule(toolbox.safe_divide, singular=True)
+def safe_divide_(g: Any, out: Any, x: Any, d: Any) -> Any:
+    """As division."""
+    return toolbox.safe_divide(g, d), -toolbox.safe_divide(g * out, d)
+
+
+@safe_divide_.jvp
+def _safe_divide_jvp(out: Any, tangents: Any, x: Any, d: Any) -> Any:
+    top: Any = 0.0 if tangents[0] is None else tangents[0]
+    if tangents[1] is not None:
+        top = top - tangents[1] * out
+    return toolbox.safe_divide(top, d)
+
+
+@rule(toolbox.scan)
+def scan_(g: Any, out: Any, a: Any, x: Any, axis: int) -> Any:
+    """The transposed recurrence runs forward."""
+    shifted = np.roll(np.flip(a, axis), 1, axis)
+    forward = np.flip(scan(shifted, np.flip(g, axis), axis), axis)
+    zero = toolbox.zeros_like(part(forward, 0, 1, axis))
+    earlier = np.concatenate([zero, part(forward, 0, -1, axis)], axis=axis)
+    return earlier * out, forward
+
+
+@scan_.jvp
+def _scan_jvp(out: Any, tangents: Any, a: Any, x: Any, axis: int) -> Any:
+    moved: Any = 0.0 if tangents[1] is None else tangents[1]
+    if tangents[0] is not None:
+        later = np.concatenate(
+            [part(tangents[0] * out, 1, None, axis), toolbox.zeros_like(part(out, 0, 1, axis))],
+            axis=axis,
+        )
+        moved = moved + later
+    return scan(a, moved, axis)

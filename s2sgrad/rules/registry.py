@@ -1,0 +1,192 @@
+"""The table of rules: which op has which derivative.
+
+A rule is an ordinary function of arrays.  `RULES` maps a canonical op to its `Rule`;
+`canonical` maps every other spelling (`operator.add`, `np.amax`) to the canonical one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Op = Callable[..., Any]
+
+
+@dataclass(slots=True, eq=False)
+class Rule:
+    """All that is known about the derivative of one op.
+
+    `vjp(g, out, *args, **kwargs)` gives one cotangent per positional operand.
+    `partials(out, *args)` gives the local partial of an elementwise op per operand.
+    `jvp(out, tangents, *args, **kwargs)` is an explicit tangent; `tangents` has one entry
+    per positional operand, None where it is constant.
+    `linear` names the operands in which the op is jointly linear, `multilinear` those in
+    which it is linear one at a time.  `zero`: the derivative is zero everywhere.
+    `singular`: some partial is infinite or undefined somewhere.
+    """
+
+    op: Op
+    vjp: Op | None = None
+    partials: Op | None = None
+    linear: tuple[int, ...] = ()
+    jvp: Op | None = None
+    zero: bool = False
+    singular: bool = False
+    multilinear: tuple[int, ...] = ()
+    elementwise: bool = False
+
+
+RULES: dict[Op, Rule] = {}
+CANONICAL: dict[Op, Op] = {}
+
+
+def canonical(fn: Op) -> Op:
+    """Return the spelling of `fn` under which its rule is registered."""
+    return CANONICAL.get(fn, fn)
+
+
+def lookup(fn: Op) -> Rule | None:
+    """Return the rule of `fn` under any of its spellings, or None."""
+    try:
+        return RULES.get(canonical(fn))
+    except TypeError:
+        return None
+
+
+def alias(name: Op, target: Op) -> None:
+    """Register `name` as another spelling of `target`."""
+    if name is not target:
+        CANONICAL[name] = target
+
+
+def entry(op: Op, *others: Op) -> Rule:
+    """Return the rule of `op`, made if need be; `others` become spellings of it."""
+    for other in others:
+        alias(other, op)
+    return RULES.setdefault(op, Rule(op))
+
+
+class Definition:
+    """A rule as its module sees it: call it, or add a tangent with `.jvp`."""
+
+    def __init__(self, record: Rule, function: Op) -> None:
+        """Wrap `function`, the vjp or the partials of `record`."""
+        self.rule = record
+        self.function = function
+        self.__name__ = function.__name__
+        self.__doc__ = function.__doc__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function that was defined."""
+        return self.function(*args, **kwargs)
+
+    def jvp(self, function: Op) -> Op:
+        """Register `function(out, tangents, *args, **kwargs)` as the explicit tangent."""
+        self.rule.jvp = function
+        return function
+
+
+def rule(
+    op: Op,
+    *others: Op,
+    linear: tuple[int, ...] = (),
+    multilinear: tuple[int, ...] = (),
+    singular: bool = False,
+) -> Callable[[Op], Definition]:
+    """Register the decorated function as the explicit vjp of `op` and its spellings."""
+
+    def register(function: Op) -> Definition:
+        record = entry(op, *others)
+        record.vjp = function
+        record.linear = linear
+        record.multilinear = multilinear
+        record.singular = singular or record.singular
+        return Definition(record, function)
+
+    return register
+
+
+def elementwise(op: Op, *others: Op, singular: bool = False) -> Callable[[Op], Definition]:
+    """Register the decorated function as the local partials of an elementwise `op`."""
+
+    def register(function: Op) -> Definition:
+        record = entry(op, *others)
+        record.partials = function
+        record.elementwise = True
+        record.singular = singular or record.singular
+        return Definition(record, function)
+
+    return register
+
+
+def zero(*ops: Op) -> None:
+    """Register ops whose derivative is zero (or whose answer is not a real number)."""
+    for op in ops:
+        entry(op).zero = True
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """Return a rule's answer as a tuple: a single cotangent stands for operand 0."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+def pullback(record: Rule, g: Any, out: Any, args: Sequence[Any], kwargs: Any) -> tuple[Any, ...]:
+    """Return one cotangent per positional operand (missing ones at the end are None)."""
+    if record.zero:
+        return (None,) * len(args)
+    if record.vjp is not None:
+        found = as_tuple(record.vjp(g, out, *args, **kwargs))
+    else:
+        assert record.partials is not None
+        found = tuple(g * p for p in as_tuple(record.partials(out, *args, **kwargs)))
+    return found + (None,) * (len(args) - len(found))
+
+
+def can_push(record: Rule) -> bool:
+    """Tell whether forward mode can use the rule without reversing its vjp."""
+    return bool(
+        record.zero or record.jvp or record.partials or record.linear or record.multilinear
+    )
+
+
+def pushforward(
+    record: Rule, out: Any, tangents: Sequence[Any], args: Sequence[Any], kwargs: Any
+) -> Any:
+    """Return the tangent of the answer, or None when it is zero.
+
+    The order of preference: explicit jvp, linearity, multilinearity, partials.
+    """
+    if record.zero or all(t is None for t in tangents):
+        return None
+    if record.jvp is not None:
+        return record.jvp(out, tuple(tangents), *args, **kwargs)
+    if record.linear:
+        moved = list(args)
+        for i in record.linear:
+            if i < len(args):
+                moved[i] = fill(tangents[i], args[i])
+        return record.op(*moved, **kwargs)
+    terms: list[Any] = []
+    if record.multilinear:
+        live = [i for i in record.multilinear if i < len(args) and tangents[i] is not None]
+        terms += [record.op(*args[:i], tangents[i], *args[i + 1 :], **kwargs) for i in live]
+    elif record.partials is not None:
+        partials = as_tuple(record.partials(out, *args, **kwargs))
+        terms += [t * p for t, p in zip(tangents, partials, strict=False) if t is not None]
+    else:
+        raise NotImplementedError(f"no forward rule for {record.op!r}")
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def fill(tangent: Any, arg: Any) -> Any:
+    """Return `tangent`, with zeros for what is None in it (also inside a list)."""
+    if isinstance(arg, list | tuple):
+        given = (None,) * len(arg) if tangent is None else tangent
+        return [fill(t, a) for t, a in zip(given, arg, strict=True)]
+    return np.zeros_like(arg) if tangent is None else tangent
