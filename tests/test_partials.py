@@ -12,8 +12,8 @@ import pytest
 from s2sgrad.rules import partials, partials_math
 
 pytest.importorskip("sympy")
-import mpmath
-import sympy as sp
+import mpmath  # type: ignore[import-untyped]
+import sympy as sp  # type: ignore[import-untyped]
 
 from s2sgrad.rules.derive import FILES, derived, generate, parse, symbols
 from s2sgrad.rules.formulas import FORMULAS, Formula

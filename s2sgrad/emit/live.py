@@ -42,11 +42,20 @@ def uses(block: Block, into: dict[Var, list[Use]]) -> None:
     see(block.results, block, None)
 
 
+def bound_by(s: Stmt) -> tuple[Var, ...]:
+    """What a statement binds in the block that it stands in."""
+    if isinstance(s, Eqn):
+        return (s.out,)
+    if isinstance(s, Loop) and s.count is not None:
+        return (*s.outs, s.count)
+    return s.outs
+
+
 def at_hand(block: Block, collected: Iterable[Atom]) -> list[Atom]:
     """What the block collects without having computed it: that is appended first."""
     made: set[Atom] = set()
     for s in block.stmts:
-        made.update((s.out,) if isinstance(s, Eqn) else s.outs)
+        made.update(bound_by(s))
     return [a for a in collected if a not in made]
 
 

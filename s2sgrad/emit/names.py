@@ -13,7 +13,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from s2sgrad.emit.live import Segment, is_tape
-from s2sgrad.ir.graph import Atom, Block, Branch, Func, Loop, Range, Var
+from s2sgrad.ir import ops
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Var
 
 
 class Names:
@@ -83,7 +84,9 @@ class Names:
 
     def wished(self, block: Block) -> None:
         for s in block.stmts:
-            if isinstance(s, Loop):
+            if isinstance(s, Eqn) and s.op is ops.additem:
+                self.wish(s.args[0], s.out)
+            elif isinstance(s, Loop):
                 n = len(s.carried)
                 self.wished(s.body)
                 for init, out, r in zip(s.carried, s.outs[:n], s.body.results, strict=False):
@@ -105,7 +108,8 @@ class Names:
             own = [self.fixed[m] for m in self.members[v] if m in self.fixed]
             if own:
                 self.take(v, own[0])
-        for v in order:
+        # Names of the user's first: a temporary goes out of their way.
+        for v in sorted(order, key=lambda v: not self.hint(v)):
             if v not in self.names and not all(map(is_tape, self.members[v])):
                 self.take(v, self.free(v))
 

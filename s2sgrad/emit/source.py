@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import ast
 import inspect
+import operator
 import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from s2sgrad.emit import expr
-from s2sgrad.emit.live import at_hand, is_tape, liveness, uses
+from s2sgrad.emit.live import at_hand, bound_by, is_tape, liveness, uses
 from s2sgrad.emit.names import Names
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Stmt, Undef, Var
+from s2sgrad.ir.graph import atom_type
+from s2sgrad.ir.types import Array, Scalar
+from s2sgrad.passes.bufferize import in_place
 
 MARGIN = 92
 
@@ -42,6 +46,7 @@ class _Emitter:
         self.folded: dict[Var, Eqn | Branch] = {}
         self.fold(func.body)
         self.spelling = expr.Spelling()
+        self.in_place = in_place(func)
         spans = liveness(func, self.folded)
         self.names = Names(func, spans, {"np", "math", "range", "float", "len", "abs", "print"})
         self.handed_on = _handed_on(func.body)
@@ -164,7 +169,7 @@ class _Emitter:
                 self.append_collected(block, s.outs, depth)
             else:
                 self.loop(s, depth)
-                self.append_collected(block, s.outs, depth)
+                self.append_collected(block, bound_by(s), depth)
 
     def eqn(self, s: Eqn, depth: int) -> None:
         if s.out in self.folded:
@@ -178,11 +183,27 @@ class _Emitter:
         if s.op is ops.additem:
             self.additem(s, depth)
             return
+        if self.augmented(s, depth):
+            return
         value = self.value(s)
         if s.effect and not self.where[s.out]:
             self.line(depth, self.text(value))
             return
         self.bind(self.names[s.out], value, depth)
+
+    def augmented(self, s: Eqn, depth: int) -> bool:
+        """`x_bar += g`: for a number always, for an array where it may run in place."""
+        sign = {operator.add: "+", operator.sub: "-", operator.mul: "*"}.get(s.op)
+        if sign is None or s.form is not None or not isinstance(s.args[0], Var):
+            return False
+        number = all(isinstance(atom_type(a), Scalar) for a in s.args)
+        first = s.args[0]
+        if first in self.folded or self.names[first] != self.names[s.out]:
+            return False
+        if not (s in self.in_place or number):
+            return False
+        self.line(depth, f"{self.names[s.out]} {sign}= {self.text(self.atom(s.args[1]))}")
+        return True
 
     def bind(self, target: str, value: ast.expr, depth: int) -> None:
         if isinstance(value, ast.BinOp) and isinstance(value.left, ast.Name):
@@ -206,7 +227,14 @@ class _Emitter:
         target, base = self.names[s.out], self.atom(s.args[0])
         args = [self.atom(a) for a in s.args]
         place = ast.Subscript(expr.name(target), expr.template(s.form.args[1], args), ast.Load())
-        self.line(depth, f"{target} = {self.text(base)}.copy()")
+        if s not in self.in_place:
+            self.line(depth, f"{target} = {self.text(base)}.copy()")
+        elif self.text(base) != target:
+            self.line(depth, f"{target} = {self.text(base)}")
+        if any(isinstance(a, Var) and isinstance(a.type, Array) for a in s.args[1:-1]):
+            at = ast.Call(expr.name("np.add.at"), [expr.name(target), place.slice, args[-1]], [])
+            self.line(depth, self.text(at))
+            return
         self.line(depth, f"{self.text(place)} += {self.text(args[-1])}")
 
     def raise_stmt(self, s: Eqn, depth: int) -> None:

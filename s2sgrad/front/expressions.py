@@ -370,7 +370,8 @@ class Expressions:
             return None
         if isinstance(value, Lit) and isinstance(value.value, int | type(None) | type(...)):
             return value.value
-        if isinstance(value, Var) and kind_of(value.type) == "int":
+        by_mask = isinstance(value, Var) and isinstance(value.type, Array) and value.type.char == "?"
+        if isinstance(value, Var) and (kind_of(value.type) == "int" or by_mask):
             args.append(value)
             return Hole(len(args) - 1)
         raise self.refuse(node, "this index is not supported yet", "", "index")

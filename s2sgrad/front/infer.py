@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Eqn, Form, Lit, Var, atom_type, call_args
+from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Var, atom_type, call_args
 from s2sgrad.ir.types import (
-    UNDEFINED, UNKNOWN, Array, Dim, Scalar, Static, Type, Undefined, Unknown, kind_of,
+    UNDEFINED, UNKNOWN, Array, Dim, Scalar, Static, Type, Undefined, Unknown, kind_of, may_be_one,
 )
 
 _STAND_IN = {"float": 0.625, "int": 2, "bool": True, "complex": 0.625 + 0.25j}
@@ -52,6 +52,10 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return UNKNOWN if t is None else t
     if op in (ops.unbroadcast, ops.broadcast_like, ops.reshape_like):
         return _like(atom_type(args[0]), atom_type(args[1]))
+    if op is np.reshape and form is not None and isinstance(types[0], Array | Scalar):
+        reshaped = _reshaped(types[0], form)
+        if reshaped is not None:
+            return reshaped
     try:
         values = [
             a.value if isinstance(a, Lit) else stand_in(t)  # type: ignore[arg-type]
@@ -62,8 +66,19 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return UNKNOWN
     t = type_of_value(result)
     if isinstance(t, Array):
-        return Array(t.char, _shape(op, args, types, t))
+        return Array(t.char, _shape(op, args, types, t, form))
     return t
+
+
+def _reshaped(t: Array | Scalar, form: Form) -> Type | None:
+    """Its rank is that of the new shape, whatever the sizes are."""
+    shape = dict(form.kwargs).get("shape", form.args[1] if len(form.args) > 1 else None)
+    items = shape.items if isinstance(shape, Pack) else shape
+    items = items if isinstance(items, tuple) else (items,)
+    char = t.char if isinstance(t, Array) else t.char or "d"
+    if any(i is None for i in items):
+        return None
+    return Array(char, tuple(i if isinstance(i, int) and i >= 0 else fresh_dim() for i in items))
 
 
 def _like(g: Type, x: Type) -> Type:
@@ -97,13 +112,19 @@ def type_of_value(v: Any) -> Type:
 
 
 def _shape(
-    op: Callable[..., Any], args: tuple[Atom, ...], types: list[Type | None], t: Array
+    op: Callable[..., Any],
+    args: tuple[Atom, ...],
+    types: list[Type | None],
+    t: Array,
+    form: Form | None,
 ) -> tuple[Dim, ...]:
     if isinstance(op, np.ufunc) or op in ELEMENTWISE:
         shapes = [u.shape for u in types if isinstance(u, Array)]
         if not any(isinstance(a, Lit) and isinstance(a.value, np.ndarray) for a in args):
             return broadcast(shapes)
     first = types[0] if types else None
+    if op is ops.getitem and form is not None and isinstance(first, Array):
+        return _indexed(first.shape, form.args[1], types) or t.shape
     if op in (np.matmul, operator.matmul, np.dot) and len(types) == 2:
         a, b = types
         if isinstance(a, Array) and isinstance(b, Array) and len(a.shape) <= 2 >= len(b.shape):
@@ -115,9 +136,39 @@ def _shape(
     return t.shape
 
 
-def may_be_one(d: Dim) -> bool:
-    """May this extent be 1 in some call?"""
-    return d == 1 or (isinstance(d, str) and not d.isidentifier())
+def _indexed(
+    shape: tuple[Dim, ...], index: Any, types: list[Type | None]
+) -> tuple[Dim, ...] | None:
+    """The extents of `x[index]` for ints and slices; None for anything else."""
+    items = index.items if isinstance(index, Pack) and index.kind == "tuple" else (index,)
+    items = items if not isinstance(index, tuple) else index
+    taken = sum(i is not None and i is not Ellipsis for i in items)
+    dims, left = [], list(shape)
+    for i in items:
+        if i is None:
+            dims.append(1)
+        elif i is Ellipsis:
+            rest = len(shape) - taken
+            dims += left[:rest]
+            del left[:rest]
+        elif isinstance(i, slice) or (isinstance(i, Pack) and i.kind == "slice"):
+            dims.append(_sliced(left.pop(0), i))
+        elif isinstance(i, int) or (isinstance(i, Hole) and isinstance(types[i.k], Scalar)):
+            left.pop(0)
+        else:
+            return None
+    return (*dims, *left)
+
+
+def _sliced(d: Dim, s: Any) -> Dim:
+    parts = s.items if isinstance(s, Pack) else (s.start, s.stop, s.step)
+    if all(p is None for p in parts):
+        return d
+    if all(p is None or isinstance(p, int) for p in parts):
+        if isinstance(d, int):
+            return len(range(d)[slice(*parts)])
+        return f"?{d}[{':'.join('' if p is None else str(p) for p in parts)}]"
+    return fresh_dim()
 
 
 def broadcast(shapes: list[tuple[Dim, ...]]) -> tuple[Dim, ...]:
@@ -146,7 +197,7 @@ def fits(t: Type, out: Type) -> bool | None:
         return False
     answer: bool | None = True
     for a, b in zip(t.shape, out.shape, strict=True):
-        if a == b or not may_be_one(a):
+        if (a == b and a != "?") or not may_be_one(a):
             continue
         if a == 1:
             return False

@@ -97,7 +97,23 @@ def join(a: Type, b: Type) -> Type:
     if isinstance(a, Scalar) and isinstance(b, Scalar):
         kind = max(a.kind, b.kind, key=ORDER.index)
         return Scalar(kind, a.char if a.char == b.char else "")
+    if isinstance(a, Array) and isinstance(b, Array) and len(a.shape) == len(b.shape):
+        if a.char == b.char:
+            dims = zip(a.shape, b.shape, strict=True)
+            return Array(a.char, tuple(_join_dims(m, n) for m, n in dims))
     return UNKNOWN
+
+
+def may_be_one(d: Dim) -> bool:
+    """May this extent be 1 in some call?"""
+    return d == 1 or (isinstance(d, str) and not d.isidentifier())
+
+
+def _join_dims(m: Dim, n: Dim) -> Dim:
+    """An extent that is `m` or `n`.  Extents that are not 1 need not be told apart."""
+    if m == n or not (may_be_one(m) or may_be_one(n)):
+        return m
+    return "?"  # equal to no extent, not even to itself
 
 
 def type_of(value: object) -> Type:

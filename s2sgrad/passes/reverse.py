@@ -129,21 +129,26 @@ class _Reverse:
             frame.known[a] = self._recomputed(a, frame) or self._walked(a, frame)
         return frame.known[a]
 
-    def _free(self, a: Atom, frame: _Frame) -> bool:
+    def _free(self, a: Atom, frame: _Frame, depth: int = 2) -> bool:
         """Is `a` at hand in `frame` without a tape of its own?"""
-        if isinstance(a, Lit) or a in frame.known or self.home[a] is self.func.body:
+        if isinstance(a, Lit) or self.home[a] is self.func.body:
+            return True
+        home: _Frame | None = frame
+        while home is not None and home.primal is not self.home[a]:
+            home = home.parent
+        if home is not None and a in home.known:
             return True
         made = self.made_by.get(a)
         return (
             made is not None
-            and self.home[a] is frame.primal
-            and made.op in _CHEAP
-            and all(self._free(b, frame) for b in made.args)
+            and depth > 0
+            and _is_cheap(made)
+            and all(self._free(b, frame, depth - 1) for b in made.args)
         )
 
     def _recomputed(self, a: Var, frame: _Frame) -> Atom | None:
         made = self.made_by.get(a)
-        if made is None or made.op not in _CHEAP or made.effect:
+        if made is None or not _is_cheap(made):
             return None
         if not all(self._free(b, frame) for b in made.args):
             return None
@@ -158,7 +163,7 @@ class _Reverse:
         assert frame.owner is not None and frame.parent is not None
         collected = self.collects.setdefault(frame.owner, {})
         if a not in collected:
-            collected[a] = Var(f"{a.hint}_tape" if a.hint else "tape", Seq(a.type))
+            collected[a] = Var(_tape(a), Seq(a.type))
             self.home[collected[a]] = frame.parent.primal
         here, self.frame = self.frame, frame.parent
         source = self.need(collected[a])
@@ -373,14 +378,27 @@ class _Reverse:
 
 
 _CHEAP = {
-    operator.add, operator.sub, operator.neg, operator.lt, operator.le, operator.gt, operator.ge,
-    operator.eq, operator.ne, ops.not_, ops.getitem,
+    operator.add, operator.sub, operator.mul, operator.neg, operator.lt, operator.le, operator.gt,
+    operator.ge, operator.eq, operator.ne, ops.not_,
 }
 _NOWHERE = Span("<unknown>", 1, 0, 1, 0)
 
 
+def _is_cheap(s: Eqn) -> bool:
+    """Is computing `s` again cheaper than a tape?  So it is for numbers and for views."""
+    return s.op is ops.getitem or (s.op in _CHEAP and isinstance(s.out.type, Scalar))
+
+
 def _walks(f: _Frame) -> tuple[tuple[Var, ...], tuple[Atom, ...]]:
     return tuple(v for v, _ in f.walked), tuple(s for _, s in f.walked)
+
+
+def _tape(v: Var) -> str:
+    """The hint of a tape of `v`; a tape of tapes is emitted as one list."""
+    if isinstance(v.type, Seq):
+        return v.hint
+    hint = v.hint.lstrip(".").rstrip("0123456789") if v.hint.startswith(".") else v.hint
+    return f"{hint}_tape" if hint else "tape"
 
 
 def _bar(v: Var) -> str:

@@ -11,7 +11,7 @@ from s2sgrad.front.infer import fits
 from s2sgrad.ir import ops
 from s2sgrad.ir.build import resolve
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Stmt, Var, atom_type
-from s2sgrad.ir.types import Scalar
+from s2sgrad.ir.types import Array, Scalar, Type
 
 Key = tuple[Any, ...]
 
@@ -52,6 +52,10 @@ class _Sharing:
         s = self.tidy(replace(s, args=args))
         if s.effect:
             return s
+        same = unit(s)
+        if same is not None:
+            self.mapping[s.out] = same
+            return None
         key = (s.op, tuple(map(_key, s.args)), repr(s.form))
         if key in scope:
             self.mapping[s.out] = scope[key]
@@ -131,6 +135,24 @@ class _Sharing:
             body=replace(body, params=params, results=results),
             stop=None if s.stop is None else stay.index(s.stop),
         )
+
+
+def unit(s: Eqn) -> Var | None:
+    """The other operand, where one is a factor 1 that does not change its type."""
+    if s.op is operator.mul and s.form is None:
+        for a, b in (s.args, s.args[::-1]):
+            one = isinstance(a, Lit) and type(a.value) in (int, float) and a.value == 1
+            if one and isinstance(b, Var) and (b.type == s.out.type or _alike(b.type, s.out.type)):
+                return b
+    return None
+
+
+def _alike(a: Type, b: Type) -> bool:
+    """Arrays of one dtype and rank: extents may have other names."""
+    return (
+        isinstance(a, Array) and isinstance(b, Array)
+        and a.char == b.char and len(a.shape) == len(b.shape)
+    )
 
 
 _ARITHMETIC = {operator.add, operator.sub, operator.mul, operator.truediv}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from s2sgrad.rules import partials, partials_math
 from s2sgrad.rules.formulas import FORMULAS
 from s2sgrad.rules.registry import alias, elementwise, entry, rule
-from s2sgrad.rules.toolbox import is_complex, safe_divide, select
+from s2sgrad.rules.toolbox import call, is_complex, safe_divide, select
 
 
 def register_formulas() -> None:
@@ -33,6 +34,8 @@ def register_formulas() -> None:
 
 register_formulas()
 alias(np.mod, np.remainder)
+alias(operator.mod, np.remainder)
+alias(operator.imod, np.remainder)
 alias(np.rad2deg, np.degrees)
 alias(np.deg2rad, np.radians)
 
@@ -115,7 +118,7 @@ def math_log(g: Any, out: Any, x: Any, base: Any = None) -> Any:
     """Natural, or to a given base."""
     if base is None:
         return g / x
-    scale = math.log(base)
+    scale = call(math.log, base)
     return g / (x * scale), -g * out / (base * scale)
 
 
@@ -123,7 +126,7 @@ def math_log(g: Any, out: Any, x: Any, base: Any = None) -> Any:
 def _math_log_jvp(out: Any, tangents: Any, x: Any, base: Any = None) -> Any:
     if base is None:
         return tangents[0] / x
-    scale = math.log(base)
+    scale = call(math.log, base)
     first = 0.0 if tangents[0] is None else tangents[0] / (x * scale)
     second = 0.0 if tangents[1] is None else tangents[1] * out / (base * scale)
     return first - second

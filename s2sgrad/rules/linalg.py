@@ -63,6 +63,14 @@ def slogdet(g: Any, out: Any, a: Any) -> Any:
     return wide(g[1]) * flipped(np.linalg.inv(a))
 
 
+@slogdet.jvp
+def _slogdet_jvp(out: Any, tangents: Any, a: Any) -> Any:
+    if is_complex(a):
+        raise NotImplementedError("the sign of slogdet of a complex matrix has no rule")
+    moved = np.trace(np.linalg.solve(a, tangents[0]), axis1=-2, axis2=-1)
+    return np.zeros_like(out[0]), moved
+
+
 @rule(np.linalg.inv)
 def inv(g: Any, out: Any, a: Any) -> Any:
     """-out.T @ g @ out.T."""

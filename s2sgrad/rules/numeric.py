@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.rules.products import matmul
 from s2sgrad.rules.reductions import others
 from s2sgrad.rules.registry import entry, rule
-from s2sgrad.rules.toolbox import length, part, scatter, select
+from s2sgrad.rules.toolbox import length, part, scatter, scatter_part, select
 
 
 @rule(np.interp)
@@ -34,7 +35,9 @@ def convolve(g: Any, out: Any, a: Any, v: Any, mode: str = "full") -> Any:
     n, m = length(a, 0), length(v, 0)
     full = np.convolve(a, v)
     start = (length(full, 0) - length(out, 0)) // 2
-    whole = g if mode == "full" else scatter(full, slice(start, start + length(out, 0)), g)
+    whole = g if mode == "full" else scatter_part(
+        full, start, start + length(out, 0), 0, g
+    )
     ga = np.convolve(whole, np.flip(v))
     gv = np.convolve(whole, np.flip(a))
     return part(ga, m - 1, m - 1 + n, 0), part(gv, n - 1, n - 1 + m, 0)
@@ -151,3 +154,54 @@ for _ufunc in (np.add, np.subtract, np.multiply, np.divide, np.power, np.maximum
                np.hypot, np.arctan2, np.logaddexp):  # fmt: skip
     make_outer(_ufunc)
 
+
+
+@rule(np.full, linear=(1,))
+def full(g: Any, out: Any, shape: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """The transform sums over the broadcast axes."""
+    return None, g
+
+
+@rule(np.full_like, linear=(1,))
+def full_like(g: Any, out: Any, a: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """The transform sums over the broadcast axes."""
+    return None, g
+
+
+@rule(np.linspace, linear=(0, 1))
+def linspace(
+    g: Any, out: Any, start: Any, stop: Any, num: int = 50, endpoint: bool = True
+) -> Any:
+    """Between two numbers, or two arrays of the same shape."""
+    t = np.linspace(0.0, 1.0, num, endpoint=endpoint)
+    wide = np.expand_dims(t, tuple(range(1, np.ndim(g)))) if np.ndim(g) > 1 else t
+    return np.sum(g * (1.0 - wide), axis=0), np.sum(g * wide, axis=0)
+
+
+@rule(np.matvec, multilinear=(0, 1))
+def matvec(g: Any, out: Any, x1: Any, x2: Any) -> Any:
+    """Matrices times vectors (real)."""
+    column = np.expand_dims(g, -1)
+    back = np.swapaxes(x1, -1, -2) @ column
+    return column * np.expand_dims(x2, -2), np.squeeze(back, -1)
+
+
+@rule(np.linalg.svdvals)
+def svdvals(g: Any, out: Any, x: Any) -> Any:
+    """Singular values only (real)."""
+    u, _, vh = np.linalg.svd(x, full_matrices=False)
+    return (u * np.expand_dims(g, -2)) @ vh
+
+
+@rule(np.linalg.multi_dot)
+def multi_dot(g: Any, out: Any, arrays: Any) -> Any:
+    """The product of all factors before, the cotangent, the product of all after."""
+    last = len(arrays) - 1
+    stages = [arrays[0]]
+    for i in range(1, last):
+        stages.append(stages[-1] @ arrays[i])
+    found: list[Any] = [None] * (last + 1)
+    for i in range(last, 0, -1):
+        g, found[i] = matmul(g, None, stages[i - 1], arrays[i])
+    found[0] = g
+    return (found,)

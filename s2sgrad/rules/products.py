@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from s2sgrad.rules.toolbox import (
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-@rule(np.matmul, multilinear=(0, 1))
+@rule(np.matmul, operator.matmul, operator.imatmul, multilinear=(0, 1))
 def matmul(g: Any, out: Any, a: Any, b: Any) -> Any:
     """One case per pair of ranks; batch axes are summed by the transform."""
     rank_a, rank_b = np.ndim(a), np.ndim(b)

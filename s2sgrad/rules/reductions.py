@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.rules.registry import entry, rule
+from s2sgrad.rules.registry import alias, entry, rule
 from s2sgrad.rules.toolbox import (
     broadcast_like,
     count,
@@ -174,6 +174,8 @@ def _max_jvp(
     return np.sum(select(mask, tangents[0]), axis=axis, keepdims=keepdims) / ties
 
 
+alias(np.amax, np.max)
+alias(np.amin, np.min)
 for _op in (np.min, np.nanmax, np.nanmin):
     entry(_op).vjp, entry(_op).jvp = entry(np.max).vjp, entry(np.max).jvp
 

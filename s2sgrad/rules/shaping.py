@@ -399,8 +399,9 @@ def where(g: Any, out: Any, condition: Any, x: Any, y: Any) -> Any:
 
 
 @rule(np.clip)
-def clip(g: Any, out: Any, a: Any, a_min: Any = None, a_max: Any = None) -> Any:
-    """Passes inside and at the bounds; the bounds get the rest."""
+def clip(g: Any, out: Any, a: Any, a_min: Any = None, a_max: Any = None, **names: Any) -> Any:
+    """Passes inside and at the bounds, which get the rest; NumPy also has `min=` and `max=`."""
+    a_min, a_max = names.get("min", a_min), names.get("max", a_max)
     ga, gl, gh = g, None, None
     if a_min is not None:
         gl = select(a < a_min, g)
@@ -412,7 +413,10 @@ def clip(g: Any, out: Any, a: Any, a_min: Any = None, a_max: Any = None) -> Any:
 
 
 @clip.jvp
-def _clip_jvp(out: Any, tangents: Any, a: Any, a_min: Any = None, a_max: Any = None) -> Any:
+def _clip_jvp(
+    out: Any, tangents: Any, a: Any, a_min: Any = None, a_max: Any = None, **names: Any
+) -> Any:
+    a_min, a_max = names.get("min", a_min), names.get("max", a_max)
     found = zeros_like(out) if tangents[0] is None else tangents[0] + zeros_like(out)
     for i, bound in ((1, a_min), (2, a_max)):
         if bound is not None:

@@ -1,0 +1,1 @@
+"""Whole-program fuzzing: random programs, an exact oracle, a runner (see `run.py`)."""
