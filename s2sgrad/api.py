@@ -162,8 +162,12 @@ def _fits(compiled: Compiled) -> bool:
 
 def _unsupported(name: str, what: str) -> DifferentiationError:
     return DifferentiationError(
-        Refusal(f"the argument `{name}` {what}, which is not supported yet", None,
-                "pass floats, ints or NumPy arrays", anchor="argument")
+        Refusal(
+            f"the argument `{name}` {what}, which is not supported yet",
+            None,
+            "pass floats, ints or NumPy arrays",
+            anchor="argument",
+        )
     )
 
 

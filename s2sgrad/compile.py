@@ -98,7 +98,9 @@ def compile_reverse(fun: types.FunctionType, request: Request) -> Compiled:
     func = _named(func, f"{_identifier(fun.__name__)}_{request.what}")
     source = emit(func, _result_format(request, result, len(seeds)), len(scope.data) + len(extra))
     run = load(source.source, source.name)
-    return Compiled(run, source.source, stages, scope, tuple(scope.data), _result_type(stages, result))
+    return Compiled(
+        run, source.source, stages, scope, tuple(scope.data), _result_type(stages, result)
+    )
 
 
 def _result_type(stages: dict[str, Func], result: Value) -> Type:

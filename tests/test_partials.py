@@ -13,7 +13,7 @@ from s2sgrad.rules import partials, partials_math
 
 pytest.importorskip("sympy")
 import mpmath  # type: ignore[import-untyped]
-import sympy as sp  # type: ignore[import-untyped]
+import sympy as sp
 
 from s2sgrad.rules.derive import FILES, derived, generate, parse, symbols
 from s2sgrad.rules.formulas import FORMULAS, Formula

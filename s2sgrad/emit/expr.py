@@ -16,18 +16,32 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Hole, Pack
 
 BINARY: dict[Any, type[ast.operator]] = {
-    operator.add: ast.Add, operator.sub: ast.Sub, operator.mul: ast.Mult,
-    operator.truediv: ast.Div, operator.pow: ast.Pow, operator.mod: ast.Mod,
-    operator.floordiv: ast.FloorDiv, operator.matmul: ast.MatMult,
-    operator.and_: ast.BitAnd, operator.or_: ast.BitOr,
+    operator.add: ast.Add,
+    operator.sub: ast.Sub,
+    operator.mul: ast.Mult,
+    operator.truediv: ast.Div,
+    operator.pow: ast.Pow,
+    operator.mod: ast.Mod,
+    operator.floordiv: ast.FloorDiv,
+    operator.matmul: ast.MatMult,
+    operator.and_: ast.BitAnd,
+    operator.or_: ast.BitOr,
 }
 COMPARE: dict[Any, type[ast.cmpop]] = {
-    operator.lt: ast.Lt, operator.le: ast.LtE, operator.gt: ast.Gt, operator.ge: ast.GtE,
-    operator.eq: ast.Eq, operator.ne: ast.NotEq, operator.is_: ast.Is,
+    operator.lt: ast.Lt,
+    operator.le: ast.LtE,
+    operator.gt: ast.Gt,
+    operator.ge: ast.GtE,
+    operator.eq: ast.Eq,
+    operator.ne: ast.NotEq,
+    operator.is_: ast.Is,
     operator.is_not: ast.IsNot,
 }
 UNARY: dict[Any, type[ast.unaryop]] = {
-    operator.neg: ast.USub, operator.pos: ast.UAdd, operator.invert: ast.Invert, ops.not_: ast.Not,
+    operator.neg: ast.USub,
+    operator.pos: ast.UAdd,
+    operator.invert: ast.Invert,
+    ops.not_: ast.Not,
 }
 
 
@@ -41,9 +55,10 @@ def constant(value: Any) -> ast.expr:
         return ast.Call(name("float"), [ast.Constant(repr(value))], [])
     if isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
         return ast.UnaryOp(ast.USub(), ast.Constant(-value))
-    if isinstance(value, slice):
-        parts = (value.start, value.stop, value.step)
-        return ast.Slice(*(None if p is None else constant(p) for p in parts))
+    if isinstance(value, np.ndarray):
+        return ast.Call(Spelling().function(np.array), [constant(value.tolist())], [])
+    if isinstance(value, list):
+        return ast.List([constant(v) for v in value], ast.Load())
     if isinstance(value, type | type(np.sin)) or callable(value):
         return Spelling().function(value)
     return ast.Constant(value)
@@ -98,11 +113,12 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
         if op is ops.zeros_like:
             op = np.zeros_like
         return ast.Call(spelling.function(op), args, [])
-    pos = [template(t, args) for t in form.args]
-    if op is np.size and not form.kwargs:
-        return _size(pos)
     if op is ops.getitem:
-        return ast.Subscript(pos[0], pos[1], ast.Load())
+        owner, index = form.args
+        return ast.Subscript(template(owner, args), template(index, args, True), ast.Load())
+    pos = [template(t, args) for t in form.args]
+    if not form.kwargs and (op in BINARY or op in COMPARE or op in UNARY or op is np.size):
+        return call(op, pos, None, spelling)
     named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
     return ast.Call(spelling.function(op), pos, named)
 
@@ -122,15 +138,25 @@ def _like(op: Any, args: list[ast.expr], spelling: Spelling) -> ast.expr:
     return ast.Call(spelling.function(np.reshape), [g, shape], [])
 
 
-def template(t: Any, args: list[ast.expr]) -> ast.expr:
-    """A template of a call form, its holes filled."""
+def template(t: Any, args: list[ast.expr], subscript: bool = False) -> ast.expr:
+    """A template of a call form, its holes filled; slices have a syntax in subscripts only."""
     if isinstance(t, Hole):
         return args[t.k]
-    if isinstance(t, Pack):
-        items = [template(i, args) for i in t.items]
-        if t.kind == "slice":
-            return ast.Slice(*(None if i is None else x for i, x in zip(t.items, items, strict=True)))
-        return ast.List(items, ast.Load()) if t.kind == "list" else ast.Tuple(items, ast.Load())
-    if isinstance(t, tuple):
-        return ast.Tuple([template(i, args) for i in t], ast.Load())
+    if isinstance(t, Pack | tuple):
+        kind = t.kind if isinstance(t, Pack) else "tuple"
+        inner = t.items if isinstance(t, Pack) else t
+        items = [template(i, args, subscript) for i in inner]
+        if kind == "slice":
+            return _slice([None if i is None else x for i, x in zip(inner, items, strict=True)],
+                          subscript)
+        return ast.List(items, ast.Load()) if kind == "list" else ast.Tuple(items, ast.Load())
+    if isinstance(t, slice):
+        parts = (t.start, t.stop, t.step)
+        return _slice([None if p is None else constant(p) for p in parts], subscript)
     return constant(t)
+
+
+def _slice(parts: list[ast.expr | None], subscript: bool) -> ast.expr:
+    if subscript:
+        return ast.Slice(*parts)
+    return ast.Call(name("slice"), [p or ast.Constant(None) for p in parts], [])

@@ -20,7 +20,9 @@ from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Var
 class Names:
     """The Python name of each value of `func` that gets one."""
 
-    def __init__(self, func: Func, spans: dict[Var, list[Segment]], reserved: Iterable[str]) -> None:
+    def __init__(
+        self, func: Func, spans: dict[Var, list[Segment]], reserved: Iterable[str]
+    ) -> None:
         self.spans = spans
         self.leader: dict[Var, Var] = {v: v for v in spans}
         self.members: dict[Var, list[Var]] = {v: [v] for v in spans}
@@ -118,9 +120,11 @@ class Names:
         self.taken[name].append(v)
 
     def free(self, v: Var) -> str:
-        base = (self.hint(v) or "t").lstrip(".").rstrip("0123456789") if self.hint(v).startswith(
-            "."
-        ) else (self.hint(v) or "t")
+        base = (
+            (self.hint(v) or "t").lstrip(".").rstrip("0123456789")
+            if self.hint(v).startswith(".")
+            else (self.hint(v) or "t")
+        )
         n, name = 0, base
         while name in self.reserved or any(self.clash(v, w) for w in self.taken[name]):
             n += 1

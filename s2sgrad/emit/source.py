@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import operator
-import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from s2sgrad.emit import expr
+from s2sgrad.emit.facts import collected, handed_on, helper, minus_one
 from s2sgrad.emit.live import at_hand, bound_by, is_tape, liveness, uses
 from s2sgrad.emit.names import Names
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Stmt, Undef, Var
-from s2sgrad.ir.graph import atom_type
+from s2sgrad.ir.graph import (
+    Atom,
+    Block,
+    Branch,
+    Eqn,
+    Func,
+    Lit,
+    Loop,
+    Range,
+    Stmt,
+    Undef,
+    Var,
+    atom_type,
+)
 from s2sgrad.ir.types import Array, Scalar
 from s2sgrad.passes.bufferize import in_place
 
@@ -36,20 +47,19 @@ def emit(func: Func, result: str, keyword_only: int = 0) -> Emitted:
     return Emitted(body, func.name)
 
 
-
 class _Emitter:
     def __init__(self, func: Func) -> None:
         self.func = func
         self.where: dict[Var, list[tuple[Block, Stmt | None]]] = defaultdict(list)
         uses(func.body, self.where)
-        self.collected = set(_collected(func.body))
+        self.tape_items = set(collected(func.body))
         self.folded: dict[Var, Eqn | Branch] = {}
         self.fold(func.body)
         self.spelling = expr.Spelling()
         self.in_place = in_place(func)
         spans = liveness(func, self.folded)
         self.names = Names(func, spans, {"np", "math", "range", "float", "len", "abs", "print"})
-        self.handed_on = _handed_on(func.body)
+        self.handed = handed_on(func.body)
         self.lines: list[str] = []
         self.tapes: dict[Var, str] = {}
         self.collecting = {}
@@ -72,7 +82,7 @@ class _Emitter:
                 self.fold(s.body)
 
     def can_fold(self, v: Var, block: Block) -> bool:
-        if v.hint or len(self.where[v]) != 1 or v in self.collected:
+        if v.hint or len(self.where[v]) != 1 or v in self.tape_items:
             return False
         where, s = self.where[v][0]
         if where is not block:
@@ -94,8 +104,9 @@ class _Emitter:
                 out = inner.out if isinstance(inner, Eqn) else inner.outs[0]
                 if out not in self.folded:
                     return False
-        return not any(isinstance(r, Lit) and isinstance(r.value, Undef)
-                       for arm in s.arms for r in arm.results)
+        return not any(
+            isinstance(r, Lit) and isinstance(r.value, Undef) for arm in s.arms for r in arm.results
+        )
 
     # -- expressions
 
@@ -152,7 +163,7 @@ class _Emitter:
         if self.spelling.imports:
             parts.append("\n".join(sorted(self.spelling.imports)) + "\n")
         for name, fn in sorted(self.spelling.helpers.items()):
-            parts.append(_helper(name, fn))
+            parts.append(helper(name, fn))
         return "\n\n".join([*parts, text]) if parts else text
 
     def stmts(self, block: Block, stmts: Sequence[Stmt], depth: int) -> None:
@@ -161,15 +172,15 @@ class _Emitter:
                 if s.out in self.folded:
                     continue
                 self.eqn(s, depth)
-                self.append_collected(block, (s.out,), depth)
+                self.appendcollected(block, (s.out,), depth)
             elif isinstance(s, Branch):
                 if s.outs and s.outs[0] in self.folded:
                     continue
                 self.branch(s, depth)
-                self.append_collected(block, s.outs, depth)
+                self.appendcollected(block, s.outs, depth)
             else:
                 self.loop(s, depth)
-                self.append_collected(block, bound_by(s), depth)
+                self.appendcollected(block, bound_by(s), depth)
 
     def eqn(self, s: Eqn, depth: int) -> None:
         if s.out in self.folded:
@@ -216,7 +227,10 @@ class _Emitter:
 
     def split(self, target: str, value: ast.BinOp, depth: int) -> None:
         """Past the margin: break the line inside parentheses, before the operator."""
-        left, right = self.text(value.left), self.text(ast.BinOp(expr.name("_"), value.op, value.right))
+        left, right = (
+            self.text(value.left),
+            self.text(ast.BinOp(expr.name("_"), value.op, value.right)),
+        )
         self.line(depth, f"{target} = (")
         self.line(depth + 1, left)
         self.line(depth + 1, right[2:])
@@ -226,25 +240,27 @@ class _Emitter:
         assert s.form is not None
         target, base = self.names[s.out], self.atom(s.args[0])
         args = [self.atom(a) for a in s.args]
-        place = ast.Subscript(expr.name(target), expr.template(s.form.args[1], args), ast.Load())
+        place = ast.Subscript(expr.name(target), expr.template(s.form.args[1], args, True), ast.Load())
         if s not in self.in_place:
             self.line(depth, f"{target} = {self.text(base)}.copy()")
         elif self.text(base) != target:
             self.line(depth, f"{target} = {self.text(base)}")
         if any(isinstance(a, Var) and isinstance(a.type, Array) for a in s.args[1:-1]):
-            at = ast.Call(expr.name("np.add.at"), [expr.name(target), place.slice, args[-1]], [])
+            index = expr.template(s.form.args[1], args)
+            at = ast.Call(expr.name("np.add.at"), [expr.name(target), index, args[-1]], [])
             self.line(depth, self.text(at))
             return
         self.line(depth, f"{self.text(place)} += {self.text(args[-1])}")
 
     def raise_stmt(self, s: Eqn, depth: int) -> None:
         text, names = s.args[0], s.args[1]
-        assert isinstance(text, Lit) and isinstance(names, Lit)
+        assert isinstance(text, Lit)
+        assert isinstance(names, Lit)
         tree = ast.parse(text.value).body[0]
         values = dict(zip(names.value, s.args[2:], strict=True))
 
         class Rename(ast.NodeTransformer):
-            def visit_Name(inner, node: ast.Name) -> ast.AST:  # noqa: N802, N805
+            def visit_Name(inner, node: ast.Name) -> ast.AST:
                 return self.atom(values[node.id]) if node.id in values else node
 
         self.line(depth, ast.unparse(ast.fix_missing_locations(Rename().visit(tree))))
@@ -266,7 +282,7 @@ class _Emitter:
             if isinstance(r, Var) and is_tape(r):
                 self.tapes[r] = self.tapes[v]
 
-    def append_collected(self, block: Block, values: Sequence[Var], depth: int) -> None:
+    def appendcollected(self, block: Block, values: Sequence[Var], depth: int) -> None:
         for seq, r in self.collecting.get(id(block), ()):
             if r in values and not is_tape(r):
                 self.line(depth, f"{self.tapes[seq]}.append({self.text(self.atom(r))})")
@@ -298,16 +314,14 @@ class _Emitter:
         todo = []
         for target, a in pairs:
             if isinstance(a, Lit) and isinstance(a.value, Undef):
-                if target in self.handed_on and self.hands_on(target):
+                if target in self.handed and self.hands_on(target):
                     self.line(depth, f"{self.names[target]} = None")
                 continue
             value = self.text(self.atom(a))
             if value != self.names[target]:
                 todo.append((self.names[target], value, self.atom(a)))
         targets = {t for t, _, _ in todo}
-        reads = [
-            {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} for _, _, node in todo
-        ]
+        reads = [{n.id for n in ast.walk(node) if isinstance(n, ast.Name)} for _, _, node in todo]
         if any(targets & r for r in reads):
             left, right = ", ".join(t for t, _, _ in todo), ", ".join(v for _, v, _ in todo)
             self.line(depth, f"{left} = {right}")
@@ -317,7 +331,7 @@ class _Emitter:
 
     def hands_on(self, v: Var) -> bool:
         """Is the unbound value `v` assigned to another name on some path?"""
-        return any(self.names[t] != self.names[v] for t in self.handed_on[v])
+        return any(self.names[t] != self.names[v] for t in self.handed[v])
 
     # -- branches and loops
 
@@ -386,13 +400,16 @@ class _Emitter:
     def while_head(self, s: Loop, depth: int) -> None:
         assert not isinstance(s.over, Range)
         test = s.over.test
-        if all(isinstance(e, Eqn | Branch) and (e.out if isinstance(e, Eqn) else e.outs[0])
-               in self.folded for e in test.stmts):
+        if all(
+            isinstance(e, Eqn | Branch)
+            and (e.out if isinstance(e, Eqn) else e.outs[0]) in self.folded
+            for e in test.stmts
+        ):
             self.line(depth, f"while {self.text(self.atom(test.results[0]))}:")
             return
         self.line(depth, "while True:")
         self.stmts(test, test.stmts, depth + 1)
-        self.line(depth + 1, f"if not {self.text(_paren(self.atom(test.results[0])))}:")
+        self.line(depth + 1, f"if not {self.text(self.atom(test.results[0]))}:")
         self.line(depth + 2, "break")
 
     def index(self, index: Var) -> str:
@@ -405,70 +422,13 @@ class _Emitter:
         start, stop, step = (self.atom(a) for a in (s.over.start, s.over.stop, s.over.step))
         simple = isinstance(s.over.start, Lit) and s.over.start.value == 0
         unit = isinstance(s.over.step, Lit) and s.over.step.value == 1
-        if not s.down or (unit and simple and not self.where[s.body.params[0]]
-                          and not s.body.params[0].hint):
+        if not s.down or (
+            unit and simple and not self.where[s.body.params[0]] and not s.body.params[0].hint
+        ):
             parts = [stop] if simple and unit else [start, stop] + ([] if unit else [step])
             return f"range({', '.join(map(self.text, parts))})"
         if unit:
-            last, first = self.text(_minus_one(stop)), self.text(_minus_one(start))
+            last, first = self.text(minus_one(stop)), self.text(minus_one(start))
             return f"range({last}, {first}, -1)"
         inner = ", ".join(map(self.text, (start, stop, step)))
         return f"reversed(range({inner}))"
-
-
-def _collected(block: Block) -> list[Atom]:
-    found: list[Atom] = []
-    for s in block.stmts:
-        if isinstance(s, Loop):
-            found += [*s.body.results[len(s.carried) :], *_collected(s.body)]
-        elif isinstance(s, Branch):
-            for arm in s.arms:
-                found += [*arm.results[s.joined :], *_collected(arm)]
-    return found
-
-
-def _handed_on(block: Block) -> dict[Var, list[Var]]:
-    """What each value is assigned to at the end of a block."""
-    found: dict[Var, list[Var]] = defaultdict(list)
-
-    def pair(sources: Sequence[Atom], targets: Sequence[Var]) -> None:
-        for a, t in zip(sources, targets, strict=False):
-            if isinstance(a, Var):
-                found[a].append(t)
-
-    def walk(b: Block) -> None:
-        for s in b.stmts:
-            if isinstance(s, Branch):
-                for arm in s.arms:
-                    pair(arm.results[: s.joined], s.outs)
-                    walk(arm)
-            elif isinstance(s, Loop):
-                n = len(s.carried)
-                pair(s.carried, s.body.params[1 : n + 1])
-                pair(s.body.results[:n], s.body.params[1 : n + 1])
-                walk(s.body)
-
-    walk(block)
-    return found
-
-
-def _paren(node: ast.expr) -> ast.expr:
-    return node
-
-
-def _minus_one(node: ast.expr) -> ast.expr:
-    if isinstance(node, ast.Constant):
-        return expr.constant(node.value - 1)
-    return ast.BinOp(node, ast.Sub(), ast.Constant(1))
-
-
-def _helper(name: str, fn: object) -> str:
-    """The source of one of our functions under the name that the module gives it."""
-    fn = inspect.unwrap(fn)  # type: ignore[arg-type]
-    tree = ast.parse(textwrap.dedent(inspect.getsource(fn)))  # type: ignore[arg-type]
-    node = tree.body[0]
-    assert isinstance(node, ast.FunctionDef)
-    node.name, node.decorator_list, node.returns = name, [], None
-    for a in (*node.args.args, *node.args.kwonlyargs):
-        a.annotation = None
-    return ast.unparse(node) + "\n"

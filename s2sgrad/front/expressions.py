@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,30 +15,48 @@ from s2sgrad.front.infer import infer
 from s2sgrad.front.source import span_of
 from s2sgrad.front.values import Closure, Known, Method, Tup, Value
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import UNDEF, Atom, Block, Branch, Eqn, Form, Hole, Lit, Pack, Range, Stmt
-from s2sgrad.ir.graph import Undef, Var, atom_type
+from s2sgrad.ir.graph import (
+    UNDEF,
+    Atom,
+    Block,
+    Branch,
+    Eqn,
+    Form,
+    Hole,
+    Lit,
+    Pack,
+    Stmt,
+    Var,
+    atom_type,
+)
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import BOOL, INT, Array, Scalar, Type, Unknown, join, kind_of
+from s2sgrad.ir.types import Array, Type, Unknown, join, kind_of
 from s2sgrad.rules.registry import lookup
 
 BINARY: dict[type[ast.operator], Callable[..., Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
-    ast.Div: operator.truediv, ast.Pow: operator.pow, ast.Mod: operator.mod,
-    ast.FloorDiv: operator.floordiv, ast.MatMult: operator.matmul,
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.Mod: operator.mod,
+    ast.FloorDiv: operator.floordiv,
+    ast.MatMult: operator.matmul,
+}
+UNARY: dict[type[ast.unaryop], Callable[..., Any]] = {
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
 }
 COMPARE: dict[type[ast.cmpop], Callable[..., Any]] = {
-    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
-    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Is: operator.is_, ast.IsNot: operator.is_not,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
 }
-# Results may share memory with their operand: harmless, as long as nothing is written.
-METHODS = {
-    name: getattr(np, name)
-    for name in (
-        "sum mean prod var std max min cumsum cumprod reshape ravel transpose swapaxes squeeze "
-        "dot copy clip trace diagonal repeat take argmax argmin argsort all any round conj"
-    ).split()
-}
-EFFECTS = {print}
 _OWN = {ops.getitem, ops.not_}
 
 
@@ -84,8 +101,10 @@ class Expressions:
         if not (effect or op in _OWN or lookup(op) is not None):
             name = getattr(op, "__name__", str(op))
             raise self.refuse(
-                at or self._node, f"there is no rule for `{name}`",
-                "give it one with `s2sgrad.rule`, or write it in NumPy", "no-rule"
+                at or self._node,
+                f"there is no rule for `{name}`",
+                "give it one with `s2sgrad.rule`, or write it in NumPy",
+                "no-rule",
             )
         out = Var(hint, infer(op, args, form))
         self.stmts.append(Eqn(out, op, args, form, self.span(at) if at else None, effect))
@@ -107,8 +126,10 @@ class Expressions:
     def refuse_name(self, name: str) -> DifferentiationError:
         node = self.active_node
         return self.refuse(
-            node, f"`{name}` is not the same kind of thing in each turn of a loop",
-            "use two names", "kinds"
+            node,
+            f"`{name}` is not the same kind of thing in each turn of a loop",
+            "use two names",
+            "kinds",
         )
 
     @property
@@ -230,7 +251,7 @@ class Expressions:
         a = self.atom(node.operand)
         if isinstance(node.op, ast.Not):
             return Lit(not a.value) if isinstance(a, Lit) else self.not_(a, node)
-        fn = {ast.USub: operator.neg, ast.UAdd: operator.pos}.get(type(node.op))
+        fn = UNARY.get(type(node.op))
         if fn is None:
             raise self.refuse(node, "this operator is not supported", "")
         return Lit(fn(a.value)) if isinstance(a, Lit) else self.emit(fn, (a,), at=node)
@@ -276,9 +297,7 @@ class Expressions:
 
     def expr_IfExp(self, node: ast.IfExp) -> Value:
         test = self.expr(node.test)
-        return self.choose(
-            test, lambda: self.expr(node.body), lambda: self.expr(node.orelse), node
-        )
+        return self.choose(test, lambda: self.expr(node.body), lambda: self.expr(node.orelse), node)
 
     def choose(
         self, test: Value, then: Callable[[], Value], orelse: Callable[[], Value], at: ast.AST
@@ -295,10 +314,14 @@ class Expressions:
             if any(self.env.get(n) is not v for n, v in before.items()) or len(self.env) != len(
                 before
             ):
-                raise self.refuse(at, "`:=` in a part that may not be evaluated", "use an if", "walrus")
+                raise self.refuse(
+                    at, "`:=` in a part that may not be evaluated", "use an if", "walrus"
+                )
         (a_stmts, a), (b_stmts, b) = arms
         if not (isinstance(a, Var | Lit) and isinstance(b, Var | Lit)):
-            raise self.refuse(at, "a conditional expression of things that are no numbers", "use an if")
+            raise self.refuse(
+                at, "a conditional expression of things that are no numbers", "use an if"
+            )
         out = Var("", join(self.type_of(a), self.type_of(b)))
         blocks = Block((), tuple(a_stmts), (a,)), Block((), tuple(b_stmts), (b,))
         self.stmts.append(Branch((out,), c, ((), ()), *blocks, 1, self.span(at)))
@@ -332,7 +355,7 @@ class Expressions:
             return Lit(len(owner.type.shape))
         if node.attr == "shape" and isinstance(owner.type, Array):
             return Tup(tuple(self.extent(owner, k, node) for k in range(len(owner.type.shape))))
-        fn = {"shape": np.shape, "ndim": np.ndim, "size": np.size}[node.attr]
+        fn: Callable[..., Any] = getattr(np, node.attr)
         return self.emit(fn, (owner,), at=node)
 
     def extent(self, owner: Var, k: int, at: ast.AST) -> Atom:
@@ -370,7 +393,9 @@ class Expressions:
             return None
         if isinstance(value, Lit) and isinstance(value.value, int | type(None) | type(...)):
             return value.value
-        by_mask = isinstance(value, Var) and isinstance(value.type, Array) and value.type.char == "?"
+        by_mask = (
+            isinstance(value, Var) and isinstance(value.type, Array) and value.type.char == "?"
+        )
         if isinstance(value, Var) and (kind_of(value.type) == "int" or by_mask):
             args.append(value)
             return Hole(len(args) - 1)
@@ -385,173 +410,5 @@ class Expressions:
             return [self.emit(ops.getitem, (value,), f, at=at) for f in form]
         raise self.refuse(at, "it is not known how many items this has", "")
 
-    # -- calls
-
-    def expr_Call(self, node: ast.Call) -> Value:
-        fn = self.expr(node.func)
-        args: list[Value] = []
-        for a in node.args:
-            if isinstance(a, ast.Starred):
-                args += self.items(self.expr(a.value), a)
-            else:
-                args.append(self.expr(a))
-        kwargs: dict[str, Value] = {}
-        for k in node.keywords:
-            if k.arg is None:
-                raise self.refuse(node, "`**` in a call is not supported yet", "")
-            kwargs[k.arg] = self.expr(k.value)
-        return self.call(fn, args, kwargs, node)
-
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
-        if isinstance(fn, Closure):
-            return self.inline(fn, self.bind(fn, args, kwargs, node), node)
-        if isinstance(fn, Method):
-            return self.method(fn, args, kwargs, node)
-        if not isinstance(fn, Known):
-            raise self.refuse(node, "this is not callable", "")
-        special = getattr(self, f"call_{getattr(fn.obj, '__name__', '')}", None)
-        if special is not None and fn.obj is getattr(builtins, fn.obj.__name__, None):
-            result: Value | None = special(args, node)
-            if result is not None:
-                return result
-        op = fn.obj
-        return self.emit_call(op, args, kwargs, node, op in EFFECTS)
-
-    def emit_call(
-        self, op: Callable[..., Any], args: list[Value], kwargs: dict[str, Value], node: ast.AST,
-        effect: bool = False,
-    ) -> Var:
-        flat: list[Atom] = []
-        templates = tuple(self.template(a, flat, node) for a in args)
-        named = tuple((k, self.template(v, flat, node)) for k, v in kwargs.items())
-        plain = not named and templates == tuple(Hole(k) for k in range(len(flat)))
-        return self.emit(
-            op, tuple(flat), None if plain else Form(templates, named), at=node, effect=effect
-        )
-
-    def template(self, v: Value, flat: list[Atom], at: ast.AST) -> Any:
-        if isinstance(v, Tup):
-            return Pack("tuple", tuple(self.template(i, flat, at) for i in v.items))
-        if isinstance(v, Lit) and not isinstance(v.value, Undef | float | complex):
-            return v.value
-        if isinstance(v, Var | Lit):
-            flat.append(v)
-            return Hole(len(flat) - 1)
-        if isinstance(v, Known):
-            return v.obj
-        raise self.refuse(at, "a function is passed where a value is needed", "")
-
-    def method(self, m: Method, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
-        op = METHODS.get(m.name)
-        if op is None or not isinstance(m.owner, Var):
-            raise self.refuse(
-                node.func, f"the method `.{m.name}` is not supported yet",
-                "use the NumPy function", "method"
-            )
-        if m.name in ("reshape", "transpose") and args and not isinstance(args[0], Tup):
-            args = [Tup(tuple(args))]
-        return self.emit_call(op, [m.owner, *args], kwargs, node)
-
-    def bind(
-        self, fn: Closure, args: list[Value], kwargs: dict[str, Value], at: ast.AST
-    ) -> dict[str, Value]:
-        """Parameters to values, as Python binds them."""
-        a = fn.node.args
-        positional = [p.arg for p in (*a.posonlyargs, *a.args)]
-        bound = dict(fn.defaults)
-        if len(args) > len(positional) and a.vararg is None:
-            raise self.refuse(at, f"{len(args)} arguments for {len(positional)} parameters", "")
-        bound.update(zip(positional, args, strict=False))
-        if a.vararg is not None:
-            bound[a.vararg.arg] = Tup(tuple(args[len(positional) :]))
-        allowed = {p.arg for p in (*a.args, *a.kwonlyargs)}
-        for k, v in kwargs.items():
-            if k not in allowed:
-                raise self.refuse(at, f"there is no parameter `{k}`", "")
-            bound[k] = v
-        missing = [p for p in (*positional, *(k.arg for k in a.kwonlyargs)) if p not in bound]
-        if missing:
-            raise self.refuse(at, f"no value for the parameter `{missing[0]}`", "")
-        return bound
-
-    def inline(self, closure: Closure, bound: dict[str, Value], at: ast.AST) -> Value:
         raise NotImplementedError
-
-    # -- built-in functions that structure answers
-
-    def call_len(self, args: list[Value], node: ast.Call) -> Value | None:
-        if isinstance(args[0], Tup):
-            return Lit(len(args[0].items))
-        if isinstance(args[0], Var) and isinstance(args[0].type, Array):
-            return self.extent(args[0], 0, node)
-        return None
-
-    def call_range(self, args: list[Value], node: ast.Call) -> Value | None:
-        raise self.refuse(node, "`range` outside a `for` header", "use it in the header", "range")
-
-    def iteration(self, node: ast.expr) -> tuple[Range, Callable[[Var], Value]]:
-        """What a `for` runs over, and the value of its target at an index."""
-        if isinstance(node, ast.Call):
-            fn = self.expr(node.func)
-            obj = fn.obj if isinstance(fn, Known) else None
-            if obj is range and not node.keywords:
-                return self.range_of([self.atom(a) for a in node.args]), lambda i: i
-            if obj is enumerate and len(node.args) == 1:
-                over, item = self.iteration(node.args[0])
-                if isinstance(node.args[0], ast.Name):
-                    return over, lambda i: Tup((i, item(i)))
-            if obj is reversed and isinstance(node.args[0], ast.Call):
-                return self.reversed_range(node)
-            if obj is zip and not node.keywords and node.args:
-                return self.zipped(node)
-        value = self.expr(node)
-        if isinstance(value, Var) and isinstance(value.type, Array):
-            n = self.extent(value, 0, node)
-            form = Form((Hole(0), Hole(1)))
-            return Range(Lit(0), n, Lit(1)), lambda i: self.emit(
-                ops.getitem, (value, i), form, at=node
-            )
-        raise self.refuse(
-            node, "a loop over this is not supported yet", "loop over `range(...)`", "for"
-        )
-
-    def range_of(self, atoms: list[Atom]) -> Range:
-        zero, one = Lit(0), Lit(1)
-        if len(atoms) == 1:
-            return Range(zero, atoms[0], one)
-        return Range(atoms[0], atoms[1], atoms[2] if len(atoms) > 2 else one)
-
-    def reversed_range(self, node: ast.Call) -> tuple[Range, Callable[[Var], Value]]:
-        over, item = self.iteration(node.args[0])
-        if not (isinstance(over.step, Lit) and over.step.value == 1):
-            raise self.refuse(node, "`reversed` of a range with a step", "write the range out", "for")
-        one = Lit(1)
-        start = self.minus(over.stop, one, node)
-        return Range(start, self.minus(over.start, one, node), Lit(-1)), item
-
-    def minus(self, a: Atom, b: Atom, at: ast.AST) -> Atom:
-        if isinstance(a, Lit) and isinstance(b, Lit):
-            return Lit(a.value - b.value)
-        return self.emit(operator.sub, (a, b), at=at)
-
-    def zipped(self, node: ast.Call) -> tuple[Range, Callable[[Var], Value]]:
-        parts = [self.iteration(a) for a in node.args]
-        for over, _ in parts:
-            if not all(isinstance(a, Lit) for a in (over.start, over.step)) or (
-                over.start.value, over.step.value  # type: ignore[union-attr]
-            ) != (0, 1):
-                raise self.refuse(node, "`zip` over this is not supported yet", "index it", "for")
-        stops = [over.stop for over, _ in parts]
-        stop = stops[0] if len(stops) == 1 else self.emit(min, tuple(stops), at=node)
-        return Range(Lit(0), stop, Lit(1)), lambda i: Tup(tuple(item(i) for _, item in parts))
-
-    def check_rebinds(self, current: Value, s: ast.AugAssign) -> None:
-        """`y += 1` rebinds a number and writes into an array."""
-        t = self.type_of(current)
-        if isinstance(t, Array | Unknown):
-            raise self.refuse(
-                s, "`+=` and its like write into an array in place, which is not supported yet",
-                f"{ast.unparse(s.target)} = {ast.unparse(s.target)} + ...", "write"
-            )
-
-

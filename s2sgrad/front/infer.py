@@ -12,16 +12,41 @@ import numpy as np
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Var, atom_type, call_args
 from s2sgrad.ir.types import (
-    UNDEFINED, UNKNOWN, Array, Dim, Scalar, Static, Type, Undefined, Unknown, kind_of, may_be_one,
+    UNDEFINED,
+    UNKNOWN,
+    Array,
+    Dim,
+    Scalar,
+    Static,
+    Type,
+    Undefined,
+    Unknown,
+    kind_of,
+    may_be_one,
 )
 
 _STAND_IN = {"float": 0.625, "int": 2, "bool": True, "complex": 0.625 + 0.25j}
 _fresh = iter(range(1, 1 << 62))
 _EXTENT = 3
 ELEMENTWISE = {
-    operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.neg,
-    operator.pos, operator.mod, operator.floordiv, operator.lt, operator.le, operator.gt,
-    operator.ge, operator.eq, operator.ne, abs, np.where, np.clip,
+    operator.add,
+    operator.sub,
+    operator.mul,
+    operator.truediv,
+    operator.pow,
+    operator.neg,
+    operator.pos,
+    operator.mod,
+    operator.floordiv,
+    operator.lt,
+    operator.le,
+    operator.gt,
+    operator.ge,
+    operator.eq,
+    operator.ne,
+    abs,
+    np.where,
+    np.clip,
 }
 
 
@@ -62,7 +87,7 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
             for a, t in zip(args, types, strict=True)
         ]
         result = _ask(op, values, form)
-    except Exception:  # noqa: BLE001 - whatever NumPy says to a stand-in, the answer is "unknown"
+    except Exception:
         return UNKNOWN
     t = type_of_value(result)
     if isinstance(t, Array):
@@ -143,7 +168,8 @@ def _indexed(
     items = index.items if isinstance(index, Pack) and index.kind == "tuple" else (index,)
     items = items if not isinstance(index, tuple) else index
     taken = sum(i is not None and i is not Ellipsis for i in items)
-    dims, left = [], list(shape)
+    dims: list[Dim] = []
+    left = list(shape)
     for i in items:
         if i is None:
             dims.append(1)
@@ -205,4 +231,4 @@ def fits(t: Type, out: Type) -> bool | None:
     return answer
 
 
-__all__ = ["infer", "fits", "broadcast", "stand_in", "fresh_dim", "type_of_value", "kind_of"]
+__all__ = ["broadcast", "fits", "fresh_dim", "infer", "kind_of", "stand_in", "type_of_value"]

@@ -171,7 +171,7 @@ def _lower_loop(
     out.append(loop)
     after = [*s.orelse, *rest]
     if returns:
-        left = [_flag(g, s) for g in ((ctx.stop,) if ctx.stop else ()) + ctx.guards]
+        left: list[ast.stmt] = [_flag(g, s) for g in ((ctx.stop,) if ctx.stop else ()) + ctx.guards]
         if s.orelse and any(_exits(b, (ast.Break,)) for b in s.body):
             # left by `break`: only the rest; not left: the else clause and the rest
             assert stop

@@ -11,12 +11,24 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from s2sgrad.errors import DifferentiationError
-from s2sgrad.front.expressions import Expressions
+from s2sgrad.front.calls import Calls
 from s2sgrad.front.normalize import RESULT, normalize
 from s2sgrad.front.values import Closure, Tup, Value, flatten, rebuild, same
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import UNDEF, Atom, Block, Branch, Func, Lit, Loop, Range, Stmt, Var, While
-from s2sgrad.ir.graph import atom_type
+from s2sgrad.ir.graph import (
+    UNDEF,
+    Atom,
+    Block,
+    Branch,
+    Func,
+    Lit,
+    Loop,
+    Range,
+    Stmt,
+    Var,
+    While,
+    atom_type,
+)
 from s2sgrad.ir.types import INT, UNDEFINED, Type, join
 
 RAISED = ".raised"
@@ -43,7 +55,7 @@ def parse(
     return Func(name, block, names, closure.file), result
 
 
-class Parser(Expressions):
+class Parser(Calls):
     """Statements; expressions are in the base class."""
 
     def inline(self, closure: Closure, bound: dict[str, Value], at: ast.AST) -> Value:
@@ -67,9 +79,7 @@ class Parser(Expressions):
 
     def parse_block(self, stmts: Sequence[ast.stmt]) -> None:
         for s in stmts:
-            handler: Callable[[Any], None] | None = getattr(
-                self, f"stmt_{type(s).__name__}", None
-            )
+            handler: Callable[[Any], None] | None = getattr(self, f"stmt_{type(s).__name__}", None)
             if handler is None:
                 raise self.refuse(
                     s,
@@ -174,7 +184,9 @@ class Parser(Expressions):
         yields: tuple[list[Atom], list[Atom]] = ([], [])
         for n, (a, b) in joined.items():
             self.env[n] = self.phi(n, a, b, outs, yields)
-        blocks = [Block((), tuple(b), tuple(y)) for b, y in zip((then, orelse), yields, strict=True)]
+        blocks = [
+            Block((), tuple(b), tuple(y)) for b, y in zip((then, orelse), yields, strict=True)
+        ]
         if outs or then or orelse:
             at = self.span(s)
             self.stmts.append(
@@ -235,7 +247,9 @@ class Parser(Expressions):
         over, bind = self.iteration(s.iter)
         self.loop(s, over, lambda index: self.assign(s.target, bind(index)))
 
-    def loop(self, s: ast.For | ast.While, over: Range | None, start: Callable[[Var], None]) -> None:
+    def loop(
+        self, s: ast.For | ast.While, over: Range | None, start: Callable[[Var], None]
+    ) -> None:
         """Parse the body until the types of what it carries stand still."""
         stop: str | None = getattr(s, "stop", None)
         before = dict(self.env)
@@ -312,7 +326,9 @@ class Parser(Expressions):
         stop_at = None
         for n in names:
             atoms, ps, ys = flatten(inits[n]), flatten(params[n]), flatten(after[n])
-            assert atoms is not None and ps is not None and ys is not None
+            assert atoms is not None
+            assert ps is not None
+            assert ys is not None
             if n == stop:
                 stop_at = len(carried)
             carried += atoms
@@ -325,8 +341,12 @@ class Parser(Expressions):
         if over is None:
             assert test is not None
             if any(isinstance(n, ast.NamedExpr) for n in ast.walk(s.test)):  # type: ignore[union-attr]
-                raise self.refuse(s, "`:=` in the test of a `while` is not supported yet",
-                                  "assign before the loop and at its end", "walrus")
+                raise self.refuse(
+                    s,
+                    "`:=` in the test of a `while` is not supported yet",
+                    "assign before the loop and at its end",
+                    "walrus",
+                )
             kind = While(_rename(taken, test, self))
         else:
             kind = over
@@ -341,7 +361,9 @@ def _rename(params: list[Var], test: tuple[list[Stmt], Atom], p: Parser) -> Bloc
     from s2sgrad.ir.build import substitute
 
     fresh = tuple(Var(v.hint, v.type) for v in params)
-    return substitute(Block(fresh, tuple(test[0]), (test[1],)), dict(zip(params, fresh, strict=True)))
+    return substitute(
+        Block(fresh, tuple(test[0]), (test[1],)), dict(zip(params, fresh, strict=True))
+    )
 
 
 def _is_builtin_exception(name: str) -> bool:
@@ -351,9 +373,18 @@ def _is_builtin_exception(name: str) -> bool:
 
 
 def _keyword(s: ast.stmt) -> str:
-    names = {"With": "with", "Try": "try", "Delete": "del", "Global": "global", "Match": "match",
-             "Nonlocal": "nonlocal", "ClassDef": "class", "Import": "import",
-             "ImportFrom": "from ... import", "AsyncFunctionDef": "async def"}
+    names = {
+        "With": "with",
+        "Try": "try",
+        "Delete": "del",
+        "Global": "global",
+        "Match": "match",
+        "Nonlocal": "nonlocal",
+        "ClassDef": "class",
+        "Import": "import",
+        "ImportFrom": "from ... import",
+        "AsyncFunctionDef": "async def",
+    }
     return names.get(type(s).__name__, type(s).__name__)
 
 
@@ -379,5 +410,3 @@ def _assigned(loop: ast.For | ast.While) -> list[str]:
     for part in ([loop.target] if isinstance(loop, ast.For) else []) + list(loop.body):
         visit(part)
     return list(found)
-
-

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.source import find, span_of
 from s2sgrad.front.values import Closure, Known, Value
@@ -43,14 +42,23 @@ class Scope:
         if isinstance(node, ast.AsyncFunctionDef) or any(
             isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(node)
         ):
-            kind = "an `async` function" if isinstance(node, ast.AsyncFunctionDef) else "a generator"
+            kind = (
+                "an `async` function" if isinstance(node, ast.AsyncFunctionDef) else "a generator"
+            )
             raise DifferentiationError(
-                Refusal(f"`{source.name}` is {kind}", span_of(node, source.file),
-                        "write an ordinary function that returns its result", anchor="kind")
+                Refusal(
+                    f"`{source.name}` is {kind}",
+                    span_of(node, source.file),
+                    "write an ordinary function that returns its result",
+                    anchor="kind",
+                )
             )
         defaults = self.defaults(fun)
         return Closure(
-            node, lambda name, at: self.lookup(fun, name, at, source.file), defaults, source.file,
+            node,
+            lambda name, at: self.lookup(fun, name, at, source.file),
+            defaults,
+            source.file,
             fun.__code__,
         )
 
@@ -71,8 +79,12 @@ class Scope:
             value = get()
             if value is _MISSING:
                 raise DifferentiationError(
-                    Refusal(f"`{name}` is not defined", span_of(at, file), "define it before the call",
-                            anchor="name")
+                    Refusal(
+                        f"`{name}` is not defined",
+                        span_of(at, file),
+                        "define it before the call",
+                        anchor="name",
+                    )
                 )
             self.found[key] = self.value(value, name, get)
         return self.found[key]
@@ -112,6 +124,3 @@ def _getter(fun: types.FunctionType, name: str) -> Getter:
     scope = fun.__globals__
     default = getattr(builtins, name, _MISSING)
     return lambda: scope.get(name, default)
-
-
-

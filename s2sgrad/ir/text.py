@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Hole, Lit, Loop, Pack, Range, Undef, Var
+from s2sgrad.ir.graph import (
+    Atom,
+    Block,
+    Branch,
+    Eqn,
+    Func,
+    Hole,
+    Lit,
+    Loop,
+    Pack,
+    Range,
+    Undef,
+    Var,
+)
 
 
 def text(func: Func) -> str:

@@ -97,10 +97,11 @@ def join(a: Type, b: Type) -> Type:
     if isinstance(a, Scalar) and isinstance(b, Scalar):
         kind = max(a.kind, b.kind, key=ORDER.index)
         return Scalar(kind, a.char if a.char == b.char else "")
-    if isinstance(a, Array) and isinstance(b, Array) and len(a.shape) == len(b.shape):
-        if a.char == b.char:
-            dims = zip(a.shape, b.shape, strict=True)
-            return Array(a.char, tuple(_join_dims(m, n) for m, n in dims))
+    if not (isinstance(a, Array) and isinstance(b, Array)):
+        return UNKNOWN
+    if len(a.shape) == len(b.shape) and a.char == b.char:
+        dims = zip(a.shape, b.shape, strict=True)
+        return Array(a.char, tuple(_join_dims(m, n) for m, n in dims))
     return UNKNOWN
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from s2sgrad.errors import InternalError
+from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Var
 from s2sgrad.ir.types import Undefined, is_differentiable
-from s2sgrad.ir import ops
 from s2sgrad.rules.registry import lookup
 
 # Differentiated by the transform itself: they are about places in an array, not about numbers.
@@ -99,4 +99,4 @@ def _backward(block: Block, useful: set[Var]) -> None:
             _mark(params, s.carried, useful)
 
 
-__all__ = ["active", "carries_derivative", "Loop"]
+__all__ = ["Loop", "active", "carries_derivative"]

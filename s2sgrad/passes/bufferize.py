@@ -1,7 +1,7 @@
 """Which operations on arrays may run in place.
 
-`additem(x, p, g)` and `x + g` may write into `x` when nobody else will read that memory: `x` was made by this
-function, and on each path this is its only use.  What is not proved gets a copy.
+`additem(x, p, g)` and `x + g` may write into `x` when nobody else will read that memory: `x` was
+made by this function, and on each path this is its only use.  What is not proved gets a copy.
 """
 
 from __future__ import annotations
@@ -19,8 +19,15 @@ from s2sgrad.ir.types import Array
 Place = tuple[tuple[int, int], ...]  # the (statement, arm) pairs from the outside in; arm 2: a loop
 
 _FRESH = {
-    operator.add, operator.sub, operator.mul, operator.truediv, operator.neg, operator.matmul,
-    ops.zeros_like, ops.additem, ops.broadcast_like,
+    operator.add,
+    operator.sub,
+    operator.mul,
+    operator.truediv,
+    operator.neg,
+    operator.matmul,
+    ops.zeros_like,
+    ops.additem,
+    ops.broadcast_like,
 }
 
 
@@ -106,9 +113,7 @@ class _Ownership:
         home, places = self.home[v], self.uses[v]
         if any(arm == 2 for p in places for _, arm in p[len(home) :]):
             return False
-        return not any(
-            _meet(p, q) for i, p in enumerate(places) for q in places[i + 1 :]
-        )
+        return not any(_meet(p, q) for i, p in enumerate(places) for q in places[i + 1 :])
 
 
 def _accumulates(s: Eqn) -> bool:
@@ -117,8 +122,11 @@ def _accumulates(s: Eqn) -> bool:
         return False
     t = atom_type(s.args[0])
     out = s.out.type
-    return isinstance(t, Array) and isinstance(out, Array) and t.char == out.char and bool(
-        fits(t, out)
+    return (
+        isinstance(t, Array)
+        and isinstance(out, Array)
+        and t.char == out.char
+        and bool(fits(t, out))
     )
 
 

@@ -122,16 +122,18 @@ def _keep_branch(s: Branch, live: set[Var]) -> Branch:
             for r, v in zip(arm.results[s.joined :], s.collected(k), strict=True)
             if v in live
         ]
-        walked = [
-            (p, w) for p, w in zip(arm.params, s.walked[k], strict=True) if p in live
-        ]
+        walked = [(p, w) for p, w in zip(arm.params, s.walked[k], strict=True) if p in live]
         results = (*(arm.results[j] for j in joined), *(r for r, _ in collected))
         outs += [v for _, v in collected]
         new = _keep(arm, live)
         arms.append(replace(new, params=tuple(p for p, _ in walked), results=results))
         walks.append(tuple(w for _, w in walked))
     return replace(
-        s, outs=tuple(outs), then=arms[0], orelse=arms[1], walked=(walks[0], walks[1]),
+        s,
+        outs=tuple(outs),
+        then=arms[0],
+        orelse=arms[1],
+        walked=(walks[0], walks[1]),
         joined=len(joined),
     )
 

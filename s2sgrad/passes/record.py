@@ -15,10 +15,18 @@ from s2sgrad.ir.span import Span
 from s2sgrad.ir.types import FLOAT, Array, Scalar, Type, Unknown, kind_of
 
 OPERATOR_OF = {
-    np.add: operator.add, np.subtract: operator.sub, np.multiply: operator.mul,
-    np.true_divide: operator.truediv, np.negative: operator.neg, np.power: operator.pow,
-    np.matmul: operator.matmul, np.less: operator.lt, np.less_equal: operator.le,
-    np.greater: operator.gt, np.greater_equal: operator.ge, np.equal: operator.eq,
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.true_divide: operator.truediv,
+    np.negative: operator.neg,
+    np.power: operator.pow,
+    np.matmul: operator.matmul,
+    np.less: operator.lt,
+    np.less_equal: operator.le,
+    np.greater: operator.gt,
+    np.greater_equal: operator.ge,
+    np.equal: operator.eq,
     np.not_equal: operator.ne,
 }
 
@@ -35,7 +43,11 @@ class Recorder:
         self.at: Span | None = None
 
     def emit(
-        self, op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None = None, hint: str = ""
+        self,
+        op: Callable[..., Any],
+        args: tuple[Atom, ...],
+        form: Form | None = None,
+        hint: str = "",
     ) -> Atom:
         folded = _fold(op, args) if form is None else None
         if folded is not None:
@@ -78,7 +90,8 @@ def _fold(op: Callable[..., Any], args: tuple[Atom, ...]) -> Atom | None:
         return Lit(op(*values))
     if op is operator.mul:
         for a, b in (args, args[::-1]):
-            if isinstance(a, Lit) and type(a.value) in (int, float) and a.value == 1:
+            one = isinstance(a, Lit) and type(a.value) in (int, float) and a.value == 1
+            if one and kind_of(atom_type(b)) in ("float", "complex"):
                 return b
     if op is operator.truediv and values[1] == 1:
         return args[0]
@@ -139,9 +152,12 @@ def _reshape_like(r: Recorder, g: Any, a: Any) -> Any:
 
 
 # What a helper of the rules means where the types are known: plain NumPy.
-_LOWERED = {
-    "expand": _expand, "count": _count, "length": _length,
-    "broadcast_like": _broadcast_like, "reshape_like": _reshape_like,
+_LOWERED: dict[str, Callable[..., Any]] = {
+    "expand": _expand,
+    "count": _count,
+    "length": _length,
+    "broadcast_like": _broadcast_like,
+    "reshape_like": _reshape_like,
     "zeros_like": lambda r, a: r.call(ops.zeros_like, (a,), {}),
 }
 
@@ -159,7 +175,7 @@ def _binary(op: Callable[..., Any]) -> tuple[Any, Any]:
 class Symbol:
     """An operand of a rule while it is traced: it records, and answers only static questions."""
 
-    __slots__ = ("recorder", "atom")
+    __slots__ = ("atom", "recorder")
 
     def __init__(self, recorder: Recorder, atom: Atom) -> None:
         self.recorder, self.atom = recorder, atom
@@ -205,7 +221,7 @@ class Symbol:
         raise StaticFact("the rank of an operand")
 
     @property
-    def T(self) -> Any:  # noqa: N802 - NumPy's name
+    def T(self) -> Any:
         return self if self.ndim < 2 else self.recorder.call(np.transpose, (self,), {})
 
     def __getitem__(self, index: Any) -> Any:

@@ -15,8 +15,23 @@ from dataclasses import dataclass, field, replace
 from s2sgrad.errors import DifferentiationError, InternalError, Refusal
 from s2sgrad.front.infer import fits
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Hole, Lit, Loop, Pack, Range
-from s2sgrad.ir.graph import Stmt, Var, atom_type, call_args
+from s2sgrad.ir.graph import (
+    Atom,
+    Block,
+    Branch,
+    Eqn,
+    Form,
+    Func,
+    Hole,
+    Lit,
+    Loop,
+    Pack,
+    Range,
+    Stmt,
+    Var,
+    atom_type,
+    call_args,
+)
 from s2sgrad.ir.span import Span
 from s2sgrad.ir.types import INT, Array, Scalar, Seq, Type
 from s2sgrad.ir.walk import reads
@@ -94,7 +109,7 @@ class _Reverse:
 
     def add(self, v: Atom, g: Atom) -> None:
         if v in self.active and not (isinstance(g, Lit) and type(g.value) is float and not g.value):
-            self.frame.bars.setdefault(v, []).append(g)  # type: ignore[arg-type]
+            self.frame.bars.setdefault(v, []).append(g)
 
     def total(self, v: Var) -> Atom:
         """The cotangent of `v`: its contributions summed once."""
@@ -160,7 +175,8 @@ class _Reverse:
         return out
 
     def _walked(self, a: Var, frame: _Frame) -> Atom:
-        assert frame.owner is not None and frame.parent is not None
+        assert frame.owner is not None
+        assert frame.parent is not None
         collected = self.collects.setdefault(frame.owner, {})
         if a not in collected:
             collected[a] = Var(_tape(a), Seq(a.type))
@@ -199,7 +215,8 @@ class _Reverse:
     def _getitem(self, s: Eqn, g: Atom) -> None:
         """A read of a part adds to that part of the cotangent, in place when it is emitted."""
         x = s.args[0]
-        assert isinstance(x, Var) and s.form is not None
+        assert isinstance(x, Var)
+        assert s.form is not None
         base = self.total(x)
         index = [self.need(a) for a in s.args[1:]]
         form = Form((Hole(0), s.form.args[1], Hole(len(s.args))))
@@ -221,6 +238,16 @@ class _Reverse:
                     s.at or _NOWHERE,
                     "pass arrays whose number of axes is known",
                     anchor="unknown-type",
+                )
+            ) from e
+        except (TypeError, NotImplementedError) as e:
+            name = getattr(s.op, "__name__", str(s.op))
+            raise DifferentiationError(
+                Refusal(
+                    f"`{name}` has no derivative with these arguments: {e}",
+                    s.at or _NOWHERE,
+                    "write it with other arguments, or as several steps",
+                    anchor="no-rule",
                 )
             ) from e
         bars: list[Atom | None] = [None] * len(s.args)
@@ -280,9 +307,9 @@ class _Reverse:
             return
         new = tuple(Var(_bar(v), v.type) for v in changed)
         blocks, walked = [], []
-        for f, r in zip(arms, results, strict=True):
+        for f, bars_out in zip(arms, results, strict=True):
             params, sources = _walks(f)
-            blocks.append(Block(params, (*f.prelude, *f.stmts), tuple(r)))
+            blocks.append(Block(params, (*f.prelude, *f.stmts), tuple(bars_out)))
             walked.append(sources)
         test = self.need(s.test)
         self.frame.stmts.append(
@@ -322,9 +349,7 @@ class _Reverse:
         inner, self.frame = self.frame, outer
         self.recorder.stmts = outer.stmts
         items, sources = _walks(inner)
-        body = Block(
-            (index, *taken, *accs, *items), (*inner.prelude, *inner.stmts), tuple(yields)
-        )
+        body = Block((index, *taken, *accs, *items), (*inner.prelude, *inner.stmts), tuple(yields))
         outs = tuple(Var(v.hint, v.type) for v in (*taken, *accs))
         mirror = Loop(outs, over, tuple(inits), sources, body, s.at, down=True)
         outer.stmts.append(mirror)
@@ -367,19 +392,24 @@ class _Reverse:
             return replace(s, outs=outs, body=body, count=self.counts.get(s, s.count))
         arms = [self._with_collects(arm) for arm in s.arms]
         extras = [self.collects.get((s, k), {}) for k in (0, 1)]
-        arms = [
-            replace(a, results=(*a.results, *e)) for a, e in zip(arms, extras, strict=True)
-        ]
+        arms = [replace(a, results=(*a.results, *e)) for a, e in zip(arms, extras, strict=True)]
         then, orelse = s.collected(0), s.collected(1)
-        outs = (
-            *s.outs[: s.joined], *then, *extras[0].values(), *orelse, *extras[1].values()
-        )
+        outs = (*s.outs[: s.joined], *then, *extras[0].values(), *orelse, *extras[1].values())
         return replace(s, outs=outs, then=arms[0], orelse=arms[1])
 
 
 _CHEAP = {
-    operator.add, operator.sub, operator.mul, operator.neg, operator.lt, operator.le, operator.gt,
-    operator.ge, operator.eq, operator.ne, ops.not_,
+    operator.add,
+    operator.sub,
+    operator.mul,
+    operator.neg,
+    operator.lt,
+    operator.le,
+    operator.gt,
+    operator.ge,
+    operator.eq,
+    operator.ne,
+    ops.not_,
 }
 _NOWHERE = Span("<unknown>", 1, 0, 1, 0)
 

@@ -72,20 +72,20 @@ class _Sharing:
         if s.form is None and s.op in _FLIPPED and len(s.args) == 2:
             a, b = s.args
             if b in self.negated:
-                return replace(s, op=_FLIPPED[s.op], args=(a, self.negated[b]))  # type: ignore[index]
+                return replace(s, op=_FLIPPED[s.op], args=(a, self.negated[b]))
             if s.op is operator.add and a in self.negated:
-                return replace(s, op=operator.sub, args=(b, self.negated[a]))  # type: ignore[index]
+                return replace(s, op=operator.sub, args=(b, self.negated[a]))
         return self.unspread(s)
 
     def unspread(self, s: Eqn) -> Eqn:
-        """A number that was spread over an array meets an array of that shape: the number will do."""
+        """A number spread over an array meets an array of that shape: the number will do."""
         if s.op not in _ARITHMETIC or s.form is not None or len(s.args) != 2:
             return s
         for k, other in ((0, 1), (1, 0)):
             a, b = s.args[k], s.args[other]
             if a in self.spread and b not in self.spread and fits(atom_type(b), s.out.type):
                 args = list(s.args)
-                args[k] = self.spread[a]  # type: ignore[index]
+                args[k] = self.spread[a]
                 return replace(s, args=tuple(args))
         return s
 
@@ -93,7 +93,10 @@ class _Sharing:
         walked = (self.atoms(s.walked[0]), self.atoms(s.walked[1]))
         test = self.atom(s.test)
         return replace(
-            s, test=test, walked=walked, then=self.block(s.then, scope),
+            s,
+            test=test,
+            walked=walked,
+            then=self.block(s.then, scope),
             orelse=self.block(s.orelse, scope),
         )
 
@@ -123,9 +126,7 @@ class _Sharing:
         if not isinstance(over, Range):
             test = over.test
             over = replace(over, test=replace(test, params=tuple(test.params[k] for k in stay)))
-        params = (
-            body.params[0], *(body.params[1 + k] for k in stay), *body.params[n + 1 :]
-        )
+        params = (body.params[0], *(body.params[1 + k] for k in stay), *body.params[n + 1 :])
         results = (*(body.results[k] for k in stay), *body.results[n:])
         return replace(
             s,
@@ -150,8 +151,10 @@ def unit(s: Eqn) -> Var | None:
 def _alike(a: Type, b: Type) -> bool:
     """Arrays of one dtype and rank: extents may have other names."""
     return (
-        isinstance(a, Array) and isinstance(b, Array)
-        and a.char == b.char and len(a.shape) == len(b.shape)
+        isinstance(a, Array)
+        and isinstance(b, Array)
+        and a.char == b.char
+        and len(a.shape) == len(b.shape)
     )
 
 
@@ -161,6 +164,3 @@ _FLIPPED: dict[Any, Any] = {operator.add: operator.sub, operator.sub: operator.a
 
 def _key(a: Atom) -> Key:
     return (type(a.value), repr(a.value)) if isinstance(a, Lit) else (id(a),)
-
-
-

@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-import sympy as sp  # type: ignore[import-untyped]
+import sympy as sp
 
 from s2sgrad.rules.formulas import FORMULAS, Formula
 
@@ -226,7 +226,8 @@ def generate(space: str) -> str:
         name = entry.numpy if space == "np" else entry.math
         if name and (space == "np" or hasattr(math, name)):
             text += function(entry, name, space)
-    long = any(len(line) > 100 for line in text.splitlines())
+    lines = [f"{x}  # fmt: skip" if len(x) > 100 else x for x in text.split("\n")]
+    text, long = "\n".join(lines), any(len(x) > 100 for x in lines)
     header = HEADER.replace("IMPORTS", IMPORTS[space])
     return header.replace("NOQA", "# ruff: noqa: E501\n\n" if long else "") + text
 

@@ -94,9 +94,7 @@ def part_(g: Any, out: Any, x: Any, start: Any, stop: Any, axis: int) -> Any:
 
 
 @rule(toolbox.scatter_part, linear=(4,))
-def scatter_part_(
-    g: Any, out: Any, a: Any, start: Any, stop: Any, axis: int, x: Any
-) -> Any:
+def scatter_part_(g: Any, out: Any, a: Any, start: Any, stop: Any, axis: int, x: Any) -> Any:
     """Read the slice."""
     return None, None, None, None, part(g, start, stop, axis)
 

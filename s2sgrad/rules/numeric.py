@@ -35,9 +35,7 @@ def convolve(g: Any, out: Any, a: Any, v: Any, mode: str = "full") -> Any:
     n, m = length(a, 0), length(v, 0)
     full = np.convolve(a, v)
     start = (length(full, 0) - length(out, 0)) // 2
-    whole = g if mode == "full" else scatter_part(
-        full, start, start + length(out, 0), 0, g
-    )
+    whole = g if mode == "full" else scatter_part(full, start, start + length(out, 0), 0, g)
     ga = np.convolve(whole, np.flip(v))
     gv = np.convolve(whole, np.flip(a))
     return part(ga, m - 1, m - 1 + n, 0), part(gv, n - 1, n - 1 + m, 0)
@@ -155,7 +153,6 @@ for _ufunc in (np.add, np.subtract, np.multiply, np.divide, np.power, np.maximum
     make_outer(_ufunc)
 
 
-
 @rule(np.full, linear=(1,))
 def full(g: Any, out: Any, shape: Any, fill_value: Any, dtype: Any = None) -> Any:
     """The transform sums over the broadcast axes."""
@@ -169,9 +166,7 @@ def full_like(g: Any, out: Any, a: Any, fill_value: Any, dtype: Any = None) -> A
 
 
 @rule(np.linspace, linear=(0, 1))
-def linspace(
-    g: Any, out: Any, start: Any, stop: Any, num: int = 50, endpoint: bool = True
-) -> Any:
+def linspace(g: Any, out: Any, start: Any, stop: Any, num: int = 50, endpoint: bool = True) -> Any:
     """Between two numbers, or two arrays of the same shape."""
     t = np.linspace(0.0, 1.0, num, endpoint=endpoint)
     wide = np.expand_dims(t, tuple(range(1, np.ndim(g)))) if np.ndim(g) > 1 else t

@@ -264,12 +264,12 @@ def degrees_vjp(g: Any, out: Any, x: Any) -> Any:
 
 def sinc(out: Any, x: Any) -> Any:
     """Local partials of np.sinc."""
-    return np.where(np.absolute(x) < 0.03, x * (-3.289868133696453 + x * x * (3.246969701133415 - x * x * (1.1444874013160857 - 0.2091755783990986 * x * x))), (np.cos(3.141592653589793 * x) - out) / np.where(x == 0, 1, x))
+    return np.where(np.absolute(x) < 0.03, x * (-3.289868133696453 + x * x * (3.246969701133415 - x * x * (1.1444874013160857 - 0.2091755783990986 * x * x))), (np.cos(3.141592653589793 * x) - out) / np.where(x == 0, 1, x))  # fmt: skip
 
 
 def sinc_vjp(g: Any, out: Any, x: Any) -> Any:
     """Cotangents of the operands of np.sinc."""
-    return g * np.where(np.absolute(x) < 0.03, x * (-3.289868133696453 + x * x * (3.246969701133415 - x * x * (1.1444874013160857 - 0.2091755783990986 * x * x))), (np.cos(3.141592653589793 * x) - out) / np.where(x == 0, 1, x))
+    return g * np.where(np.absolute(x) < 0.03, x * (-3.289868133696453 + x * x * (3.246969701133415 - x * x * (1.1444874013160857 - 0.2091755783990986 * x * x))), (np.cos(3.141592653589793 * x) - out) / np.where(x == 0, 1, x))  # fmt: skip
 
 
 def fabs(out: Any, x: Any) -> Any:

@@ -166,9 +166,7 @@ def max_(g: Any, out: Any, a: Any, axis: Any = None, *, keepdims: bool = False) 
 
 
 @max_.jvp
-def _max_jvp(
-    out: Any, tangents: Any, a: Any, axis: Any = None, *, keepdims: bool = False
-) -> Any:
+def _max_jvp(out: Any, tangents: Any, a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     mask = a == expand(out, a, axis, keepdims)
     ties = np.sum(mask, axis=axis, keepdims=keepdims)
     return np.sum(select(mask, tangents[0]), axis=axis, keepdims=keepdims) / ties
@@ -214,9 +212,7 @@ def cumprod(g: Any, out: Any, a: Any, axis: Any = None, dtype: Any = None) -> An
 
 
 @cumprod.jvp
-def _cumprod_jvp(
-    out: Any, tangents: Any, a: Any, axis: Any = None, dtype: Any = None
-) -> Any:
+def _cumprod_jvp(out: Any, tangents: Any, a: Any, axis: Any = None, dtype: Any = None) -> Any:
     flat = np.ravel(a) if axis is None else a
     moved = np.ravel(tangents[0]) if axis is None else tangents[0]
     along = 0 if axis is None else axis
@@ -283,9 +279,7 @@ def one_axis(axis: Any) -> int:
 
 
 @rule(np.quantile)
-def quantile(
-    g: Any, out: Any, a: Any, q: Any, axis: Any = None, *, keepdims: bool = False
-) -> Any:
+def quantile(g: Any, out: Any, a: Any, q: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """Linear interpolation between sorted neighbours; `q` is a number or a vector."""
     if axis is None:
         if keepdims:

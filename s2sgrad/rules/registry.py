@@ -147,9 +147,7 @@ def pullback(record: Rule, g: Any, out: Any, args: Sequence[Any], kwargs: Any) -
 
 def can_push(record: Rule) -> bool:
     """Tell whether forward mode can use the rule without reversing its vjp."""
-    return bool(
-        record.zero or record.jvp or record.partials or record.linear or record.multilinear
-    )
+    return bool(record.zero or record.jvp or record.partials or record.linear or record.multilinear)
 
 
 def pushforward(

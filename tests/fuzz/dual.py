@@ -52,7 +52,9 @@ def tan(x: Any) -> Any:
 def wrap(value: Any, tangent: Any) -> Any:
     """A `DualArray`, or a `Dual` for a scalar."""
     if isinstance(value, np.ndarray):
-        return DualArray(value, np.array(np.broadcast_to(tangent, value.shape)))
+        own = np.empty_like(value)  # the same layout, which a later `reshape` depends on
+        own[...] = tangent
+        return DualArray(value, own)
     return Dual(float(value), float(tangent))
 
 
