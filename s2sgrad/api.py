@@ -63,7 +63,7 @@ class Derivative:
         data = {n: compiled.scope.data[n][0]() for n in compiled.data}
         if self._what == "vjp":
             data["out_bar"] = self._seed(out_bar, compiled.result)
-        return _owned(compiled.run(*given, **data), given)
+        return _owned(compiled.run(*given, **data), [*given, *data.values()])
 
     def _flat(self, bound: inspect.BoundArguments) -> dict[str, Any]:
         """Parameter names to values, ints in `wrt` taken as floats."""
@@ -136,7 +136,10 @@ class Derivative:
 def _owned(result: Any, given: list[Any]) -> Any:
     """A gradient is never a view of an argument, and writeable."""
     if isinstance(result, tuple):
-        return tuple(_owned(r, given) for r in result)
+        owned: list[Any] = []
+        for r in result:
+            owned.append(_owned(r, [*given, *owned]))
+        return tuple(owned)
     if isinstance(result, np.ndarray) and (
         not result.flags.owndata or not result.flags.writeable or any(result is g for g in given)
     ):

@@ -73,7 +73,7 @@ def type_of_argument(value: Any) -> Type | None:
 def compile_reverse(fun: types.FunctionType, request: Request) -> Compiled:
     """The gradient of `fun` for one signature."""
     scope = Scope(type_of_argument)
-    closure = scope.closure(fun)
+    closure = scope.closure(fun, with_defaults=False)  # the caller has bound all arguments
     inputs = [
         Var(n, _distinct(t, k))
         for k, (n, t) in enumerate(zip(request.names, request.types, strict=True))
@@ -136,6 +136,8 @@ def _seeds(request: Request, func: Func) -> tuple[list[Atom], list[Var]]:
     if request.what != "vjp":
         return [Lit(1.0)] * len(func.body.results), []
     seeds = [Var("out_bar", atom_type(r)) for r in func.body.results]
+    if len(seeds) != 1:
+        raise TypeError(f"`{func.name}` returns several results: `vjp` takes one as yet")
     return list(seeds), seeds
 
 

@@ -70,7 +70,10 @@ def test_every_anchor_has_an_entry():
 def test_quickstart():
     done = subprocess.run(
         [sys.executable, str(ROOT / "examples" / "quickstart.py")],
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     losses = [float(x) for x in re.findall(r"loss (\d+\.\d+)", done.stdout)]
     assert "def loss_value_and_grad(w, X, y):" in done.stdout

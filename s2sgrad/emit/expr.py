@@ -108,7 +108,7 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
             return args[0]
         if op is np.size:
             return _size(args)
-        if op in (ops.broadcast_like, ops.reshape_like):
+        if op in (ops.broadcast_like, ops.reshape_like, ops.cast_like):
             return _like(op, args, spelling)
         if op is ops.zeros_like:
             op = np.zeros_like
@@ -134,6 +134,9 @@ def _like(op: Any, args: list[ast.expr], spelling: Spelling) -> ast.expr:
     g, x = args
     if op is ops.broadcast_like:
         return ast.Call(spelling.function(np.full_like), [x, g], [])
+    if op is ops.cast_like:
+        cast = ast.Attribute(g, "astype", ast.Load())
+        return ast.Call(cast, [ast.Attribute(x, "dtype", ast.Load())], [])
     shape = ast.Attribute(x, "shape", ast.Load())
     return ast.Call(spelling.function(np.reshape), [g, shape], [])
 

@@ -66,6 +66,7 @@ class Calls(Expressions):
         node: ast.AST,
         effect: bool = False,
     ) -> Var:
+        self.refuse_writes(op, args, kwargs, node)
         flat: list[Atom] = []
         templates = tuple(self.template(a, flat, node) for a in args)
         named = tuple((k, self.template(v, flat, node)) for k, v in kwargs.items())
@@ -74,9 +75,23 @@ class Calls(Expressions):
             op, tuple(flat), None if plain else Form(templates, named), at=node, effect=effect
         )
 
+    def refuse_writes(
+        self, op: Callable[..., Any], args: list[Value], kwargs: dict[str, Value], node: ast.AST
+    ) -> None:
+        """A result that goes into an array of the user's is a write."""
+        positional = isinstance(op, np.ufunc) and len(args) > op.nin
+        positional |= getattr(op, "__name__", "") in ("copyto", "put", "fill_diagonal", "place")
+        if "out" in kwargs or positional:
+            raise self.refuse(
+                node,
+                "`out=` writes into an array, which is not supported yet",
+                "leave `out` away and bind the result to a name",
+                "write",
+            )
+
     def template(self, v: Value, flat: list[Atom], at: ast.AST) -> Any:
         if isinstance(v, Tup):
-            return Pack("tuple", tuple(self.template(i, flat, at) for i in v.items))
+            return Pack(v.kind, tuple(self.template(i, flat, at) for i in v.items))
         if isinstance(v, Lit) and not isinstance(v.value, Undef | float | complex):
             return v.value
         if isinstance(v, Var | Lit):

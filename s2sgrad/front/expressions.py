@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -58,6 +59,13 @@ COMPARE: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.IsNot: operator.is_not,
 }
 _OWN = {ops.getitem, ops.not_}
+
+
+def _is_library(obj: Any) -> bool:
+    """A module of NumPy's or SciPy's, `math`, a function or a type: its attributes stand still."""
+    if isinstance(obj, types.ModuleType):
+        return obj.__name__.split(".")[0] in ("numpy", "math", "scipy")
+    return isinstance(obj, type | np.ufunc)
 
 
 class _Poison:
@@ -146,18 +154,9 @@ class Expressions:
         return atom_type(v) if isinstance(v, Var | Lit) else Unknown()
 
     def named(self, value: Value, name: str) -> Value:
-        """Give the value that was just computed the user's name."""
-        if isinstance(value, Var) and not value.hint and self.stmts:
-            last = self.stmts[-1]
-            renamed = Var(name, value.type)
-            if isinstance(last, Eqn) and last.out is value:
-                self.stmts[-1] = Eqn(renamed, last.op, last.args, last.form, last.at, last.effect)
-                return renamed
-            if isinstance(last, Branch) and last.outs == (value,):
-                self.stmts[-1] = Branch(
-                    (renamed,), last.test, last.walked, last.then, last.orelse, 1, last.at
-                )
-                return renamed
+        """Give a value that has no name yet the user's."""
+        if isinstance(value, Var) and not value.hint:
+            object.__setattr__(value, "hint", name)  # a hint is not part of what a value is
         return value
 
     # -- expressions
@@ -224,7 +223,9 @@ class Expressions:
         return Tup(tuple(items))
 
     def expr_List(self, node: ast.List) -> Value:
-        return self.expr_Tuple(ast.copy_location(ast.Tuple(node.elts, node.ctx), node))
+        made = self.expr_Tuple(ast.copy_location(ast.Tuple(node.elts, node.ctx), node))
+        assert isinstance(made, Tup)
+        return Tup(made.items, "list")
 
     def expr_NamedExpr(self, node: ast.NamedExpr) -> Value:
         value = self.named(self.expr(node.value), node.target.id)
@@ -343,6 +344,13 @@ class Expressions:
         if isinstance(owner, Known):
             if not hasattr(owner.obj, node.attr):
                 raise self.refuse(node, f"there is no `{ast.unparse(node)}`", "")
+            if not _is_library(owner.obj):
+                raise self.refuse(
+                    node,
+                    f"`{ast.unparse(node)}` is read from an object that may change between calls",
+                    "pass it as an argument, or bind it to a name of the module",
+                    "attribute",
+                )
             return self.known(getattr(owner.obj, node.attr))
         if isinstance(owner, Var) and node.attr == "T":
             return self.emit(np.transpose, (owner,), at=node)

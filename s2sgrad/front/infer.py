@@ -27,7 +27,6 @@ from s2sgrad.ir.types import (
 
 _STAND_IN = {"float": 0.625, "int": 2, "bool": True, "complex": 0.625 + 0.25j}
 _fresh = iter(range(1, 1 << 62))
-_EXTENT = 3
 ELEMENTWISE = {
     operator.add,
     operator.sub,
@@ -55,14 +54,20 @@ def fresh_dim() -> Dim:
     return f"?{next(_fresh)}"
 
 
-def stand_in(t: Type) -> Any:
-    """A small value of this type; extents are all alike, so that any valid program runs on it."""
+def stand_in(t: Type, scale: float = 1.0, extent: int = 3) -> Any:
+    """A small value of this type; extents are all alike, so that any valid program runs on it.
+
+    Matrices are positive definite: that is the most that a decomposition may ask for.
+    """
     if isinstance(t, Scalar):
-        value = _STAND_IN[t.kind]
+        value = _STAND_IN[t.kind] if t.kind != "float" else _STAND_IN["float"] * scale
         return np.dtype(t.char).type(value) if t.char else value
     assert isinstance(t, Array)
-    shape = tuple(d if isinstance(d, int) and d <= 4 else _EXTENT for d in t.shape)
-    return np.full(shape, _STAND_IN[t.kind], dtype=t.char)
+    shape = tuple(d if isinstance(d, int) and d <= 4 else extent for d in t.shape)
+    made = np.full(shape, _STAND_IN[t.kind], dtype=t.char)
+    if len(shape) >= 2 and shape[-1] == shape[-2] and t.kind in ("float", "complex"):
+        made = made + (2 * np.eye(shape[-1])).astype(t.char)
+    return made
 
 
 def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type:
@@ -75,19 +80,24 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     if op is ops.zeros_like or op is ops.identity or op is ops.setitem or op is ops.additem:
         t = types[0]
         return UNKNOWN if t is None else t
-    if op in (ops.unbroadcast, ops.broadcast_like, ops.reshape_like):
-        return _like(atom_type(args[0]), atom_type(args[1]))
+    if op in (ops.unbroadcast, ops.broadcast_like, ops.reshape_like, ops.cast_like):
+        return _like(op, atom_type(args[0]), atom_type(args[1]))
     if op is np.reshape and form is not None and isinstance(types[0], Array | Scalar):
         reshaped = _reshaped(types[0], form)
         if reshaped is not None:
             return reshaped
-    try:
-        values = [
-            a.value if isinstance(a, Lit) else stand_in(t)  # type: ignore[arg-type]
-            for a, t in zip(args, types, strict=True)
-        ]
-        result = _ask(op, values, form)
-    except Exception:
+    for scale, extent in ((1.0, 3), (3.0, 3), (1.0, 12)):
+        try:
+            values = [
+                a.value if isinstance(a, Lit) else stand_in(t, scale, extent)  # type: ignore[arg-type]
+                for a, t in zip(args, types, strict=True)
+            ]
+            result = _ask(op, values, form)
+            break
+        except Exception:
+            # Whatever NumPy says to a stand-in: other sizes may do, else the type is unknown.
+            continue
+    else:
         return UNKNOWN
     t = type_of_value(result)
     if isinstance(t, Array):
@@ -106,8 +116,10 @@ def _reshaped(t: Array | Scalar, form: Form) -> Type | None:
     return Array(char, tuple(i if isinstance(i, int) and i >= 0 else fresh_dim() for i in items))
 
 
-def _like(g: Type, x: Type) -> Type:
+def _like(op: Callable[..., Any], g: Type, x: Type) -> Type:
     """The type of a cotangent `g` in the shape of `x`."""
+    if op is ops.cast_like and isinstance(g, Array) and isinstance(x, Array):
+        return Array(x.char, g.shape)
     if isinstance(x, Array):
         return Array(g.char if isinstance(g, Array) else x.char, x.shape)
     if isinstance(x, Scalar):

@@ -35,7 +35,7 @@ class Scope:
     found: dict[tuple[int, str], Value] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
 
-    def closure(self, fun: types.FunctionType) -> Closure:
+    def closure(self, fun: types.FunctionType, with_defaults: bool = True) -> Closure:
         """A Python function as the parser knows it."""
         source = find(fun)
         node = source.node
@@ -53,7 +53,7 @@ class Scope:
                     anchor="kind",
                 )
             )
-        defaults = self.defaults(fun)
+        defaults = self.defaults(fun) if with_defaults else {}
         return Closure(
             node,
             lambda name, at: self.lookup(fun, name, at, source.file),

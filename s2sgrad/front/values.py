@@ -12,9 +12,13 @@ from s2sgrad.ir.graph import Atom, Lit, Var
 
 @dataclass(frozen=True, slots=True)
 class Tup:
-    """A tuple: structure that is known while parsing and never a value of the IR."""
+    """A tuple: structure that is known while parsing and never a value of the IR.
+
+    A list display is one too: while lists cannot be written to, nothing tells them apart.
+    """
 
     items: tuple[Value, ...]
+    kind: str = "tuple"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +63,7 @@ def flatten(v: Value) -> list[Atom] | None:
 def rebuild(like: Value, atoms: list[Atom]) -> Value:
     """A value of the structure of `like`, its atoms taken from the front of `atoms`."""
     if isinstance(like, Tup):
-        return Tup(tuple(rebuild(i, atoms) for i in like.items))
+        return Tup(tuple(rebuild(i, atoms) for i in like.items), like.kind)
     return atoms.pop(0)
 
 

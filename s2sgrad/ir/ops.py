@@ -67,6 +67,11 @@ def raise_(source: str, names: tuple[str, ...], *values: Any) -> None:
     exec(source, {}, dict(zip(names, values, strict=True)))
 
 
+def cast_like(g: Any, x: Any) -> Any:
+    """`g` in the dtype of `x`."""
+    return g.astype(x.dtype)
+
+
 def broadcast_like(g: Any, x: Any) -> Any:
     """`g` in the shape of `x`, with memory of its own."""
     return np.array(np.broadcast_to(g, np.shape(x)))

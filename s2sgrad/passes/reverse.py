@@ -12,10 +12,13 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from s2sgrad.errors import DifferentiationError, InternalError, Refusal
 from s2sgrad.front.infer import fits
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
+    UNDEF,
     Atom,
     Block,
     Branch,
@@ -73,6 +76,7 @@ class _Reverse:
         self.made_by: dict[Var, Eqn] = {}
         self.collects: dict[tuple[Stmt, int], dict[Var, Var]] = {}
         self.counts: dict[Loop, Var] = {}
+        self.unbound: set[Atom] = {UNDEF}  # values that some path leaves without a value
         self._index(func.body)
         self.frame = _Frame(func.body, None, None)
         self.recorder = Recorder(self.frame.stmts)
@@ -86,8 +90,16 @@ class _Reverse:
                 continue
             for v in s.outs:
                 self.home[v] = block
+            if isinstance(s, Loop):
+                for init, p, out in zip(s.carried, s.body.params[1:], s.outs, strict=False):
+                    if init in self.unbound:
+                        self.unbound |= {p, out}
             for b in s.arms if isinstance(s, Branch) else (s.body,):
                 self._index(b)
+            if isinstance(s, Branch):
+                for k, v in enumerate(s.outs[: s.joined]):
+                    if any(arm.results[k] in self.unbound for arm in s.arms):
+                        self.unbound.add(v)
 
     def build(self, seeds: Sequence[Atom], extra: Sequence[Var]) -> Func:
         body = self.func.body
@@ -125,7 +137,7 @@ class _Reverse:
         return self.recorder.emit(operator.add, (a, b), hint=_bar(v))
 
     def zero(self, v: Var) -> Atom:
-        if isinstance(v.type, Scalar) and not v.type.char:
+        if isinstance(v.type, Scalar) or v in self.unbound:
             return ZERO
         return self.recorder.emit(ops.zeros_like, (self.need(v),), hint=_bar(v))
 
@@ -266,7 +278,16 @@ class _Reverse:
                 self._spread(t, b, bars)
 
     def shaped(self, bar: Atom, x: Var) -> Atom:
-        """Shape repair, once for all rules: broadcasting is undone."""
+        """Repair, once for all rules: broadcasting is undone, and a wider dtype."""
+        bar = self.reshaped(bar, x)
+        t = atom_type(bar)
+        if isinstance(x.type, Array) and isinstance(t, Array) and t.char != x.type.char:
+            if x.type.kind == "float" and t.kind == "complex":
+                bar = self.recorder.emit(np.real, (bar,))
+            bar = self.recorder.emit(ops.cast_like, (bar, self.need(x)))
+        return bar
+
+    def reshaped(self, bar: Atom, x: Var) -> Atom:
         same = fits(x.type, atom_type(bar))
         if same:
             return bar

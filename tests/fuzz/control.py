@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -55,7 +54,7 @@ class _Control(Writer):
         self.depth = 1
         self.floats = ["x", "y"] if self.array_w else ["x", "y", "w"]
         self.ints = ["n"]
-        self.budget = self.rng.randint(8, 26)
+        self.budget = self.rng.randint(4, 24)
         for name in "stu"[: self.rng.randint(1, 3)]:
             self.emit(f"{name} = {self.pick(['0.0', '1.0', 'x', self.expr(1), self.const()])}")
             self.floats.append(name)
@@ -194,7 +193,9 @@ class _Control(Writer):
             return f"{self.expr(1)} > {self.const()} < {self.atom()}"
         if kind < 0.45 and self.ints:
             i = self.pick(self.ints)
-            return self.pick([f"{i} % 2 == 0", f"{i} > 1", f"{i} != 2", f"{i} == 1", f"0 < {i} < 3"])
+            return self.pick(
+                [f"{i} % 2 == 0", f"{i} > 1", f"{i} != 2", f"{i} == 1", f"0 < {i} < 3"]
+            )
         if kind < 0.6:
             return f"{self.pick(self.floats)} {sign} {self.pick(self.floats)} + {self.const()}"
         return f"{self.expr(1)} {sign} {self.const()}"
@@ -228,10 +229,7 @@ class _Control(Writer):
 
     def block(self, most: int = 4) -> bool:
         """One or more statements; True if the end is not reached."""
-        for _ in range(self.rng.randint(1, most)):
-            if self.block_statement():
-                return True
-        return False
+        return any(self.block_statement() for _ in range(self.rng.randint(1, most)))
 
     def block_statement(self) -> bool:
         self.budget -= 1
@@ -459,8 +457,10 @@ class _Control(Writer):
             self.emit(f"{k} = 0")
             test = f"{k} < {self.pick(['3', '4', 'n'])}"
             if self.chance(0.6):
-                test = f"{self.comparison()} and {test}" if self.chance(0.5) else (
-                    f"{test} and {self.comparison()}"
+                test = (
+                    f"{self.comparison()} and {test}"
+                    if self.chance(0.5)
+                    else (f"{test} and {self.comparison()}")
                 )
             step, stop = f"{k} += 1", ""
         elif form < 0.75:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,13 +23,17 @@ class Skip(Exception):
     """The oracle has no reliable answer: a comparison too close, or values too large."""
 
 
-class _Margin:
-    least = math.inf
+class _Seen:
+    """What the comparisons of the program that runs were like."""
+
+    margin = math.inf
+    path: ClassVar[list[bytes]] = []
 
 
 def _compared(a: Any, b: Any) -> None:
-    least = np.min(np.abs(np.asarray(a) - np.asarray(b)), initial=math.inf)
-    _Margin.least = min(_Margin.least, float(least))
+    difference = np.asarray(a - b)
+    _Seen.margin = min(_Seen.margin, float(np.min(np.abs(difference), initial=math.inf)))
+    _Seen.path.append((difference > 0).tobytes())
 
 
 def val(x: Any) -> Any:
@@ -218,7 +223,7 @@ class DualArray(_Number):
         self.value[key] = val(new)
         self.tangent[key] = tangent
 
-    def _inplace(self, rule: _Rule, other: Any) -> DualArray:
+    def _inplace(self, rule: _Rule, other: Any) -> Any:
         if not isinstance(other, (_Number, *_KNOWN)):
             return NotImplemented
         value, tangent = rule(self, other)
@@ -228,16 +233,16 @@ class DualArray(_Number):
         self.tangent[...] = tangent
         return self
 
-    def __iadd__(self, o: Any) -> DualArray:
+    def __iadd__(self, o: Any) -> Any:
         return self._inplace(_add, o)
 
-    def __isub__(self, o: Any) -> DualArray:
+    def __isub__(self, o: Any) -> Any:
         return self._inplace(_sub, o)
 
-    def __imul__(self, o: Any) -> DualArray:
+    def __imul__(self, o: Any) -> Any:
         return self._inplace(_mul, o)
 
-    def __itruediv__(self, o: Any) -> DualArray:
+    def __itruediv__(self, o: Any) -> Any:
         return self._inplace(_div, o)
 
     def __len__(self) -> int:
@@ -255,15 +260,15 @@ class DualArray(_Number):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.value.shape
+        return np.shape(self.value)
 
     @property
     def ndim(self) -> int:
-        return self.value.ndim
+        return np.ndim(self.value)
 
     @property
     def size(self) -> int:
-        return self.value.size
+        return np.size(self.value)
 
     def reshape(self, *shape: Any) -> Any:
         return self._view(lambda a: a.reshape(*shape))
@@ -430,22 +435,29 @@ def lift(arg: Any, tangent: Any) -> Any:
     return arg if tangent is None else Dual(arg, tangent)
 
 
-def directional(
-    program: Program, args: tuple[Any, ...], tangents: dict[int, Any]
-) -> tuple[float, float]:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a program gave; runs of the same path took the same branches everywhere."""
+
+    value: float
+    tangent: float
+    path: list[bytes]
+
+
+def run(program: Program, args: tuple[Any, ...], tangents: dict[int, Any]) -> Run:
     """The value and the directional derivative; `Skip` where they cannot be trusted."""
-    _Margin.least = math.inf
+    _Seen.margin, _Seen.path = math.inf, []
     with Loaded(program, math=DualMath(), np=DualNumpy()) as loaded, np.errstate(all="ignore"):
         try:
             out = loaded.f(*(lift(a, tangents.get(i)) for i, a in enumerate(args)))
         except (OverflowError, ZeroDivisionError) as e:
             raise Skip(str(e)) from e
-    if _Margin.least < LEAST_MARGIN:
+    if not _Seen.margin >= LEAST_MARGIN:
         raise Skip("a comparison is too close")
     value, tangent = float(val(out)), float(tan(out))
     if not (abs(value) < LARGEST and abs(tangent) < LARGEST):
         raise Skip("too large, or not finite")
-    return value, tangent
+    return Run(value, tangent, _Seen.path)
 
 
 def direction(program: Program, args: tuple[Any, ...], rng: np.random.Generator) -> dict[int, Any]:

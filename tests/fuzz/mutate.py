@@ -24,10 +24,10 @@ def generate(seed: int) -> Program:
     body = _fault(rng, shapes) if rng.random() < 0.06 else ""
     source = HEADER + (body or _Mutate(rng, shapes).module())
     numbers = np.random.default_rng([2, seed])
-    orders = [rng.choice("CCCF") for _ in shapes]
+    orders = [rng.choice([np.ascontiguousarray] * 3 + [np.asfortranarray]) for _ in shapes]
     cases = []
     for _ in range(2):
-        arrays = [np.array(numbers.uniform(-1, 1, s), order=o) for s, o in zip(shapes, orders)]
+        arrays = [make(numbers.uniform(-1, 1, s)) for make, s in zip(orders, shapes, strict=True)]
         cases.append((*arrays, float(numbers.uniform(-1, 1))))
     wrt = rng.choice([(0, 1, 2), (0, 1, 2), (0, 1), (0, 2), (0,)])
     return Program("mutate", seed, source, wrt, tuple(cases))
@@ -64,7 +64,6 @@ def _fault(rng: random.Random, shapes: list[Shape]) -> str:
 class _Array:
     shape: Shape
     contiguous: bool = False  # in C order, and made by the function: `reshape` is a view
-    fresh: bool = False  # shares memory with no other name, when it was made
 
 
 class _Mutate(Writer):
@@ -238,14 +237,18 @@ class _Mutate(Writer):
             options.append(lambda: f"0.5 * {self.vector(shape[1:], depth - 1)} + {e()}")
             squares = [n for n, a in self.arrays.items() if a.shape == (shape[0], shape[0])]
             if squares:
-                options.append(lambda: f"0.3 * ({self.pick(squares)} @ ({e()} + np.zeros({shape})))")
+                options.append(
+                    lambda: f"0.3 * ({self.pick(squares)} @ ({e()} + np.zeros({shape})))"
+                )
         else:
-            matrices = [n for n, a in self.arrays.items() if len(a.shape) == 2]
-            for name in matrices:
-                rows, columns = self.arrays[name].shape
-                vectors = [n for n, a in self.arrays.items() if a.shape == (columns,)]
-                if rows == shape[0] and vectors:
-                    options.append(lambda name=name, v=vectors: f"0.4 * ({name} @ {self.pick(v)})")
+            products = [
+                f"0.4 * ({m} @ {v})"
+                for m, a in self.arrays.items()
+                for v, b in self.arrays.items()
+                if a.shape == (*shape, *b.shape)
+            ]
+            if products:
+                options.append(lambda: self.pick(products))
         return self.pick(options)()
 
     def certain(self, shape: Shape) -> str:
@@ -361,19 +364,19 @@ class _Mutate(Writer):
         a = self.arrays[old]
         shape = a.shape
         name = self.fresh("a")
-        self.pick(
-            [
-                lambda: self.emit(f"{name} = {old}.copy()"),
-                lambda: self.emit(f"{name} = np.zeros({shape if len(shape) > 1 else shape[0]})"),
-                lambda: self.emit(f"{name} = np.ones_like({old}) * {self.scalar(0)}"),
-                lambda: self.emit(f"{name} = np.zeros_like({old})"),
-                lambda: self.emit(f"{name} = {self.certain(shape)}"),
-                lambda: self.emit(f"{name} = np.sin({old})"),
-                lambda: self.make_empty(name, old),
-            ]
-        )()
-        contiguous = "np.zeros(" in self.lines[-1].split("=")[1][:10]
-        self.arrays[name] = _Array(shape, contiguous and "+" not in self.lines[-1], True)
+        options: list[Callable[[], None]] = [
+            lambda: self.emit(f"{name} = {old}.copy()"),
+            lambda: self.emit(f"{name} = np.zeros({shape if len(shape) > 1 else shape[0]})"),
+            lambda: self.emit(f"{name} = np.ones_like({old}) * {self.scalar(0)}"),
+            lambda: self.emit(f"{name} = np.zeros_like({old})"),
+            lambda: self.emit(f"{name} = {self.certain(shape)}"),
+            lambda: self.emit(f"{name} = np.sin({old})"),
+            lambda: self.make_empty(name, old),
+        ]
+        self.pick(options)()
+        made = self.lines[-1].strip()
+        zeros = made.startswith(f"{name} = np.zeros(") and "+" not in made
+        self.arrays[name] = _Array(shape, zeros or made == f"{name} = {old}.copy()")
 
     def make_empty(self, name: str, old: str) -> None:
         shape = self.arrays[old].shape
@@ -407,26 +410,31 @@ class _Mutate(Writer):
             old = self.pick(flat)
             a = self.arrays[old]
             size = math.prod(a.shape)
-            shapes = [(size,)] + [(k, size // k) for k in range(2, size) if size % k == 0]
+            shapes: list[Shape] = [(size,)]
+            shapes += [(k, size // k) for k in range(2, size) if size % k == 0]
             shape = self.pick(shapes)
-            text = f"{old}.ravel()" if shape == (size,) and self.chance(0.3) else (
-                f"{old}.reshape({', '.join(map(str, shape))})"
-            )
+            text = f"{old}.reshape({', '.join(map(str, shape))})"
+            if shape == (size,) and self.chance(0.3):
+                text = f"{old}.ravel()"
             self.emit(f"{name} = {text}")
             self.arrays[name] = _Array(shape, True)
             return
-        text, shape = self.part(old)
-        if self.chance(0.1) and len(shape) == 1:
+        text, taken = self.part(old)
+        if self.chance(0.1) and len(taken) == 1:
             text += "[::-1]"
         self.emit(f"{name} = {text}")
-        self.arrays[name] = _Array(shape)
+        self.arrays[name] = _Array(taken)
 
     def rebind(self) -> None:
         """A name for a new array of the same shape."""
         name = self.pick(list(self.arrays))
+        # In a loop or an arm, the name may then stand for one of two arrays, and be refused.
+        if self.depth > 1 and not self.chance(0.4):
+            return self.augment_whole()
         a = self.arrays[name]
         self.emit(f"{name} = {self.certain(a.shape)}")
-        self.arrays[name] = replace(a, contiguous=False, fresh=True)
+        self.arrays[name] = replace(a, contiguous=False)
+        return None
 
     def out(self) -> None:
         name = self.pick(list(self.arrays))
@@ -442,11 +450,14 @@ class _Mutate(Writer):
         """A bare view stored to an overlapping one."""
         name = self.pick(list(self.arrays))
         k = self.arrays[name].shape[0]
+        if k < 2:
+            return self.store_part()
         d = self.rng.randint(1, k - 1)
         a, b = f"{name}[{d}:]", f"{name}[:-{d}]"
         if self.chance(0.5):
             a, b = b, a
         self.emit(f"{a} = {b}{self.pick(['', '', '[::-1].copy()', '.copy()'])}")
+        return None
 
     def test(self) -> str:
         kind = self.rng.random()
@@ -489,7 +500,9 @@ class _Mutate(Writer):
             # Whole reads beside element writes: what the tame generator did not make.
             with self.indented():
                 if self.chance(0.3):
-                    self.emit(f"{self.pick(self.scalars)} = 0.5 * {self.scalar(0)} + {self.whole()}")
+                    self.emit(
+                        f"{self.pick(self.scalars)} = 0.5 * {self.scalar(0)} + {self.whole()}"
+                    )
             self.body()
             with self.indented():
                 if self.chance(0.25):
@@ -541,16 +554,15 @@ class _Mutate(Writer):
             if self.chance(0.4):
                 self.emit(f"{self.pick(self.scalars)} += 0.3 * np.sum({u} * {v})")
             if self.chance(0.3):
-                self.emit(f"if {self.pick([u, v])}[0] > {self.const()}:")
+                self.emit(f"if np.sum({self.pick([u, v])}[0]) > {self.const()}:")
                 with self.indented():
                     self.emit(self.pick(["break", "continue"]))
             self.emit(f"{u}, {v} = {v}, {u}")
             if self.chance(0.3):
                 self.leave()
         self.loops -= 1
-        # Not all three: their values at the end are what is tested.
         self.arrays[u] = self.arrays[v] = _Array(shape)
-        if self.chance(0.3):
+        if self.chance(0.3):  # the one with the result alone is read afterwards
             self.arrays.pop(v)
 
     def branch(self) -> None:
@@ -584,7 +596,7 @@ class _Mutate(Writer):
             if kind > 0.7:
                 self.emit(f"{self.element(old)} += {self.scalar(1)}")
             self.emit(f"{name} += {term}" if self.chance(0.5) else f"{name} = {name} + {term}")
-        self.arrays[name] = _Array(shape[1:] if rows else shape, fresh=True)
+        self.arrays[name] = _Array(shape[1:] if rows else shape)
 
     def listing(self) -> None:
         """A list that grows, then is summed or stacked."""
