@@ -1,5 +1,8 @@
 """Programs that people write, with arguments: each is differentiated in the tests."""
 
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+# Programs of users are not annotated.
+
 from __future__ import annotations
 
 import math
@@ -12,11 +15,11 @@ R = np.random.default_rng(7).standard_normal
 Case = tuple[Callable[..., Any], tuple[Any, ...], tuple[int, ...]]
 
 
-def cube(x):  # type: ignore[no-untyped-def]
+def cube(x):
     return x * x * x
 
 
-def walk(x, y):  # type: ignore[no-untyped-def]
+def walk(x, y):
     s = 0.0
     k = x
     while k < 10.0:
@@ -30,7 +33,7 @@ def walk(x, y):  # type: ignore[no-untyped-def]
     return s * k
 
 
-def fixpoint(a, b):  # type: ignore[no-untyped-def]
+def fixpoint(a, b):
     x = a
     for _ in range(50):
         x1 = math.cos(x) * b + 0.1 * a
@@ -40,11 +43,11 @@ def fixpoint(a, b):  # type: ignore[no-untyped-def]
     return x * 2.0
 
 
-def regression(w, X, y):  # type: ignore[no-untyped-def]
+def regression(w, X, y):
     return np.mean((np.tanh(X @ w) - y) ** 2)
 
 
-def mlp(W1, b1, W2, b2, X, Y):  # type: ignore[no-untyped-def]
+def mlp(W1, b1, W2, b2, X, Y):
     h = np.tanh(X @ W1 + b1)
     z = h @ W2 + b2
     m = np.max(z, axis=1, keepdims=True)
@@ -52,7 +55,7 @@ def mlp(W1, b1, W2, b2, X, Y):  # type: ignore[no-untyped-def]
     return -np.sum(Y * (z - lse)) / X.shape[0]
 
 
-def gmm(alpha, mu, logs, X):  # type: ignore[no-untyped-def]
+def gmm(alpha, mu, logs, X):
     q = np.exp(logs)
     d = (X[:, None, :] - mu) * q
     e = alpha + np.sum(logs, axis=1) - 0.5 * np.sum(d**2, axis=2)
@@ -60,20 +63,20 @@ def gmm(alpha, mu, logs, X):  # type: ignore[no-untyped-def]
     return np.sum(np.log(np.sum(np.exp(e - m), axis=1, keepdims=True)) + m)
 
 
-def rnn(W, U, b, X, h):  # type: ignore[no-untyped-def]
+def rnn(W, U, b, X, h):
     for t in range(X.shape[0]):
         h = np.tanh(W @ h + U @ X[t] + b)
     return np.sum(h**2)
 
 
-def rows(X, w):  # type: ignore[no-untyped-def]
+def rows(X, w):
     s = 0.0
     for r in X:
         s = s + np.sum(r * w) ** 2
     return s
 
 
-def elements(x, y):  # type: ignore[no-untyped-def]
+def elements(x, y):
     s = 0.0
     for i in range(len(x)):
         for j in range(i, len(x)):
@@ -81,38 +84,38 @@ def elements(x, y):  # type: ignore[no-untyped-def]
     return s
 
 
-def helper(a, b=2.0, *, c=1.0):  # type: ignore[no-untyped-def]
+def helper(a, b=2.0, *, c=1.0):
     if a > b:
         return a * c
     return b * a * a
 
 
-def calls(x, y):  # type: ignore[no-untyped-def]
-    def inner(t):  # type: ignore[no-untyped-def]
+def calls(x, y):
+    def inner(t):
         return helper(t, c=y) + x
 
     u, (v, w) = inner(x), (inner(y), helper(x * 3))
     return u * v + w
 
 
-def shapes(x, y):  # type: ignore[no-untyped-def]
+def shapes(x, y):
     z = x.reshape(-1, 2).T
     w = np.concatenate([z[0], z[1] * y])
     return (w.sum() * np.mean(w[1:] * w[:-1])) + x.max() + np.dot(x, x)
 
 
-def ternaries(x, y):  # type: ignore[no-untyped-def]
+def ternaries(x, y):
     z = x if x > y else y * x
     if (0 < x < 3 and y > 0) or x > 100:
         z = z * 2
     return z + (y if not x > 2 else x)
 
 
-def extremes(x, y):  # type: ignore[no-untyped-def]
+def extremes(x, y):
     return max(x, y * 2) * min(x, y) + abs(x - y)
 
 
-def interest(x, n):  # type: ignore[no-untyped-def]
+def interest(x, n):
     for _ in range(n):
         x = x * 1.01
     else:
@@ -120,7 +123,7 @@ def interest(x, n):  # type: ignore[no-untyped-def]
     return x
 
 
-def nested(x, y):  # type: ignore[no-untyped-def]
+def nested(x, y):
     s = 0.0
     for i in range(4):
         for j in range(3):
@@ -134,21 +137,21 @@ def nested(x, y):  # type: ignore[no-untyped-def]
     return s
 
 
-def masks(x):  # type: ignore[no-untyped-def]
+def masks(x):
     return np.sum(x[x > 0] ** 3) + np.sum(x[::-1][1:] * x[:-1])
 
 
-def gather(x, idx, w):  # type: ignore[no-untyped-def]
+def gather(x, idx, w):
     return np.sum(x[idx] * x[idx] * w)
 
 
-def last_value(x, n):  # type: ignore[no-untyped-def]
+def last_value(x, n):
     for k in range(1, n):
         y = x**k
     return y + k
 
 
-def found(x, y):  # type: ignore[no-untyped-def]
+def found(x, y):
     best = None
     for k in range(6):
         c = math.sin(x + k) * y
@@ -157,7 +160,7 @@ def found(x, y):  # type: ignore[no-untyped-def]
     return best
 
 
-def finance(S, K, r, sigma, T):  # type: ignore[no-untyped-def]
+def finance(S, K, r, sigma, T):
     sT = np.sqrt(T)
     d1 = (np.log(S / K) + (r + sigma**2 / 2) * T) / (sigma * sT)
     d2 = d1 - sigma * sT

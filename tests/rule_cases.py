@@ -5,17 +5,14 @@ from __future__ import annotations
 import builtins
 import math
 import operator
-from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-import pytest
 
 import s2sgrad.rules  # noqa: F401
 from s2sgrad.rules import toolbox
 from s2sgrad.rules.formulas import FORMULAS
-from s2sgrad.rules.registry import RULES, can_push, canonical, entry, lookup, pullback, pushforward
-
 
 LIB = np.linalg
 random = np.random.default_rng(7)
@@ -323,5 +320,3 @@ CASES: list[Case] = [
     *elementwise_cases(), *product_cases(), *reduction_cases(), *shape_cases(), *toolbox_cases(),
     *linalg_cases(), *numeric_cases(),
 ]  # fmt: skip
-
-

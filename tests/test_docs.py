@@ -14,9 +14,10 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def _examples(page):
+def _examples(page: Path) -> str:
     """The page as doctest reads it: a fence ends an output, and an output may have empty lines."""
-    lines, inside, output = [], False, False
+    inside, output = False, False
+    lines: list[str] = []
     source = page.read_text(encoding="utf-8").splitlines()
     for k, line in enumerate(source):
         if line.startswith("```"):
@@ -33,28 +34,28 @@ def _examples(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_examples(page):
+def test_examples(page: Path) -> None:
     test = doctest.DocTestParser().get_doctest(_examples(page), {}, page.name, str(page), 0)
-    told = []
+    told: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.IGNORE_EXCEPTION_DETAIL)
     runner.run(test, out=told.append)
     assert not runner.failures, "".join(told)
 
 
-def test_every_example_is_in_a_closed_fence():
+def test_every_example_is_in_a_closed_fence() -> None:
     for page in PAGES:
         fences = re.findall(r"^```", page.read_text(encoding="utf-8"), re.M)
         assert len(fences) % 2 == 0, page
 
 
-def test_every_anchor_has_an_entry():
+def test_every_anchor_has_an_entry() -> None:
     """`docs/errors.md#x` that an error prints leads somewhere."""
     text = (ROOT / DOCS).read_text(encoding="utf-8")
     entries = set(re.findall(r"^## (\S+)$", text, re.M))
     import s2sgrad
 
     package = Path(s2sgrad.__file__).parent
-    used = set()
+    used: set[str] = set()
     for file in package.rglob("*.py"):
         code = file.read_text(encoding="utf-8")
         used |= set(re.findall(r'anchor="([a-z-]+)"', code))
@@ -67,7 +68,7 @@ def test_every_anchor_has_an_entry():
     assert used <= entries
 
 
-def test_quickstart():
+def test_quickstart() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "examples" / "quickstart.py")],
         capture_output=True,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from tests.fuzz import dual
 from tests.fuzz.dual import Skip
 from tests.fuzz.program import Loaded, Program, copied
-from tests.fuzz.run import GENERATORS, minimise
+from tests.fuzz.run import GENERATORS, check, minimise
 
 STEP = 1e-4
 
@@ -118,3 +120,64 @@ def test_minimise_keeps_what_fails() -> None:
     small = minimise(program, lambda p: "while" in p.source)
     assert "while" in small.source
     assert small.source.count("\n") <= 8
+
+
+def exact(program: Program, args: tuple[Any, ...]) -> list[Any]:
+    """The gradient, by the oracle, one unit direction after another."""
+    gradient: list[Any] = []
+    for i in program.wrt:
+        if not isinstance(args[i], np.ndarray):
+            gradient.append(dual.run(program, args, {i: 1.0}).tangent)
+            continue
+        g = np.zeros(args[i].shape)
+        for place in np.ndindex(*g.shape):
+            unit = np.zeros(g.shape)
+            unit[place] = 1.0
+            g[place] = dual.run(program, args, {i: unit}).tangent
+        gradient.append(g)
+    return gradient
+
+
+def off_by(amount: float, g: Any) -> Any:
+    """The gradient with one element changed."""
+    if not isinstance(g, np.ndarray):
+        return g + amount
+    g.flat[g.size // 2] += amount
+    return g
+
+
+@pytest.mark.parametrize("kind", sorted(GENERATORS))
+@pytest.mark.parametrize("fault", ["none", "gradient", "value", "argument", "view", "raises"])
+def test_the_runner_tells_right_from_wrong(
+    kind: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program: Program
+
+    def value_and_grad(f: Callable[..., Any], wrt: tuple[int, ...]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            value, gradient = float(f(*copied(args))), exact(program, args)
+            if fault == "gradient":
+                gradient[-1] = off_by(1e-4 * (1.0 + abs(value)) ** 2, gradient[-1])
+            elif fault == "value":
+                value += 1e-8 * (1.0 + abs(value))
+            elif fault == "argument" and kind == "mutate":
+                args[0][...] += 1e-12
+            elif fault == "view" and kind == "mutate":
+                args[0].flags.writeable = False
+                gradient[0] = args[0].view()
+            elif fault == "raises":
+                raise KeyError(value)
+            return value, tuple(gradient)
+
+        return call
+
+    monkeypatch.setattr("s2sgrad.value_and_grad", value_and_grad)
+    if kind == "control" and fault in ("argument", "view"):
+        return  # the arguments are numbers
+    found: Counter[str] = Counter()
+    for seed in range(30):
+        program = GENERATORS[kind](seed)
+        found[check(program).status] += 1
+    want = {"none": "right", "raises": "crashed"}.get(fault, "wrong")
+    assert set(found) <= {want, "skipped"}, found
+    assert found[want] >= 20

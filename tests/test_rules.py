@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import math
-import operator
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -14,7 +13,7 @@ import pytest
 import s2sgrad.rules  # noqa: F401
 from s2sgrad.rules import toolbox
 from s2sgrad.rules.registry import RULES, can_push, canonical, entry, lookup, pullback, pushforward
-from tests.rule_cases import CASES, LIB, Case, m, random, spd, u, z
+from tests.rule_cases import CASES, LIB, Case, random, z
 
 pytestmark = pytest.mark.filterwarnings("error")
 

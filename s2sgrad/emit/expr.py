@@ -150,8 +150,9 @@ def template(t: Any, args: list[ast.expr], subscript: bool = False) -> ast.expr:
         inner = t.items if isinstance(t, Pack) else t
         items = [template(i, args, subscript) for i in inner]
         if kind == "slice":
-            return _slice([None if i is None else x for i, x in zip(inner, items, strict=True)],
-                          subscript)
+            return _slice(
+                [None if i is None else x for i, x in zip(inner, items, strict=True)], subscript
+            )
         return ast.List(items, ast.Load()) if kind == "list" else ast.Tuple(items, ast.Load())
     if isinstance(t, slice):
         parts = (t.start, t.stop, t.step)

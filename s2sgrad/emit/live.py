@@ -142,6 +142,7 @@ class _Backwards:
     def loop(self, s: Loop) -> None:
         n = len(s.carried)
         index, params, walked = s.body.params[0], s.body.params[1 : n + 1], s.body.params[n + 1 :]
+        wanted = [p for p, v in zip(params, s.outs, strict=False) if v in self.live]
         for v in s.outs:
             self.bind(v)
         if s.count is not None:
@@ -160,6 +161,8 @@ class _Backwards:
         if isinstance(s.over, Range):
             self.use_all((s.over.start, s.over.stop, s.over.step))
         else:
+            # The test is the last thing that runs: it must not clobber the results.
+            self.use_all(wanted)
             self.use_all(s.over.test.results)
             self.stmts(s.over.test.stmts)
             for t in s.over.test.params:

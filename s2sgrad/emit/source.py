@@ -227,10 +227,10 @@ class _Emitter:
 
     def split(self, target: str, value: ast.BinOp, depth: int) -> None:
         """Past the margin: break the line inside parentheses, before the operator."""
-        left, right = (
-            self.text(value.left),
-            self.text(ast.BinOp(expr.name("_"), value.op, value.right)),
-        )
+        rest = expr.name("_")
+        left = self.text(ast.BinOp(value.left, value.op, rest)).rpartition(" ")[0]
+        left = left.rpartition(" ")[0]  # as it stands left of the operator, parentheses and all
+        right = self.text(ast.BinOp(rest, value.op, value.right))
         self.line(depth, f"{target} = (")
         self.line(depth + 1, left)
         self.line(depth + 1, right[2:])
@@ -240,7 +240,9 @@ class _Emitter:
         assert s.form is not None
         target, base = self.names[s.out], self.atom(s.args[0])
         args = [self.atom(a) for a in s.args]
-        place = ast.Subscript(expr.name(target), expr.template(s.form.args[1], args, True), ast.Load())
+        place = ast.Subscript(
+            expr.name(target), expr.template(s.form.args[1], args, True), ast.Load()
+        )
         if s not in self.in_place:
             self.line(depth, f"{target} = {self.text(base)}.copy()")
         elif self.text(base) != target:
@@ -409,7 +411,8 @@ class _Emitter:
             return
         self.line(depth, "while True:")
         self.stmts(test, test.stmts, depth + 1)
-        self.line(depth + 1, f"if not {self.text(self.atom(test.results[0]))}:")
+        leave = ast.UnaryOp(ast.Not(), self.atom(test.results[0]))
+        self.line(depth + 1, f"if {self.text(leave)}:")
         self.line(depth + 2, "break")
 
     def index(self, index: Var) -> str:

@@ -134,7 +134,7 @@ class _Sharing:
             over=over,
             carried=tuple(s.carried[k] for k in stay),
             body=replace(body, params=params, results=results),
-            stop=None if s.stop is None else stay.index(s.stop),
+            stop=stay.index(s.stop) if s.stop in stay else None,  # never set: it never stops
         )
 
 

@@ -40,7 +40,7 @@ GENERATORS: dict[str, Callable[[int], Program]] = {
 STATUSES = ("right", "wrong", "refused", "crashed", "skipped")
 DIRECTIONS = 2
 TOLERANCE = 1e-7
-SECONDS = 20.0  # for one program, compiler included
+SECONDS = 10.0  # for one program, compiler included
 
 
 @dataclass(frozen=True, slots=True)
