@@ -197,7 +197,7 @@ class _Emitter:
         if self.augmented(s, depth):
             return
         value = self.value(s)
-        if s.effect and not self.where[s.out]:
+        if (s.effect or s.raises) and not self.where[s.out]:
             self.line(depth, self.text(value))
             return
         self.bind(self.names[s.out], value, depth)

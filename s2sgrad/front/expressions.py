@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import operator
 import types
 from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ from s2sgrad.ir.graph import (
     atom_type,
 )
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import Array, Type, Unknown, join, kind_of
+from s2sgrad.ir.types import FLOAT, INT, Array, Type, Unknown, join, kind_of
 from s2sgrad.rules.registry import lookup
 
 BINARY: dict[type[ast.operator], Callable[..., Any]] = {
@@ -66,6 +67,19 @@ def _is_library(obj: Any) -> bool:
     if isinstance(obj, types.ModuleType):
         return obj.__name__.split(".")[0] in ("numpy", "math", "scipy")
     return isinstance(obj, type | np.ufunc)
+
+
+def _may_raise(op: Callable[..., Any], args: tuple[Atom, ...], t: Type) -> bool:
+    """Does plain Python end with an exception where NumPy would warn?"""
+    if getattr(math, getattr(op, "__name__", ""), None) is op:
+        return op not in _TOTAL
+    if op in (operator.truediv, operator.floordiv, operator.mod):
+        divisor = args[1]
+        return t in (FLOAT, INT) and not (isinstance(divisor, Lit) and divisor.value)
+    return op is operator.pow and t in (FLOAT, INT) and not isinstance(args[1], Lit)
+
+
+_TOTAL = {math.sin, math.cos, math.tanh, math.atan, math.atan2, math.fabs, math.hypot, math.erf}
 
 
 class _Poison:
@@ -115,7 +129,9 @@ class Expressions:
                 "no-rule",
             )
         out = Var(hint, infer(op, args, form))
-        self.stmts.append(Eqn(out, op, args, form, self.span(at) if at else None, effect))
+        raises = _may_raise(op, args, out.type)
+        span = self.span(at) if at else None
+        self.stmts.append(Eqn(out, op, args, form, span, effect, raises))
         return out
 
     def span(self, node: ast.AST) -> Span:

@@ -66,7 +66,10 @@ class Form:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Eqn:
-    """`out = op(*args)`, or as `form` says.  `op` is the NumPy callable itself."""
+    """`out = op(*args)`, or as `form` says.  `op` is the NumPy callable itself.
+
+    `raises`: the user's program may end here with an exception, so it is kept even if unused.
+    """
 
     out: Var
     op: Callable[..., Any]
@@ -74,6 +77,7 @@ class Eqn:
     form: Form | None = None
     at: Span | None = None
     effect: bool = False
+    raises: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -32,7 +32,7 @@ def has_effect(block: Block) -> bool:
     """Does running the block do anything but bind values?"""
     for s in block.stmts:
         if isinstance(s, Eqn):
-            if s.effect:
+            if s.effect or s.raises:
                 return True
         elif any(has_effect(b) for b in (s.arms if isinstance(s, Branch) else (s.body,))):
             return True
@@ -41,7 +41,7 @@ def has_effect(block: Block) -> bool:
 
 def _is_live(s: Stmt, live: set[Var]) -> bool:
     if isinstance(s, Eqn):
-        return s.effect or s.out in live
+        return s.effect or s.raises or s.out in live
     if any(v in live for v in s.outs):
         return True
     if isinstance(s, Loop):

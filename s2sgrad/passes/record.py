@@ -237,7 +237,7 @@ class Symbol:
     __floordiv__, __rfloordiv__ = _binary(operator.floordiv)
     __lt__, __gt__ = _binary(operator.lt)[0], _binary(operator.gt)[0]
     __le__, __ge__ = _binary(operator.le)[0], _binary(operator.ge)[0]
-    __eq__, __ne__ = _binary(operator.eq)[0], _binary(operator.ne)[0]  # type: ignore[assignment]
+    __eq__, __ne__ = _binary(operator.eq)[0], _binary(operator.ne)[0]
     __hash__ = None  # type: ignore[assignment]
 
     def __neg__(self) -> Any:

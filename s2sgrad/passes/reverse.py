@@ -183,7 +183,7 @@ class _Reverse:
         args = tuple(self.need(b) for b in made.args)
         self.frame = here
         out = Var(a.hint, a.type)
-        frame.prelude.append(replace(made, out=out, args=args))
+        frame.prelude.append(replace(made, out=out, args=args, raises=False))
         return out
 
     def _walked(self, a: Var, frame: _Frame) -> Atom:
