@@ -101,8 +101,7 @@ class _Emitter:
             return False
         for arm in s.arms:
             for inner in arm.stmts:
-                out = inner.out if isinstance(inner, Eqn) else inner.outs[0]
-                if out not in self.folded:
+                if not all(v in self.folded for v in bound_by(inner)) or not bound_by(inner):
                     return False
         return not any(
             isinstance(r, Lit) and isinstance(r.value, Undef) for arm in s.arms for r in arm.results
@@ -402,11 +401,8 @@ class _Emitter:
     def while_head(self, s: Loop, depth: int) -> None:
         assert not isinstance(s.over, Range)
         test = s.over.test
-        if all(
-            isinstance(e, Eqn | Branch)
-            and (e.out if isinstance(e, Eqn) else e.outs[0]) in self.folded
-            for e in test.stmts
-        ):
+        bound = [bound_by(e) for e in test.stmts]
+        if all(vs and all(v in self.folded for v in vs) for vs in bound):
             self.line(depth, f"while {self.text(self.atom(test.results[0]))}:")
             return
         self.line(depth, "while True:")
