@@ -137,6 +137,14 @@ def nested(x, y):
     return s
 
 
+def numbered(x):
+    s = 0.0
+    for i, v in enumerate(np.array([1.0, 2.0, 3.0])):
+        for k, j in enumerate(range(i)):
+            s += v * x**i + k * j * x
+    return s
+
+
 def masks(x):
     return np.sum(x[x > 0] ** 3) + np.sum(x[::-1][1:] * x[:-1])
 
@@ -191,6 +199,7 @@ CASES: list[Case] = [
     (extremes, (0.7, 2.5), (0, 1)),
     (interest, (0.7, 3), (0,)),
     (nested, (0.7, 1.5), (0, 1)),
+    (numbered, (0.77,), (0,)),
     (masks, (R(6),), (0,)),
     (gather, (R(6), np.array([0, 2, 2]), R(3)), (0, 2)),
     (last_value, (1.1, 4), (0,)),

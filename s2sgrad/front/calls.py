@@ -162,7 +162,8 @@ class Calls(Expressions):
                 return self.range_of([self.atom(a) for a in node.args]), lambda i: i
             if obj is enumerate and len(node.args) == 1:
                 over, item = self.iteration(node.args[0])
-                if isinstance(node.args[0], ast.Name):
+                bounds = [a.value if isinstance(a, Lit) else None for a in (over.start, over.step)]
+                if bounds == [0, 1]:
                     return over, lambda i: Tup((i, item(i)))
             if obj is reversed and isinstance(node.args[0], ast.Call):
                 return self.reversed_range(node)
