@@ -12,6 +12,11 @@ import pytest
 from s2sgrad import grad, value_and_grad, vjp
 from s2sgrad.errors import DifferentiationError
 
+
+class Settings:
+    rate = 2.0
+
+
 settings = types.SimpleNamespace(rate=2.0)
 RATE = 3.0
 
@@ -40,8 +45,12 @@ def test_an_attribute_of_a_global_object_is_refused() -> None:
     def scaled(x: float) -> Any:
         return settings.rate * x
 
-    with pytest.raises(DifferentiationError, match="may change between calls"):
-        grad(scaled)(1.0)
+    def of_class(x: float) -> Any:
+        return Settings.rate * x
+
+    for f in (scaled, of_class):
+        with pytest.raises(DifferentiationError, match="may change between calls"):
+            grad(f)(1.0)
 
 
 def test_writes_are_refused() -> None:

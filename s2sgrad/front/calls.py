@@ -23,6 +23,11 @@ METHODS = {name: getattr(np, name) for name in _METHOD_NAMES.split()}
 EFFECTS = {print}
 
 
+def _counts_from_zero(over: Range) -> bool:
+    """Is the index of the range also the number of the turn?"""
+    return [a.value if isinstance(a, Lit) else None for a in (over.start, over.step)] == [0, 1]
+
+
 class Calls(Expressions):
     """What a call stands for."""
 
@@ -162,8 +167,7 @@ class Calls(Expressions):
                 return self.range_of([self.atom(a) for a in node.args]), lambda i: i
             if obj is enumerate and len(node.args) == 1:
                 over, item = self.iteration(node.args[0])
-                bounds = [a.value if isinstance(a, Lit) else None for a in (over.start, over.step)]
-                if bounds == [0, 1]:
+                if _counts_from_zero(over):
                     return over, lambda i: Tup((i, item(i)))
             if obj is reversed and isinstance(node.args[0], ast.Call):
                 return self.reversed_range(node)
@@ -204,8 +208,7 @@ class Calls(Expressions):
     def zipped(self, node: ast.Call) -> tuple[Range, Callable[[Var], Value]]:
         parts = [self.iteration(a) for a in node.args]
         for over, _ in parts:
-            bounds = [a.value if isinstance(a, Lit) else None for a in (over.start, over.step)]
-            if bounds != [0, 1]:
+            if not _counts_from_zero(over):
                 raise self.refuse(node, "`zip` over this is not supported yet", "index it", "for")
         stops = [over.stop for over, _ in parts]
         stop = stops[0] if len(stops) == 1 else self.emit(min, tuple(stops), at=node)

@@ -63,10 +63,11 @@ _OWN = {ops.getitem, ops.not_}
 
 
 def _is_library(obj: Any) -> bool:
-    """A module of NumPy's or SciPy's, `math`, a function or a type: its attributes stand still."""
-    if isinstance(obj, types.ModuleType):
-        return obj.__name__.split(".")[0] in ("numpy", "math", "scipy")
-    return isinstance(obj, type | np.ufunc)
+    """A module, type or function of NumPy, SciPy or `math`: its attributes stand still."""
+    if isinstance(obj, np.ufunc):
+        return True
+    name = obj.__name__ if isinstance(obj, types.ModuleType) else getattr(obj, "__module__", None)
+    return str(name).split(".")[0] in ("numpy", "math", "scipy")
 
 
 def _may_raise(op: Callable[..., Any], args: tuple[Atom, ...], t: Type) -> bool:
