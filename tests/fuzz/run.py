@@ -379,6 +379,15 @@ def many(kind: str, seeds: Iterable[int], jobs: int = 1, keep: int = 3) -> Repor
     return report
 
 
+def expect_right(kind: str, seeds: range, refused: float) -> None:
+    """No program wrong or crashed, few refused, and the oracle could judge most of them."""
+    report = many(kind, seeds)
+    assert not report.counts["wrong"], str(report)
+    assert not report.counts["crashed"], str(report)
+    assert report.refused_share <= refused, str(report)
+    assert report.counts["skipped"] <= 0.3 * len(seeds), str(report)
+
+
 def main(argv: list[str] | None = None) -> int:
     """The command line; 1 if a program was wrong or crashed."""
     parser = argparse.ArgumentParser("python -m tests.fuzz.run")
