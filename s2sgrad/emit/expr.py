@@ -107,7 +107,7 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
         if op is ops.identity:
             return args[0]
         if op is np.ndarray.copy or op is ops.copy:
-            return _copy(args[0], op is ops.copy)
+            return _copy(args[0])
         if op is np.size:
             return _size(args)
         if op in (ops.broadcast_like, ops.reshape_like, ops.cast_like):
@@ -125,10 +125,8 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
     return ast.Call(spelling.function(op), pos, named)
 
 
-def _copy(x: ast.expr, order: bool) -> ast.expr:
-    """`x.copy()`; the compiler's own copies keep the order in memory."""
-    keep = [ast.keyword("order", ast.Constant("K"))] if order else []
-    return ast.Call(ast.Attribute(x, "copy", ast.Load()), [], keep)
+def _copy(x: ast.expr) -> ast.expr:
+    return ast.Call(ast.Attribute(x, "copy", ast.Load()), [], [])
 
 
 def place(owner: ast.expr, index: Any, args: list[ast.expr]) -> ast.expr:
