@@ -26,6 +26,9 @@ BINARY: dict[Any, type[ast.operator]] = {
     operator.matmul: ast.MatMult,
     operator.and_: ast.BitAnd,
     operator.or_: ast.BitOr,
+    operator.xor: ast.BitXor,
+    operator.lshift: ast.LShift,
+    operator.rshift: ast.RShift,
 }
 COMPARE: dict[Any, type[ast.cmpop]] = {
     operator.lt: ast.Lt,
@@ -86,6 +89,9 @@ class Spelling:
                 for part in prefix.split(".")[1:]:
                     owner = ast.Attribute(owner, part, ast.Load())
                 return ast.Attribute(owner, text, ast.Load())
+        owner_of = getattr(op, "__self__", None)
+        if isinstance(owner_of, np.ufunc):  # `np.add.outer`
+            return ast.Attribute(self.function(owner_of), text, ast.Load())
         if module.startswith("s2sgrad."):
             self.imports.add("import numpy as np")
             self.helpers[f"_{text}"] = op
@@ -118,7 +124,10 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
         if op is ops.add_lists:
             return _add_lists(args)
         if op is ops.zeros_list:
-            return _zeros_list(args[0], spelling)
+            zero = ast.Call(spelling.function(np.zeros_like), [name("v")], [])
+            return _each(zero, args[0])
+        if op is ops.copy_items:
+            return _each(_copy(name("v")), args[0])
         if op in (ops.broadcast_like, ops.reshape_like, ops.cast_like):
             return _like(op, args, spelling)
         if op is ops.zeros_like:
@@ -141,11 +150,9 @@ def _add_lists(args: list[ast.expr]) -> ast.expr:
     return ast.ListComp(ast.BinOp(name("a"), ast.Add(), name("b")), [over])
 
 
-def _zeros_list(x: ast.expr, spelling: Spelling) -> ast.expr:
-    """`[np.zeros_like(v) for v in x]`."""
-    zero = ast.Call(spelling.function(np.zeros_like), [name("v")], [])
-    over = ast.comprehension(ast.Name("v", ast.Store()), x, [], 0)
-    return ast.ListComp(zero, [over])
+def _each(item: ast.expr, x: ast.expr) -> ast.expr:
+    """`[item for v in x]`."""
+    return ast.ListComp(item, [ast.comprehension(ast.Name("v", ast.Store()), x, [], 0)])
 
 
 def _copy(x: ast.expr) -> ast.expr:

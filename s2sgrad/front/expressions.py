@@ -44,10 +44,16 @@ BINARY: dict[type[ast.operator], Callable[..., Any]] = {
     ast.Mod: operator.mod,
     ast.FloorDiv: operator.floordiv,
     ast.MatMult: operator.matmul,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
 }
 UNARY: dict[type[ast.unaryop], Callable[..., Any]] = {
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
+    ast.Invert: operator.invert,
 }
 COMPARE: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.Lt: operator.lt,
@@ -59,7 +65,15 @@ COMPARE: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
 }
-_OWN = {ops.getitem, ops.setitem, ops.additem, ops.not_, ops.list_, ops.append}
+_OWN = {
+    ops.getitem,
+    ops.setitem,
+    ops.additem,
+    ops.not_,
+    ops.list_,
+    ops.append,
+    ops.reshape_like,
+}
 
 
 def _is_library(obj: Any) -> bool:

@@ -156,7 +156,15 @@ def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Typ
         return List(join(first.item, types[1]))
     if op is ops.getitem:
         return first.item
-    if op in (ops.setitem, ops.additem, ops.drop_last, ops.zeros_list, ops.copy, ops.add_lists):
+    if op in (
+        ops.setitem,
+        ops.additem,
+        ops.drop_last,
+        ops.zeros_list,
+        ops.copy,
+        ops.copy_items,
+        ops.add_lists,
+    ):
         return first
     if op is len:
         return INT
