@@ -86,6 +86,9 @@ class Spelling:
                 for part in prefix.split(".")[1:]:
                     owner = ast.Attribute(owner, part, ast.Load())
                 return ast.Attribute(owner, text, ast.Load())
+        owner_of = getattr(op, "__self__", None)
+        if isinstance(owner_of, np.ufunc):
+            return ast.Attribute(self.function(owner_of), text, ast.Load())
         if module.startswith("s2sgrad."):
             self.imports.add("import numpy as np")
             self.helpers[f"_{text}"] = op

@@ -14,7 +14,7 @@ from s2sgrad.front.expressions import Expressions
 from s2sgrad.front.values import Closure, Known, Method, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Undef, Var
-from s2sgrad.ir.types import Array, Unknown
+from s2sgrad.ir.types import Array, Several, Unknown
 
 _METHOD_NAMES = """sum mean prod var std max min cumsum cumprod reshape ravel transpose swapaxes
 squeeze dot copy clip trace diagonal repeat take argmax argmin argsort all any round conj"""
@@ -70,15 +70,22 @@ class Calls(Expressions):
         kwargs: dict[str, Value],
         node: ast.AST,
         effect: bool = False,
-    ) -> Var:
+    ) -> Value:
         self.refuse_writes(op, args, kwargs, node)
         flat: list[Atom] = []
         templates = tuple(self.template(a, flat, node) for a in args)
         named = tuple((k, self.template(v, flat, node)) for k, v in kwargs.items())
         plain = not named and templates == tuple(Hole(k) for k in range(len(flat)))
-        return self.emit(
+        out = self.emit(
             op, tuple(flat), None if plain else Form(templates, named), at=node, effect=effect
         )
+        return self.several(out, node) if isinstance(out.type, Several) else out
+
+    def several(self, out: Var, node: ast.AST) -> Tup:
+        """The results of an operation that has several."""
+        assert isinstance(out.type, Several)
+        forms = [Form((Hole(0), k)) for k in range(len(out.type.items))]
+        return Tup(tuple(self.emit(ops.getitem, (out,), f, at=node) for f in forms))
 
     def refuse_writes(
         self, op: Callable[..., Any], args: list[Value], kwargs: dict[str, Value], node: ast.AST

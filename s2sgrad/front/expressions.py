@@ -401,11 +401,25 @@ class Expressions:
             if isinstance(index, Lit) and isinstance(index.value, int):
                 return owner.items[index.value]
             raise self.refuse(node, "a tuple or list is indexed by something not constant", "")
+        if isinstance(owner, Known) and owner.obj in (np.r_, np.c_):
+            return self.joined(owner.obj, node)
         if not isinstance(owner, Var):
             raise self.refuse(node, "only arrays and tuples can be subscripted", "")
         args: list[Atom] = [owner]
         template = self.index(node.slice, args)
         return self.emit(ops.getitem, tuple(args), Form((Hole(0), template)), at=node)
+
+    def joined(self, kind: Any, node: ast.Subscript) -> Value:
+        """`np.r_[...]` and `np.c_[...]` of vectors and numbers."""
+        given = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        atoms = [self.atom(e) for e in given if not isinstance(e, ast.Slice)]
+        ranks = [len(t.shape) if isinstance(t, Array) else 0 for t in map(self.type_of, atoms)]
+        if len(atoms) < len(given) or not all(n <= 1 if kind is np.r_ else n == 1 for n in ranks):
+            raise self.refuse(
+                node, "ranges and matrices in `np.r_` and `np.c_`", "use np.concatenate", "index"
+            )
+        form = Form((Pack("list", tuple(map(Hole, range(len(atoms))))),))
+        return self.emit(np.hstack if kind is np.r_ else np.column_stack, tuple(atoms), form, node)
 
     def index(self, node: ast.expr, args: list[Atom]) -> Any:
         if isinstance(node, ast.Tuple):

@@ -17,6 +17,7 @@ from s2sgrad.ir.types import (
     Array,
     Dim,
     Scalar,
+    Several,
     Static,
     Type,
     Undefined,
@@ -24,6 +25,7 @@ from s2sgrad.ir.types import (
     kind_of,
     may_be_one,
 )
+from s2sgrad.rules.registry import lookup
 
 _STAND_IN = {"float": 0.625, "int": 2, "bool": True, "complex": 0.625 + 0.25j}
 _fresh = iter(range(1, 1 << 62))
@@ -49,6 +51,11 @@ ELEMENTWISE = {
 }
 
 
+def _is_elementwise(op: Callable[..., Any]) -> bool:
+    """Not so: `matmul` and its like, which are ufuncs with a signature."""
+    return op in ELEMENTWISE or (isinstance(op, np.ufunc) and op.signature is None)
+
+
 def fresh_dim() -> Dim:
     """An extent of which nothing is known."""
     return f"?{next(_fresh)}"
@@ -63,8 +70,9 @@ def stand_in(t: Type, scale: float = 1.0, extent: int = 3) -> Any:
         value = _STAND_IN[t.kind] if t.kind != "float" else _STAND_IN["float"] * scale
         return np.dtype(t.char).type(value) if t.char else value
     assert isinstance(t, Array)
-    shape = tuple(d if isinstance(d, int) and d <= 4 else extent for d in t.shape)
-    made = np.full(shape, _STAND_IN[t.kind], dtype=t.char)
+    shape = tuple(d if isinstance(d, int) and d <= 4 and extent > 1 else extent for d in t.shape)
+    value = 0 if t.kind == "int" and scale == 0.0 else _STAND_IN[t.kind]  # 0: any index is valid
+    made = np.full(shape, value, dtype=t.char)
     if len(shape) >= 2 and shape[-1] == shape[-2] and t.kind in ("float", "complex"):
         made = made + (2 * np.eye(shape[-1])).astype(t.char)
     return made
@@ -82,11 +90,16 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return UNKNOWN if t is None else t
     if op in (ops.unbroadcast, ops.broadcast_like, ops.reshape_like, ops.cast_like):
         return _like(op, atom_type(args[0]), atom_type(args[1]))
-    if op is np.reshape and form is not None and isinstance(types[0], Array | Scalar):
+    if op is ops.getitem and isinstance(types[0], Several):
+        index = form.args[1] if form is not None else None
+        return types[0].items[index] if isinstance(index, int) else UNKNOWN
+    if op in (np.reshape, np.broadcast_to) and form and isinstance(types[0], Array | Scalar):
         reshaped = _reshaped(types[0], form)
         if reshaped is not None:
             return reshaped
-    for scale, extent in ((1.0, 3), (3.0, 3), (1.0, 12)):
+    # Extents do not matter to an elementwise operation, and a literal one need not be 3.
+    tries = ((1.0, 1),) if _is_elementwise(op) else ((1.0, 3), (3.0, 3), (1.0, 12), (0.0, 3))
+    for scale, extent in tries:
         try:
             values = [
                 a.value if isinstance(a, Lit) else stand_in(t, scale, extent)  # type: ignore[arg-type]
@@ -100,9 +113,40 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     else:
         return UNKNOWN
     t = type_of_value(result)
+    if isinstance(t, Several) and not _sure_count(op, args, types, form, len(t.items)):
+        return UNKNOWN
+    rule = lookup(op)
+    if rule is not None and rule.maybe_complex:
+        t = _as_complex(t)
     if isinstance(t, Array):
         return Array(t.char, _shape(op, args, types, t, form))
     return t
+
+
+def _sure_count(
+    op: Callable[..., Any], args: tuple[Atom, ...], types: list[Type | None], form: Form | None,
+    count: int,
+) -> bool:  # fmt: skip
+    """Is the number of results the same whatever the extents are?"""
+    if any(kind_of(t) == "int" for t in types if t is not None):
+        return False
+    values = [
+        a.value if isinstance(a, Lit) else stand_in(t, 1.0, 12)  # type: ignore[arg-type]
+        for a, t in zip(args, types, strict=True)
+    ]
+    try:
+        return len(_ask(op, values, form)) == count
+    except Exception:  # NumPy refuses this size: the operation fixes it, and so the count
+        return True
+
+
+def _as_complex(t: Type) -> Type:
+    """The complex type of a result that is complex or real as the values are."""
+    if isinstance(t, Several):
+        return Several(tuple(map(_as_complex, t.items)))
+    if isinstance(t, Array):
+        return Array({"f": "F", "d": "D"}.get(t.char, t.char), t.shape)
+    return Scalar("complex", "D" if t.char else "") if isinstance(t, Scalar) else t
 
 
 def _reshaped(t: Array | Scalar, form: Form) -> Type | None:
@@ -137,6 +181,9 @@ def _ask(op: Callable[..., Any], values: list[Any], form: Form | None) -> Any:
 
 def type_of_value(v: Any) -> Type:
     """The type of a value, every extent of an array fresh."""
+    if isinstance(v, tuple | list):
+        items = tuple(map(type_of_value, v))
+        return UNKNOWN if UNKNOWN in items else Several(items)
     if isinstance(v, np.ndarray):
         return Array(v.dtype.char, tuple(fresh_dim() for _ in v.shape))
     if isinstance(v, np.generic):
@@ -155,7 +202,7 @@ def _shape(
     t: Array,
     form: Form | None,
 ) -> tuple[Dim, ...]:
-    if isinstance(op, np.ufunc) or op in ELEMENTWISE:
+    if _is_elementwise(op):
         shapes = [u.shape for u in types if isinstance(u, Array)]
         if not any(isinstance(a, Lit) and isinstance(a.value, np.ndarray) for a in args):
             return broadcast(shapes)

@@ -51,6 +51,13 @@ class Seq(Type):
 
 
 @dataclass(frozen=True, slots=True)
+class Several(Type):
+    """What an operation with several results returns (`np.linalg.svd`): only its items are used."""
+
+    items: tuple[Type, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Static(Type):
     """A Python value that is data, never differentiated: a string, None, a range."""
 
@@ -85,6 +92,8 @@ def kind_of(t: Type) -> str | None:
 
 def is_differentiable(t: Type) -> bool:
     """Can a value of this type carry a derivative?  Unknown can."""
+    if isinstance(t, Several):
+        return any(map(is_differentiable, t.items))
     return isinstance(t, Unknown) or kind_of(t) in ("float", "complex")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -36,11 +37,11 @@ from s2sgrad.ir.graph import (
     call_args,
 )
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import INT, Array, Scalar, Seq, Type
+from s2sgrad.ir.types import INT, Array, Scalar, Seq, Several, Type, kind_of
 from s2sgrad.ir.walk import reads
 from s2sgrad.passes.activity import active, carries_derivative
 from s2sgrad.passes.record import Recorder, StaticFact, Symbol
-from s2sgrad.rules.registry import lookup, pullback
+from s2sgrad.rules.registry import by_position, lookup, pullback
 
 ZERO = Lit(0.0)
 
@@ -74,6 +75,7 @@ class _Reverse:
         self.active = active(func, wrt, func.body.results)
         self.home: dict[Var, Block] = {}
         self.made_by: dict[Var, Eqn] = {}
+        self.items: dict[tuple[Atom, int], Var] = {}  # the results of operations with several
         self.collects: dict[tuple[Stmt, int], dict[Var, Var]] = {}
         self.counts: dict[Loop, Var] = {}
         self.unbound: set[Atom] = {UNDEF}  # values that some path leaves without a value
@@ -87,6 +89,8 @@ class _Reverse:
         for s in block.stmts:
             if isinstance(s, Eqn):
                 self.home[s.out], self.made_by[s.out] = block, s
+                if s.op is ops.getitem and isinstance(atom_type(s.args[0]), Several) and s.form:
+                    self.items[s.args[0], s.form.args[1]] = s.out
                 continue
             for v in s.outs:
                 self.home[v] = block
@@ -120,7 +124,7 @@ class _Reverse:
     # -- cotangents
 
     def add(self, v: Atom, g: Atom) -> None:
-        if v in self.active and not (isinstance(g, Lit) and type(g.value) is float and not g.value):
+        if v in self.active and not _is_zero(g):
             self.frame.bars.setdefault(v, []).append(g)
 
     def total(self, v: Var) -> Atom:
@@ -212,17 +216,37 @@ class _Reverse:
                 self.loop(s)
 
     def eqn(self, s: Eqn) -> None:
-        if not self.frame.bars.get(s.out) or not carries_derivative(s):
+        g = self._bar_of(s)
+        if g is None:
             return
-        self.recorder.stmts, self.recorder.at = self.frame.stmts, s.at
-        g = self.total(s.out)
-        del self.frame.bars[s.out]
         if s.op is ops.getitem:
+            assert not isinstance(g, list)
             self._getitem(s, g)
             return
         for a, bar in zip(s.args, self.cotangents(s, g), strict=True):
-            if bar is not None and isinstance(a, Var) and a in self.active:
+            if not isinstance(a, Var) or a not in self.active:
+                continue
+            if bar is None:
+                raise self._no_rule(s, "one of them has no rule")
+            if not _is_zero(bar):
                 self.add(a, self.shaped(bar, a))
+
+    def _bar_of(self, s: Eqn) -> Atom | list[Atom | None] | None:
+        """The cotangent of the result of `s`: a list where there are several; None for zero."""
+        outs: list[Var | None] = [s.out]
+        if isinstance(s.out.type, Several):
+            outs = [self.items.get((s.out, k)) for k in range(len(s.out.type.items))]
+        elif s.op is ops.getitem and isinstance(atom_type(s.args[0]), Several):
+            return None  # it stays with the item until the operation's own turn
+        found = [v is not None and bool(self.frame.bars.get(v)) for v in outs]
+        if not any(found) or not carries_derivative(s):
+            return None
+        self.recorder.stmts, self.recorder.at = self.frame.stmts, s.at
+        bars = [self.total(v) if v and f else None for v, f in zip(outs, found, strict=True)]
+        for v, f in zip(outs, found, strict=True):
+            if v and f:
+                del self.frame.bars[v]
+        return bars if isinstance(s.out.type, Several) else bars[0]
 
     def _getitem(self, s: Eqn, g: Atom) -> None:
         """A read of a part adds to that part of the cotangent, in place when it is emitted."""
@@ -235,14 +259,16 @@ class _Reverse:
         bar = self.recorder.emit(ops.additem, (base, *index, g), form, hint=_bar(x))
         self.frame.bars[x] = [bar]
 
-    def cotangents(self, s: Eqn, g: Atom) -> list[Atom | None]:
+    def cotangents(self, s: Eqn, g: Atom | list[Atom | None]) -> list[Atom | None]:
         """One cotangent per flat operand of `s`."""
         rule = lookup(s.op)
         assert rule is not None
         symbols = [_Lazy(self, a) if isinstance(a, Var) else a.value for a in s.args]
-        pos, kw = call_args(s, symbols)
+        pos, kw, names = by_position(rule, *call_args(s, symbols))
+        r = self.recorder
+        seed = [b and r.symbol(b) for b in g] if isinstance(g, list) else r.symbol(g)
         try:
-            found = pullback(rule, self.recorder.symbol(g), _Lazy(self, s.out), pos, kw)
+            found = pullback(rule, seed, _Lazy(self, s.out), pos, kw)
         except StaticFact as e:
             raise DifferentiationError(
                 Refusal(
@@ -253,20 +279,25 @@ class _Reverse:
                 )
             ) from e
         except (TypeError, NotImplementedError) as e:
-            name = getattr(s.op, "__name__", str(s.op))
-            raise DifferentiationError(
-                Refusal(
-                    f"`{name}` has no derivative with these arguments: {e}",
-                    s.at or _NOWHERE,
-                    "write it with other arguments, or as several steps",
-                    anchor="no-rule",
-                )
-            ) from e
+            raise self._no_rule(s, str(e)) from e
         bars: list[Atom | None] = [None] * len(s.args)
         templates = s.form.args if s.form else tuple(Hole(k) for k in range(len(s.args)))
+        named = dict(s.form.kwargs) if s.form else {}
+        templates += tuple(named.get(name) for name in names)
         for template, bar in zip(templates, found, strict=False):
             self._spread(template, bar, bars)
         return bars
+
+    def _no_rule(self, s: Eqn, why: str) -> DifferentiationError:
+        name = getattr(s.op, "__name__", str(s.op))
+        return DifferentiationError(
+            Refusal(
+                f"`{name}` has no derivative with these arguments: {why}",
+                s.at or _NOWHERE,
+                "write it with other arguments, or as several steps",
+                anchor="no-rule",
+            )
+        )
 
     def _spread(self, template: object, bar: object, bars: list[Atom | None]) -> None:
         if bar is None:
@@ -281,6 +312,8 @@ class _Reverse:
         """Repair, once for all rules: broadcasting is undone, and a wider dtype."""
         bar = self.reshaped(bar, x)
         t = atom_type(bar)
+        if isinstance(x.type, Scalar) and kind_of(t) == "complex" != x.type.kind:
+            bar = self.recorder.emit(np.real, (bar,))
         if isinstance(x.type, Array) and isinstance(t, Array) and t.char != x.type.char:
             if x.type.kind == "float" and t.kind == "complex":
                 bar = self.recorder.emit(np.real, (bar,))
@@ -435,6 +468,10 @@ _CHEAP = {
 _NOWHERE = Span("<unknown>", 1, 0, 1, 0)
 
 
+def _is_zero(g: Atom) -> bool:
+    return isinstance(g, Lit) and type(g.value) is float and not g.value
+
+
 def _is_cheap(s: Eqn) -> bool:
     """Is computing `s` again cheaper than a tape?  So it is for numbers and for views."""
     return s.op is ops.getitem or (s.op in _CHEAP and isinstance(s.out.type, Scalar))
@@ -475,6 +512,10 @@ class _Lazy(Symbol):
     @property
     def type(self) -> Type:
         return atom_type(self.primal)
+
+    def __getitem__(self, index: Any) -> Any:
+        item = self.owner.items.get((self.primal, index)) if isinstance(index, int) else None
+        return _Lazy(self.owner, item) if item is not None else super().__getitem__(index)
 
 
 __all__ = ["reverse"]

@@ -59,32 +59,32 @@ def compress(g: Any, out: Any, condition: Any, a: Any, axis: Any = None) -> Any:
     """Put the cotangent back where the condition holds."""
     kept = np.flatnonzero(condition)
     if axis is None:
-        return None, reshape_like(scatter(np.ravel(a), kept, g), a)
-    return None, scatter(a, (slice(None),) * (axis % np.ndim(a)) + (kept,), g)
+        return 0.0, reshape_like(scatter(np.ravel(a), kept, g), a)
+    return 0.0, scatter(a, (slice(None),) * (axis % np.ndim(a)) + (kept,), g)
 
 
 @rule(toolbox.broadcast_like, linear=(0,))
 def broadcast_like_(g: Any, out: Any, x: Any, a: Any) -> Any:
     """The transform sums over the broadcast axes."""
-    return g
+    return g, 0.0
 
 
 @rule(toolbox.reshape_like, linear=(0,))
 def reshape_like_(g: Any, out: Any, x: Any, a: Any) -> Any:
     """Reshape back."""
-    return reshape_like(g, x)
+    return reshape_like(g, x), 0.0
 
 
 @rule(toolbox.expand, linear=(0,))
 def expand_(g: Any, out: Any, x: Any, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Drop the new axes."""
-    return reshape_like(g, x)
+    return reshape_like(g, x), 0.0
 
 
 @rule(toolbox.select, linear=(1,))
 def select_(g: Any, out: Any, mask: Any, x: Any) -> Any:
     """Select again."""
-    return None, select(mask, g)
+    return 0.0, select(mask, g)
 
 
 @rule(toolbox.part, linear=(0,))
@@ -96,19 +96,19 @@ def part_(g: Any, out: Any, x: Any, start: Any, stop: Any, axis: int) -> Any:
 @rule(toolbox.scatter_part, linear=(4,))
 def scatter_part_(g: Any, out: Any, a: Any, start: Any, stop: Any, axis: int, x: Any) -> Any:
     """Read the slice."""
-    return None, None, None, None, part(g, start, stop, axis)
+    return 0.0, None, None, None, part(g, start, stop, axis)
 
 
 @rule(toolbox.scatter, linear=(2,))
 def scatter_(g: Any, out: Any, a: Any, index: Any, x: Any) -> Any:
     """Read at the index."""
-    return None, None, g[index]
+    return 0.0, None, g[index]
 
 
 @rule(toolbox.scatter_along, linear=(2,))
 def scatter_along_(g: Any, out: Any, a: Any, indices: Any, x: Any, axis: int) -> Any:
     """Read along the axis."""
-    return None, None, np.take_along_axis(g, indices, axis=axis)
+    return 0.0, None, np.take_along_axis(g, indices, axis=axis)
 
 
 @rule(toolbox.scatter_diagonal, linear=(1,))
@@ -116,7 +116,7 @@ def scatter_diagonal_(
     g: Any, out: Any, a: Any, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1
 ) -> Any:
     """Read the diagonal."""
-    return None, np.diagonal(g, offset, axis1, axis2)
+    return 0.0, np.diagonal(g, offset, axis1, axis2)
 
 
 @rule(toolbox.safe_divide, singular=True)

@@ -6,6 +6,7 @@ A rule is an ordinary function of arrays.  `RULES` maps a canonical op to its `R
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +20,15 @@ Op = Callable[..., Any]
 class Rule:
     """All that is known about the derivative of one op.
 
-    `vjp(g, out, *args, **kwargs)` gives one cotangent per positional operand.
+    `vjp(g, out, *args, **kwargs)` gives one cotangent per positional operand: 0.0 where the
+    derivative is zero, None where there is none (a program that needs it is refused).
     `partials(out, *args)` gives the local partial of an elementwise op per operand.
     `jvp(out, tangents, *args, **kwargs)` is an explicit tangent; `tangents` has one entry
     per positional operand, None where it is constant.
     `linear` names the operands in which the op is jointly linear, `multilinear` those in
     which it is linear one at a time.  `zero`: the derivative is zero everywhere.
-    `singular`: some partial is infinite or undefined somewhere.
+    `singular`: some partial is infinite or undefined somewhere.  `maybe_complex`: the answer of
+    real operands is real or complex, as their values are (`np.linalg.eigvals`).
     """
 
     op: Op
@@ -37,6 +40,7 @@ class Rule:
     singular: bool = False
     multilinear: tuple[int, ...] = ()
     elementwise: bool = False
+    maybe_complex: bool = False
 
 
 RULES: dict[Op, Rule] = {}
@@ -145,6 +149,22 @@ def pullback(record: Rule, g: Any, out: Any, args: Sequence[Any], kwargs: Any) -
     return found + (None,) * (len(args) - len(found))
 
 
+def by_position(record: Rule, args: Sequence[Any], kwargs: Any) -> tuple[list[Any], Any, list[str]]:
+    """Move keyword arguments to the places that the vjp has for them.
+
+    Returns the positional arguments, the other keywords, and the names of the new positions.
+    """
+    if record.vjp is None or not kwargs:
+        return list(args), kwargs, []
+    kinds = inspect.signature(record.vjp).parameters.values()
+    places = [p for p in kinds if p.kind is p.POSITIONAL_OR_KEYWORD][2:]
+    last = max((i for i, p in enumerate(places) if p.name in kwargs), default=-1)
+    moved = places[len(args) : last + 1]
+    rest = {k: v for k, v in kwargs.items() if k not in {p.name for p in moved}}
+    extra = [kwargs.get(p.name, p.default) for p in moved]
+    return [*args, *extra], rest, [p.name for p in moved]
+
+
 def can_push(record: Rule) -> bool:
     """Tell whether forward mode can use the rule without reversing its vjp."""
     return bool(record.zero or record.jvp or record.partials or record.linear or record.multilinear)
@@ -162,6 +182,7 @@ def pushforward(
     if record.jvp is not None:
         return record.jvp(out, tuple(tangents), *args, **kwargs)
     if record.linear:
+        check_linear(record, out, tangents, args, kwargs)
         moved = list(args)
         for i in record.linear:
             if i < len(args):
@@ -180,6 +201,16 @@ def pushforward(
     for term in terms[1:]:
         total = total + term
     return total
+
+
+def check_linear(
+    record: Rule, out: Any, tangents: Sequence[Any], args: Sequence[Any], kwargs: Any
+) -> None:
+    """Refuse options that the vjp does not know, and tangents of operands that are not linear."""
+    if record.vjp is not None:
+        inspect.signature(record.vjp).bind(None, out, *args, **kwargs)
+    if any(t is not None and i not in record.linear for i, t in enumerate(tangents)):
+        raise NotImplementedError(f"no forward rule for {record.op!r} in one of its operands")
 
 
 def fill(tangent: Any, arg: Any) -> Any:
