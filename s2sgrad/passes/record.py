@@ -13,6 +13,7 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Stmt, Var, atom_type
 from s2sgrad.ir.span import Span
 from s2sgrad.ir.types import FLOAT, Array, Scalar, Several, Type, Unknown, kind_of
+from s2sgrad.passes.lower import LOWERED
 from s2sgrad.rules.toolbox import symbolic
 
 OPERATOR_OF = {
@@ -185,9 +186,11 @@ class Symbol:
         name = getattr(fn, "__name__", "")
         if name == "is_complex":
             return self._kind(args[0]) == "complex"
-        lowered = _LOWERED.get(name)
+        lowered = _LOWERED.get(name) or LOWERED.get(name)
         if lowered is not None:
-            return lowered(self.recorder, *args, **kwargs)
+            plain = lowered(self.recorder, *args, **kwargs)
+            if plain is not NotImplemented:
+                return plain
         return self.recorder.call(fn, args, kwargs)
 
     def _kind(self, a: Any) -> str | None:

@@ -41,6 +41,7 @@ from s2sgrad.ir.types import INT, Array, Scalar, Seq, Several, Type, kind_of
 from s2sgrad.ir.walk import reads
 from s2sgrad.passes.activity import active, carries_derivative
 from s2sgrad.passes.record import Recorder, StaticFact, Symbol
+from s2sgrad.passes.selected import Selected, guard
 from s2sgrad.rules.registry import by_position, lookup, pullback
 
 ZERO = Lit(0.0)
@@ -80,6 +81,7 @@ class _Reverse:
         self.counts: dict[Loop, Var] = {}
         self.unbound: set[Atom] = {UNDEF}  # values that some path leaves without a value
         self._index(func.body)
+        self.selected = Selected(func.body)
         self.frame = _Frame(func.body, None, None)
         self.recorder = Recorder(self.frame.stmts)
 
@@ -138,7 +140,9 @@ class _Reverse:
         return parts[0]
 
     def sum(self, a: Atom, b: Atom, v: Var) -> Atom:
-        return self.recorder.emit(operator.add, (a, b), hint=_bar(v))
+        total = self.recorder.emit(operator.add, (a, b), hint=_bar(v))
+        self.selected.sum((a, b), total)
+        return total
 
     def zero(self, v: Var) -> Atom:
         if isinstance(v.type, Scalar) or v in self.unbound:
@@ -229,7 +233,9 @@ class _Reverse:
             if bar is None:
                 raise self._no_rule(s, "one of them has no rule")
             if not _is_zero(bar):
-                self.add(a, self.shaped(bar, a))
+                bar = self.shaped(bar, a)
+                self.selected.mark(s, g, bar)
+                self.add(a, bar)
 
     def _bar_of(self, s: Eqn) -> Atom | list[Atom | None] | None:
         """The cotangent of the result of `s`: a list where there are several; None for zero."""
@@ -257,6 +263,7 @@ class _Reverse:
         index = [self.need(a) for a in s.args[1:]]
         form = Form((Hole(0), s.form.args[1], Hole(len(s.args))))
         bar = self.recorder.emit(ops.additem, (base, *index, g), form, hint=_bar(x))
+        self.selected.mark(s, g, bar)
         self.frame.bars[x] = [bar]
 
     def cotangents(self, s: Eqn, g: Atom | list[Atom | None]) -> list[Atom | None]:
@@ -264,11 +271,14 @@ class _Reverse:
         rule = lookup(s.op)
         assert rule is not None
         symbols = [_Lazy(self, a) if isinstance(a, Var) else a.value for a in s.args]
+        out: Symbol = _Lazy(self, s.out)
+        if not isinstance(g, list) and self.selected.guards(s, g):
+            symbols, out = guard(s, g, symbols, out)
         pos, kw, names = by_position(rule, *call_args(s, symbols))
         r = self.recorder
         seed = [b and r.symbol(b) for b in g] if isinstance(g, list) else r.symbol(g)
         try:
-            found = pullback(rule, seed, _Lazy(self, s.out), pos, kw)
+            found = pullback(rule, seed, out, pos, kw)
         except StaticFact as e:
             raise DifferentiationError(
                 Refusal(
@@ -360,6 +370,8 @@ class _Reverse:
         if not changed:
             return
         new = tuple(Var(_bar(v), v.type) for v in changed)
+        for made in results:
+            self.selected.hand(made, new)
         blocks, walked = [], []
         for f, bars_out in zip(arms, results, strict=True):
             params, sources = _walks(f)
@@ -405,6 +417,7 @@ class _Reverse:
         items, sources = _walks(inner)
         body = Block((index, *taken, *accs, *items), (*inner.prelude, *inner.stmts), tuple(yields))
         outs = tuple(Var(v.hint, v.type) for v in (*taken, *accs))
+        self.selected.hand(yields, outs)
         mirror = Loop(outs, over, tuple(inits), sources, body, s.at, down=True)
         outer.stmts.append(mirror)
         for v, out in zip(free, outs[len(live) :], strict=True):
