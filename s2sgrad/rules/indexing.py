@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.ir import ops
 from s2sgrad.rules import toolbox
-from s2sgrad.rules.registry import rule
+from s2sgrad.rules.registry import rule, zero
 from s2sgrad.rules.toolbox import (
+    broadcast_like,
     part,
     reshape_like,
     scan,
@@ -24,9 +26,9 @@ def take(g: Any, out: Any, a: Any, indices: Any, axis: Any = None, *, mode: str 
     """Add at the positions that were read."""
     if mode != "raise":
         raise NotImplementedError(f"np.take has no rule for mode={mode!r}")
-    if axis is None:
+    if axis is None and np.ndim(a) != 1:
         return reshape_like(scatter(np.ravel(a), indices, g), a)
-    along = axis % np.ndim(a)
+    along = 0 if axis is None else axis % np.ndim(a)
     return scatter(a, (slice(None),) * along + (indices,), g)
 
 
@@ -153,3 +155,36 @@ def _scan_jvp(out: Any, tangents: Any, a: Any, x: Any, axis: int) -> Any:
         )
         moved = moved + later
     return scan(a, moved, axis)
+
+
+zero(ops.zeros_like)
+
+
+@rule(ops.additem, linear=(0, 2))
+def additem_(g: Any, out: Any, x: Any, index: Any, value: Any) -> Any:
+    """The array as it was, and what was added."""
+    return g, None, g[index]
+
+
+@rule(ops.broadcast_like, linear=(0,))
+def ops_broadcast_like(g: Any, out: Any, x: Any, a: Any) -> Any:
+    """The transform sums over the broadcast axes."""
+    return g, 0.0
+
+
+@rule(ops.reshape_like, linear=(0,))
+def ops_reshape_like(g: Any, out: Any, x: Any, a: Any) -> Any:
+    """Reshape back."""
+    return reshape_like(g, x), 0.0
+
+
+@rule(ops.cast_like, linear=(0,))
+def cast_like(g: Any, out: Any, x: Any, a: Any) -> Any:
+    """The transform repairs the dtype."""
+    return g, 0.0
+
+
+@rule(ops.unbroadcast, linear=(0,))
+def unbroadcast(g: Any, out: Any, x: Any, a: Any) -> Any:
+    """Broadcast back."""
+    return broadcast_like(g, x), 0.0
