@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.ir import ops
 from s2sgrad.rules import toolbox
 from tests.case import LIB, Case, m, spd, u, z
 
@@ -166,6 +167,17 @@ def linalg_cases() -> Iterator[Case]:
     yield from (Case(LIB.vecdot, m(2, 3), m(2, 3)), Case(LIB.vecdot, z(3), z(3)))
 
 
+def structural_cases() -> Iterator[Case]:
+    """The operations of the IR itself."""
+    places = np.array([0, 2, 0])
+    yield from (Case(ops.additem, m(3, 4), places, m(3, 4)), Case(ops.additem, m(3, 4), 1, m(4)))
+    yield from (Case(ops.broadcast_like, m(4), m(3, 4), fixed=(1,)),
+                Case(ops.unbroadcast, m(3, 4), m(4), fixed=(1,)),
+                Case(ops.unbroadcast, m(3, 4), m(3, 1), fixed=(1,)),
+                Case(ops.reshape_like, m(3, 4), m(12), fixed=(1,)),
+                Case(ops.cast_like, m(3), m(3), fixed=(1,)))  # fmt: skip
+
+
 def more_cases() -> Iterator[Case]:
     """All of this file."""
     yield from nan_cases()
@@ -176,3 +188,4 @@ def more_cases() -> Iterator[Case]:
     yield from reduction_option_cases()
     yield from math_cases()
     yield from linalg_cases()
+    yield from structural_cases()
