@@ -15,6 +15,7 @@ from s2sgrad.rules import toolbox
 from s2sgrad.rules.formulas import FORMULAS
 from tests.case import LIB, Case, m, random, spd, u, z
 from tests.rule_cases_more import more_cases
+from tests.scipy_cases import scipy_cases
 
 
 def elementwise_cases() -> Iterator[Case]:
@@ -285,5 +286,5 @@ def numeric_cases() -> Iterator[Case]:
 
 CASES: list[Case] = [
     *elementwise_cases(), *product_cases(), *reduction_cases(), *shape_cases(), *toolbox_cases(),
-    *linalg_cases(), *numeric_cases(), *more_cases(),
+    *linalg_cases(), *numeric_cases(), *more_cases(), *scipy_cases(),
 ]  # fmt: skip

@@ -97,6 +97,11 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         reshaped = _reshaped(types[0], form)
         if reshaped is not None:
             return reshaped
+    rule = lookup(op)
+    if rule is not None and rule.like is not None:
+        template = form.args[rule.like] if form is not None else Hole(rule.like)
+        t = types[template.k] if isinstance(template, Hole) else None
+        return UNKNOWN if t is None else t
     # Extents do not matter to an elementwise operation, and a literal one need not be 3.
     tries = ((1.0, 1),) if _is_elementwise(op) else ((1.0, 3), (3.0, 3), (1.0, 12), (0.0, 3))
     for scale, extent in tries:
@@ -115,7 +120,6 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     t = type_of_value(result)
     if isinstance(t, Several) and not _sure_count(op, args, types, form, len(t.items)):
         return UNKNOWN
-    rule = lookup(op)
     if rule is not None and rule.maybe_complex:
         t = _as_complex(t)
     if isinstance(t, Array):

@@ -20,7 +20,7 @@ from s2sgrad.rules import (
     spectral,
     ufunc_methods,
 )
-from s2sgrad.rules.registry import CANONICAL, RULES, Rule, canonical, lookup, rule, zero
+from s2sgrad.rules.registry import CANONICAL, RULES, Rule, canonical, load_for, lookup, rule, zero
 
 __all__ = [
     "CANONICAL",

@@ -30,7 +30,8 @@ class Rule:
     `linear` names the operands in which the op is jointly linear, `multilinear` those in
     which it is linear one at a time.  `zero`: the derivative is zero everywhere.
     `singular`: some partial is infinite or undefined somewhere.  `maybe_complex`: the answer of
-    real operands is real or complex, as their values are (`np.linalg.eigvals`).
+    real operands is real or complex, as their values are (`np.linalg.eigvals`).  `like`: the
+    answer has the type of that operand.
     """
 
     op: Op
@@ -43,6 +44,7 @@ class Rule:
     multilinear: tuple[int, ...] = ()
     elementwise: bool = False
     maybe_complex: bool = False
+    like: int | None = None
 
 
 # Packages whose rules are loaded when a program first asks for a function that has none.

@@ -9,7 +9,7 @@ import scipy.integrate as si
 
 from s2sgrad.rules import grids
 from s2sgrad.rules.grids import bordered, other_axes
-from s2sgrad.rules.registry import rule
+from s2sgrad.rules.registry import rule, zero
 from s2sgrad.rules.toolbox import length, part, recordable
 
 
@@ -59,6 +59,9 @@ def simpson_weights(n: int) -> Any:
     if odd < n:
         made[-3:] += np.array([-1 / 12, 2 / 3, 5 / 12])
     return made
+
+
+zero(simpson_weights)
 
 
 @rule(si.simpson)

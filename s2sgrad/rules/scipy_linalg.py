@@ -10,7 +10,16 @@ import scipy.linalg as sl
 from s2sgrad.rules import linalg, scipy_matfuns, spectral
 from s2sgrad.rules.linalg import flipped, triangle
 from s2sgrad.rules.registry import entry, rule
-from s2sgrad.rules.toolbox import call, identity, is_complex, length, part, recordable, safe_divide
+from s2sgrad.rules.toolbox import (
+    call,
+    identity,
+    is_complex,
+    length,
+    part,
+    recordable,
+    reshape_like,
+    safe_divide,
+)
 
 SYMMETRIC = ("sym", "symmetric", "pos", "positive definite")
 
@@ -166,10 +175,25 @@ def lu_factor(
 
 def lu_back(gl: Any, gu: Any, packed: Any) -> Any:
     """Turn the cotangents of both factors into that of their product."""
+    packed = only_square(packed)
     low, high = np.tril(packed, -1) + identity(packed), np.triu(packed)
     inner = np.tril(low.T @ gl, -1) + np.triu(gu @ high.T)
     left = call(sl.solve_triangular, low.T, inner, lower=False, unit_diagonal=True)
     return call(sl.solve_triangular, high, left.T, lower=False).T
+
+
+@recordable
+def only_square(a: Any) -> Any:
+    """Return `a`, or refuse it while the program runs."""
+    if a.shape[0] != a.shape[1]:
+        raise NotImplementedError(f"the factors L and U have a rule for square matrices: {a.shape}")
+    return a
+
+
+@rule(only_square, linear=(0,))
+def only_square_(g: Any, out: Any, a: Any) -> Any:
+    """Pass the cotangent on."""
+    return g
 
 
 @recordable
@@ -227,7 +251,7 @@ def lu(
         raise NotImplementedError("scipy.linalg.lu has a rule for its default form")
     if g[1] is None and g[2] is None:
         return 0.0
-    p, low, high = out[0], out[1], out[2]
+    p, low, high = out[0], only_square(out[1]), only_square(out[2])
     inner: Any = 0.0
     if g[1] is not None:
         inner = inner + np.tril(low.T @ g[1], -1)
@@ -329,16 +353,16 @@ def block_diag(g: Any, out: Any, *arrs: Any) -> Any:
     """Cut the blocks out."""
     found, row, column = [], 0, 0
     for a in arrs:
-        if np.ndim(a) != 2:
-            raise NotImplementedError("scipy.linalg.block_diag has a rule for matrices")
-        n, m = length(a, 0), length(a, 1)
-        found.append(part(part(g, row, row + n, 0), column, column + m, 1))
+        n = length(a, 0) if np.ndim(a) == 2 else 1
+        m = length(a, -1) if np.ndim(a) else 1
+        piece = part(part(g, row, row + n, 0), column, column + m, 1)
+        found.append(piece if np.ndim(a) == 2 else reshape_like(piece, a))
         row, column = row + n, column + m
     return tuple(found)
 
 
 @recordable
-def diagonal_sums(g: Any, wrap: bool = False) -> Any:
+def diagonal_sums(g: Any) -> Any:
     """Return the sums of `g` along its diagonals, from the last row's up to the first row's."""
     n, m = g.shape
     places = np.arange(m)[None, :] - np.arange(n)[:, None] + n - 1
@@ -365,5 +389,60 @@ def circulant(g: Any, out: Any, c: Any) -> Any:
     return np.flip(part(sums, 0, n, 0)) + np.pad(np.flip(part(sums, n, None, 0)), (1, 0))
 
 
+@recordable
+def band_times(ab: Any, x: Any, lower: int, upper: int) -> Any:
+    """Return the product of a banded matrix with a vector or a matrix."""
+    n = x.shape[0]
+    made = np.zeros(x.shape, np.result_type(ab, x))
+    for k in range(-lower, upper + 1):
+        columns = slice(max(0, k), n + min(0, k))
+        rows = slice(max(0, -k), n - max(0, k))
+        band = ab[upper - k, columns]
+        made[rows] += (band if x.ndim == 1 else band[:, None]) * x[columns]
+    return made
+
+
+@rule(band_times, multilinear=(0, 1))
+def band_times_(g: Any, out: Any, ab: Any, x: Any, lower: int, upper: int) -> Any:
+    """The bands of an outer product; the transposed product."""
+    gx = band_times(flip_bands(ab, lower, upper), g, upper, lower)
+    return band_products(g, x, lower, upper), gx
+
+
+@rule(band_products, multilinear=(0, 1))
+def band_products_(g: Any, out: Any, a: Any, b: Any, lower: int, upper: int) -> Any:
+    """Products with the banded matrix and its transpose."""
+    ga = band_times(g, b, lower, upper)
+    return ga, band_times(flip_bands(g, lower, upper), a, upper, lower)
+
+
+@rule(flip_bands, linear=(0,))
+def flip_bands_(g: Any, out: Any, ab: Any, lower: int, upper: int) -> Any:
+    """Transpose again."""
+    return flip_bands(g, upper, lower)
+
+
+@recordable
+def along_diagonals(sums: Any, like: Any) -> Any:
+    """Return a matrix shaped like `like`, constant along its diagonals."""
+    n, m = like.shape
+    return sums[np.arange(m)[None, :] - np.arange(n)[:, None] + n - 1]
+
+
+@rule(diagonal_sums, linear=(0,))
+def diagonal_sums_(g: Any, out: Any, x: Any) -> Any:
+    """Spread along the diagonals."""
+    return along_diagonals(g, x)
+
+
+@rule(along_diagonals, linear=(0,))
+def along_diagonals_(g: Any, out: Any, sums: Any, like: Any) -> Any:
+    """Sum along the diagonals."""
+    return diagonal_sums(g), 0.0
+
+
 entry(sl.eigvals).maybe_complex = True
+entry(sl.solve_banded).like = 2
+for _op in (only_square, permute, unpermute):
+    entry(_op).like = 0
 __all__ = ["scipy_matfuns"]

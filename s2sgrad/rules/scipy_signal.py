@@ -18,7 +18,8 @@ def to_full(g: Any, a: Any, v: Any, mode: str) -> Any:
         return g
     pairs = []
     for n, m, size in zip(np.shape(a), np.shape(v), np.shape(g), strict=True):
-        before = (n + m - 1 - size) // 2 if mode == "same" else min(n, m) - 1
+        starts = {"valid": min(n, m) - 1, "same": (m - 1) // 2, "same, reversed": m // 2}
+        before = starts.get(mode, 0)
         pairs.append((before, n + m - 1 - size - before))
     return np.pad(g, pairs)
 
@@ -34,7 +35,8 @@ def cut_like(g: Any, x: Any, a: Any, v: Any, mode: str) -> Any:
     """Cut the part of a full convolution that `mode` returns."""
     index = []
     for n, m, size in zip(np.shape(a), np.shape(v), np.shape(x), strict=True):
-        before = (n + m - 1 - size) // 2 if mode == "same" else min(n, m) - 1
+        starts = {"valid": min(n, m) - 1, "same": (m - 1) // 2, "same, reversed": m // 2}
+        before = starts.get(mode, 0)
         index.append(slice(before, before + size) if mode != "full" else slice(None))
     return g[tuple(index)]
 
@@ -92,7 +94,9 @@ def refuse_boundary(boundary: str, fillvalue: Any) -> None:
 
 def correlation(op: Op, g: Any, in1: Any, in2: Any, mode: str) -> Any:
     """A convolution with the reversed second operand (real)."""
-    ga, gv = back(op, g, in1, np.flip(in2), mode)
+    # `correlate2d` centres an even number of samples on the other side than `convolve2d`.
+    side = "same, reversed" if mode == "same" and op is ss.convolve2d else mode
+    ga, gv = back(op, g, in1, np.flip(in2), side)
     return ga, np.flip(gv)
 
 
@@ -140,7 +144,7 @@ def lagged(g: Any, x: Any, like: Any, axis: int) -> Any:
     return np.array([np.sum(late[k:] * early[: max(0, n - k)]) for k in range(len(like))])
 
 
-@rule(lagged)
+@rule(lagged, multilinear=(0, 1))
 def lagged_(g: Any, out: Any, y: Any, x: Any, like: Any, axis: int) -> Any:
     """Filter with the cotangent as the coefficients, forwards and backwards in time."""
     one = [1.0]
@@ -156,10 +160,67 @@ def sosfilt(g: Any, out: Any, sos: Any, x: Any, axis: int = -1, zi: Any = None) 
     return None, np.flip(call(ss.sosfilt, sos, np.flip(g, axis), axis=axis), axis)
 
 
+@rule(ss.savgol_filter, linear=(0,))
+def savgol_filter(
+    g: Any, out: Any, x: Any, window_length: int, polyorder: int, deriv: int = 0,
+    delta: float = 1.0, axis: int = -1, mode: str = "interp", cval: float = 0.0,
+) -> Any:  # fmt: skip
+    """Correlate with the coefficients; the edges have rows of their own (mode="interp")."""
+    if mode != "interp":
+        raise NotImplementedError("savgol_filter has a rule for mode='interp'")
+    rows = ss.savgol_filter(
+        np.eye(window_length), window_length, polyorder, deriv, delta, axis=0, mode="interp"
+    )
+    return savgol_back(g, rows.tolist(), axis)
+
+
+@recordable
+def savgol_back(g: Any, rows: Any, axis: int) -> Any:
+    """Transpose a Savitzky-Golay filter: `rows` is its matrix for as many samples as it is wide."""
+    late = np.moveaxis(g, axis, 0)
+    made, width = np.zeros_like(late), len(rows)
+    half, n = width // 2, len(late)
+    for k in range(width):
+        made[k : n - width + 1 + k] += rows[half][k] * late[half : n - half]
+        for i in range(half):
+            made[k] += rows[i][k] * late[i]
+            made[n - width + k] += rows[width - 1 - i][k] * late[n - 1 - i]
+    return np.moveaxis(made, 0, axis)
+
+
+@recordable
+def savgol_forward(x: Any, rows: Any, axis: int) -> Any:
+    """Filter with the matrix `rows`."""
+    early = np.moveaxis(x, axis, 0)
+    made, width = np.zeros_like(early), len(rows)
+    half, n = width // 2, len(early)
+    for k in range(width):
+        made[half : n - half] += rows[half][k] * early[k : n - width + 1 + k]
+        for i in range(half):
+            made[i] += rows[i][k] * early[k]
+            made[n - 1 - i] += rows[width - 1 - i][k] * early[n - width + k]
+    return np.moveaxis(made, 0, axis)
+
+
+@rule(savgol_back, linear=(0,))
+def savgol_back_(g: Any, out: Any, x: Any, rows: Any, axis: int) -> Any:
+    """Filter."""
+    return savgol_forward(g, rows, axis), None
+
+
+@rule(savgol_forward, linear=(0,))
+def savgol_forward_(g: Any, out: Any, x: Any, rows: Any, axis: int) -> Any:
+    """Transpose again."""
+    return savgol_back(g, rows, axis), None
+
+
 @rule(ss.detrend, linear=(0,))
 def detrend(g: Any, out: Any, data: Any, axis: int = -1, type: str = "linear", bp: Any = 0) -> Any:
     """An orthogonal projection is its own transpose."""
     return call(ss.detrend, g, axis=axis, type=type, bp=bp)
+
+
+entry(ss.sosfilt).like = 1  # the shape that the coefficients must have is not known to types
 
 
 @rule(ss.hilbert, linear=(0,))

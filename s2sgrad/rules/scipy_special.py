@@ -69,7 +69,7 @@ table({
     sp.betainc: lambda out, a, b, x: (None, None, beta_density(a, b, x)),
     sp.betaincc: lambda out, a, b, x: (None, None, -beta_density(a, b, x)),
     sp.betaincinv: lambda out, a, b, y: (None, None, 1 / beta_density(a, b, out)),
-    sp.zeta: lambda out, x, q: (None, -x * sp.zeta(x + 1, q)),
+    sp.zeta: lambda out, x, q: (None, -x * call(sp.zeta, x + 1, q)),
 }, singular=True)  # fmt: skip
 zero(sp.gammasgn)
 alias(sp.digamma, sp.psi)
@@ -216,6 +216,9 @@ def multigammaln(g: Any, out: Any, a: Any, d: int) -> Any:
     return g * total
 
 
+entry(sp.multigammaln).like = 0  # it is picky about values: asking it for a type may fail
+
+
 @rule(sp.lambertw, singular=True)
 def lambertw(g: Any, out: Any, z: Any, k: int = 0, tol: float = 1e-8) -> Any:
     """DLMF 4.13.4, in the form that is finite at 0."""
@@ -255,6 +258,38 @@ def airy(g: Any, out: Any, z: Any) -> Any:
     return total
 
 
+@sici.jvp
+def _sici_jvp(out: Any, tangents: Any, x: Any) -> Any:
+    return tangents[0] * np.sinc(x / np.pi), tangents[0] * np.cos(x) / x
+
+
+@shichi.jvp
+def _shichi_jvp(out: Any, tangents: Any, x: Any) -> Any:
+    return tangents[0] * np.sinh(x) / x, tangents[0] * np.cosh(x) / x
+
+
+@fresnel.jvp
+def _fresnel_jvp(out: Any, tangents: Any, z: Any) -> Any:
+    angle = 1.5707963267948966 * z * z
+    return tangents[0] * np.sin(angle), tangents[0] * np.cos(angle)
+
+
+@airy.jvp
+def _airy_jvp(out: Any, tangents: Any, z: Any) -> Any:
+    slopes = (out[1], z * out[0], out[3], z * out[2])
+    return tuple(tangents[0] * slope for slope in slopes)
+
+
+@polygamma.jvp
+def _polygamma_jvp(out: Any, tangents: Any, n: Any, x: Any) -> Any:
+    return tangents[1] * call(sp.polygamma, n + 1, x)
+
+
+@lambertw.jvp
+def _lambertw_jvp(out: Any, tangents: Any, z: Any, k: int = 0, tol: float = 1e-8) -> Any:
+    return tangents[0] * np.exp(-out) / (1 + out)
+
+
 @rule(sp.logsumexp)
 def logsumexp(
     g: Any, out: Any, a: Any, axis: Any = None, b: Any = None, keepdims: bool = False,
@@ -265,6 +300,18 @@ def logsumexp(
         raise NotImplementedError("logsumexp with return_sign has no rule")
     wide = expand(g, a, axis, keepdims) * np.exp(a - expand(out, a, axis, keepdims))
     return wide if b is None else (wide * b, None, wide)
+
+
+@logsumexp.jvp
+def _logsumexp_jvp(
+    out: Any, tangents: Any, a: Any, axis: Any = None, b: Any = None, keepdims: bool = False,
+    return_sign: bool = False,
+) -> Any:  # fmt: skip
+    weights = np.exp(a - expand(out, a, axis, keepdims))
+    moved: Any = 0.0 if tangents[0] is None else tangents[0] * (1.0 if b is None else b)
+    if len(tangents) > 2 and tangents[2] is not None:
+        moved = moved + tangents[2]
+    return np.sum(weights * moved, axis=axis, keepdims=keepdims)
 
 
 @rule(sp.softmax)

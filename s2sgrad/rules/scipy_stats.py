@@ -14,8 +14,9 @@ import numpy as np
 import scipy.special as sp
 import scipy.stats as st
 
+from s2sgrad.rules.linalg import triangle
 from s2sgrad.rules.registry import entry, rule
-from s2sgrad.rules.toolbox import call
+from s2sgrad.rules.toolbox import call, count, expand
 
 ROOT_TWO_PI = 2.5066282746310002
 LOG_ROOT_TWO_PI = 0.9189385332046727
@@ -95,6 +96,9 @@ location_scale(st.lognorm, lambda z, s: (
     -(1 + np.log(z) / (s * s)) / z, (np.log(z) ** 2 / (s * s) - 1) / s), 1)  # fmt: skip
 
 
+location_scale(st.truncnorm, lambda z, a, b: (-z, None, None), 2)
+
+
 def normal(x: Any, loc: Any, scale: Any, logarithm: Any = 0.0, sign: float = 1.0) -> Any:
     """Return the partials of the distribution function, over exp(logarithm)."""
     z = (x - loc) / scale
@@ -126,12 +130,21 @@ for _dist, _shapes in ((st.t, 1), (st.gamma, 1), (st.chi2, 1), (st.beta, 2)):
     partials(_dist.cdf, _cdf)
 
 
+def _t_logcdf(out: Any, x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    ratio = np.exp(call(st.t.logpdf, x, df, loc, scale) - out)
+    return ratio, None, -ratio, -ratio * (x - loc) / scale
+
+
+partials(st.t.logcdf, _t_logcdf)
+
+
 def counts(k: Any, mu: Any) -> Any:
     """The slope of the logarithm of the Poisson probability."""
     return k / mu - 1
 
 
 partials(st.poisson.logpmf, lambda out, k, mu: (0.0 * out, counts(k, mu)))
+partials(st.poisson.cdf, lambda out, k, mu: (0.0 * out, -call(st.poisson.pmf, np.floor(k), mu)))
 partials(st.poisson.pmf, lambda out, k, mu: (0.0 * out, out * counts(k, mu)))
 partials(st.bernoulli.logpmf, lambda out, k, p: (0.0 * out, k / p - (1 - k) / (1 - p)))
 partials(st.binom.logpmf, lambda out, k, n, p: (0.0 * out, None, k / p - (n - k) / (1 - p)))
@@ -141,17 +154,21 @@ partials(st.binom.logpmf, lambda out, k, n, p: (0.0 * out, None, k / p - (n - k)
 def multivariate_normal_logpdf(
     g: Any, out: Any, x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False
 ) -> Any:
-    """Petersen and Pedersen, The Matrix Cookbook (2012), eq. 86 and 61; one point or a batch."""
+    """Petersen and Pedersen, The Matrix Cookbook (2012), eq. 86 and 61; one point or a batch.
+
+    SciPy reads the lower triangle of the covariance.
+    """
     if mean is None or np.ndim(cov) != 2 or allow_singular:
         raise NotImplementedError("multivariate_normal has a rule for a mean and a covariance")
     centred = x - mean
     inverse = np.linalg.inv(cov)
     pull = centred @ inverse
     if np.ndim(x) == 1:
-        return -g * pull, g * pull, 0.5 * g * (np.outer(pull, pull) - inverse)
+        full = 0.5 * g * (np.outer(pull, pull) - inverse)
+        return -g * pull, g * pull, triangle(full, cov)
     gx = -g[:, None] * pull
     gcov = 0.5 * (pull.T @ (g[:, None] * pull) - np.sum(g) * inverse)
-    return gx, -np.sum(gx, axis=0), gcov
+    return gx, -np.sum(gx, axis=0), triangle(gcov, cov)
 
 
 @rule(st.multivariate_normal.pdf)
@@ -160,3 +177,53 @@ def multivariate_normal_pdf(
 ) -> Any:
     """The density times the slope of its logarithm."""
     return multivariate_normal_logpdf(g * out, out, x, mean, cov, allow_singular)
+
+
+@rule(st.multivariate_normal.entropy)
+def multivariate_normal_entropy(g: Any, out: Any, mean: Any = None, cov: Any = 1) -> Any:
+    """Half the logarithm of the determinant, plus a constant."""
+    return 0.0, triangle(0.5 * g * np.linalg.inv(cov).T, cov)
+
+
+@rule(st.dirichlet.logpdf)
+def dirichlet_logpdf(g: Any, out: Any, x: Any, alpha: Any) -> Any:
+    """One point."""
+    if np.ndim(x) != 1:
+        raise NotImplementedError("dirichlet has a rule for one point")
+    return g * (alpha - 1) / x, g * (np.log(x) + sp.psi(np.sum(alpha)) - sp.psi(alpha))
+
+
+@rule(st.dirichlet.pdf)
+def dirichlet_pdf(g: Any, out: Any, x: Any, alpha: Any) -> Any:
+    """The density times the slope of its logarithm."""
+    return dirichlet_logpdf(g * out, out, x, alpha)
+
+
+@rule(st.zscore)
+def zscore(g: Any, out: Any, a: Any, axis: Any = 0, ddof: int = 0) -> Any:
+    """Off the mean and the direction of the scores."""
+    free = count(a, axis) - ddof
+    along = np.sum(g * out, axis=axis, keepdims=True) / free
+    spread = np.std(a, axis=axis, ddof=ddof, keepdims=True)
+    return (g - np.mean(g, axis=axis, keepdims=True) - out * along) / spread
+
+
+@rule(st.gmean, singular=True)
+def gmean(g: Any, out: Any, a: Any, axis: Any = 0) -> Any:
+    """The exponential of the mean logarithm."""
+    return expand(g * out / count(a, axis), a, axis) / a
+
+
+@rule(st.entropy, singular=True)
+def entropy(g: Any, out: Any, pk: Any, qk: Any = None, base: Any = None, axis: int = 0) -> Any:
+    """Shannon's entropy or the relative entropy of vectors that are normed to sum 1."""
+    if base is not None:
+        raise NotImplementedError("scipy.stats.entropy has a rule for natural logarithms")
+    total = np.sum(pk, axis=axis, keepdims=True)
+    wide = expand(g, pk, axis) / total
+    level = expand(out, pk, axis)
+    if qk is None:
+        return -wide * (np.log(pk / total) + level)
+    total_q = np.sum(qk, axis=axis, keepdims=True)
+    ratio = (pk / total) / (qk / total_q)
+    return wide * (np.log(ratio) - level), expand(g, pk, axis) * (1 - ratio) / total_q

@@ -241,9 +241,9 @@ def polygamma(n: int, x: Any) -> float:
     """Return the derivative of order `n` of the digamma function at a number (DLMF 5.15.8-9)."""
     if x <= 0 and x == np.floor(x):
         return float("nan")
-    if n == 0 and x < -10:
-        return float(polygamma(0, 1 - x) - np.pi / np.tan(np.pi * x))
     total = 0.0
+    if n == 0 and x < -10:
+        total, x = -np.pi / np.tan(np.pi * x), 1 - x
     while x < 15:
         total -= 1 / x if n == 0 else (-1) ** n * np.prod(np.arange(1.0, n + 1)) / x ** (n + 1)
         x += 1
