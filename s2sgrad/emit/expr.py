@@ -6,6 +6,7 @@ import ast
 import builtins
 import math
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from s2sgrad.errors import InternalError
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Hole, Pack
+from s2sgrad.rules.registry import LOADED
 
 BINARY: dict[Any, type[ast.operator]] = {
     operator.add: ast.Add,
@@ -67,6 +69,19 @@ def constant(value: Any) -> ast.expr:
     return ast.Constant(value)
 
 
+def scipy_path(op: Any) -> list[str]:
+    """`scipy.special`, `erf`; or `scipy.stats`, `norm`, `logpdf`; nothing for others."""
+    text, owner = getattr(op, "__name__", ""), getattr(op, "__self__", None)
+    for package in LOADED:
+        module = sys.modules[package]
+        if getattr(module, text, None) is op:
+            return [package, text]
+        names = [n for n, v in vars(module).items() if owner is not None and v is owner]
+        if names:
+            return [package, names[0], text]
+    return []
+
+
 class Spelling:
     """How the emitted module names a function, and what it must import for that."""
 
@@ -96,6 +111,10 @@ class Spelling:
             self.imports.add("import numpy as np")
             self.helpers[f"_{text}"] = op
             return name(f"_{text}")
+        path = scipy_path(op)
+        if path:
+            self.imports.add(f"import {path[0]}")
+            return ast.parse(".".join(path), mode="eval").body
         raise InternalError("emit", f"no spelling for {op!r}", "")
 
 

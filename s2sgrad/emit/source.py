@@ -55,6 +55,9 @@ def emit(func: Func, result: str, keyword_only: int = 0) -> Emitted:
     return Emitted(body, func.name)
 
 
+RESERVED = {"np", "math", "scipy", "range", "float", "len", "abs", "print"}
+
+
 class _Emitter:
     def __init__(self, func: Func) -> None:
         self.func = func
@@ -67,7 +70,9 @@ class _Emitter:
         self.fold(func.body)
         self.spelling = expr.Spelling()
         spans = liveness(func, self.folded, self.tape_items)
-        self.names = Names(func, spans, {"np", "math", "range", "float", "len", "abs", "print"})
+        self.names = Names(
+            func, spans, {"np", "math", "scipy", "range", "float", "len", "abs", "print"}
+        )
         self.handed = handed_on(func.body)
         self.lines: list[str] = []
         self.tapes: dict[Var, str] = {}

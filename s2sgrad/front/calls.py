@@ -16,7 +16,7 @@ from s2sgrad.front.values import Closure, Known, Method, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import makes_memory
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Undef, Var
-from s2sgrad.ir.types import Array
+from s2sgrad.ir.types import Array, Several
 
 _METHOD_NAMES = """sum mean prod var std max min cumsum cumprod reshape ravel transpose swapaxes
 squeeze dot copy clip trace diagonal repeat take argmax argmin argsort all any round conj"""
@@ -95,12 +95,21 @@ class Calls(Expressions):
         plain = not named and templates == tuple(Hole(k) for k in range(len(flat)))
         form = None if plain else Form(templates, named)
         made = self.emit(op, tuple(flat), form, at=node, effect=effect)
+        if isinstance(made.type, Several):
+            return self.several(made, node)
         if target is not None and not (isinstance(target, Lit) and target.value is None):
             return self.into(target, made, kwargs, node)
         if makes_memory(op, form):
             return self.own(made, contiguous=op in CONTIGUOUS)
         roots = [r.root for a in (*args, *kwargs.values()) for r in refs(a)]
         return self.own(made, [x for r in roots for x in (r, *r.linked)])
+
+    def several(self, out: Var, node: ast.AST) -> Tup:
+        """The results of an operation that has several."""
+        assert isinstance(out.type, Several)
+        forms = [Form((Hole(0), k)) for k in range(len(out.type.items))]
+        items = [self.emit(ops.getitem, (out,), f, at=node) for f in forms]
+        return Tup(tuple(map(self.own, items)))
 
     def reshaped_view(
         self, op: Callable[..., Any], args: list[Value], kwargs: dict[str, Value]

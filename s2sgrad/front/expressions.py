@@ -445,6 +445,8 @@ class Expressions(Memory):
             if isinstance(index, Lit) and isinstance(index.value, int):
                 return owner.items[index.value]
             raise self.refuse(node, "a tuple or list is indexed by something not constant", "")
+        if isinstance(owner, Known) and owner.obj in (np.r_, np.c_):
+            return self.joined(owner.obj, node)
         if not isinstance(owner, Ref | Var):
             raise self.refuse(node, "only arrays and tuples can be subscripted", "")
         return self.element(owner, self.index(node.slice), node)
@@ -465,6 +467,19 @@ class Expressions(Memory):
             return part
         # A number or a view: which, is not known.
         return self.own(value, (owner.root, *owner.root.linked))
+
+    def joined(self, kind: Any, node: ast.Subscript) -> Value:
+        """`np.r_[...]` and `np.c_[...]` of vectors and numbers."""
+        given = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        atoms = [self.atom(e) for e in given if not isinstance(e, ast.Slice)]
+        ranks = [len(t.shape) if isinstance(t, Array) else 0 for t in map(self.type_of, atoms)]
+        if len(atoms) < len(given) or not all(n <= 1 if kind is np.r_ else n == 1 for n in ranks):
+            raise self.refuse(
+                node, "ranges and matrices in `np.r_` and `np.c_`", "use np.concatenate", "index"
+            )
+        form = Form((Pack("list", tuple(map(Hole, range(len(atoms))))),))
+        op = np.hstack if kind is np.r_ else np.column_stack
+        return self.own(self.emit(op, tuple(atoms), form, node))
 
     def index(self, node: ast.expr) -> Any:
         """The template of an index, its atoms in their places."""
