@@ -57,6 +57,8 @@ def constant(value: Any) -> ast.expr:
         return ast.UnaryOp(ast.USub(), ast.Constant(-value))
     if isinstance(value, np.ndarray):
         return ast.Call(Spelling().function(np.array), [constant(value.tolist())], [])
+    if type(value) is tuple:
+        return ast.Tuple([constant(v) for v in value], ast.Load())
     if isinstance(value, list):
         return ast.List([constant(v) for v in value], ast.Load())
     if isinstance(value, type | type(np.sin)) or callable(value):
@@ -113,6 +115,8 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
         if op is ops.zeros_like:
             op = np.zeros_like
         return ast.Call(spelling.function(op), args, [])
+    if op is ops.part:
+        return part(args[0], form.args[1])
     if op is ops.getitem:
         owner, index = form.args
         return ast.Subscript(template(owner, args), template(index, args, True), ast.Load())
@@ -121,6 +125,21 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
         return call(op, pos, None, spelling)
     named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
     return ast.Call(spelling.function(op), pos, named)
+
+
+def part(owner: ast.expr, path: tuple[tuple[str, Any], ...]) -> ast.expr:
+    """A leaf of a container: `p["W"][0].b`."""
+    for kind, key in path:
+        if kind == "attr":
+            owner = ast.Attribute(owner, key, ast.Load())
+        elif kind == "float":
+            owner = ast.Call(name("float"), [owner], [])
+        else:
+            if kind == "nth":
+                values = ast.Call(ast.Attribute(owner, "values", ast.Load()), [], [])
+                owner = ast.List([ast.Starred(values, ast.Load())], ast.Load())
+            owner = ast.Subscript(owner, constant(key), ast.Load())
+    return owner
 
 
 def _size(args: list[ast.expr]) -> ast.expr:

@@ -61,6 +61,7 @@ def helper(name: str, fn: object) -> str:
     node = tree.body[0]
     assert isinstance(node, ast.FunctionDef)
     node.name, node.decorator_list, node.returns = name, [], None
-    for a in (*node.args.args, *node.args.kwonlyargs):
+    rest = [a for a in (node.args.vararg, node.args.kwarg) if a is not None]
+    for a in (*node.args.args, *node.args.kwonlyargs, *rest):
         a.annotation = None
     return ast.unparse(node) + "\n"

@@ -12,6 +12,7 @@ from s2sgrad.emit import expr
 from s2sgrad.emit.facts import collected, handed_on, helper, minus_one
 from s2sgrad.emit.live import at_hand, bound_by, is_tape, liveness, uses
 from s2sgrad.emit.names import Names
+from s2sgrad.emit.results import Result, statement
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
     Atom,
@@ -41,9 +42,12 @@ class Emitted:
     name: str
 
 
-def emit(func: Func, result: str, keyword_only: int = 0) -> Emitted:
-    """Python source of `func`; `result` is a format of its results, as in `({0}, {1})`."""
-    body = _Emitter(func).function(result, keyword_only)
+def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emitted:
+    """Python source of `func`; `result` is the structure of what it returns.
+
+    `header` are its parameters as they are written (`x`, `*`, `**options`), if not the names alone.
+    """
+    body = _Emitter(func).function(result, func.names if header is None else header)
     return Emitted(body, func.name)
 
 
@@ -58,7 +62,9 @@ class _Emitter:
         self.spelling = expr.Spelling()
         self.in_place = in_place(func)
         spans = liveness(func, self.folded)
-        self.names = Names(func, spans, {"np", "math", "range", "float", "len", "abs", "print"})
+        self.names = Names(
+            func, spans, {"np", "math", "range", "float", "len", "abs", "print", "dict", "zip"}
+        )
         self.handed = handed_on(func.body)
         self.lines: list[str] = []
         self.tapes: dict[Var, str] = {}
@@ -136,10 +142,7 @@ class _Emitter:
     def line(self, depth: int, text: str) -> None:
         self.lines.append("    " * depth + text)
 
-    def function(self, result: str, keyword_only: int) -> str:
-        params = list(self.func.names)
-        if keyword_only:
-            params.insert(len(params) - keyword_only, "*")
+    def function(self, result: Result, header: Sequence[str]) -> str:
         forward = self.func.notes.get("forward")
         body = self.func.body
         if forward is None:
@@ -151,9 +154,10 @@ class _Emitter:
             if body.stmts[forward:]:
                 self.line(1, "# backward")
                 self.stmts(body, body.stmts[forward:], 1)
-        values = [self.text(self.atom(r)) for r in body.results]
-        self.line(1, f"return {result.format(*values)}")
-        head = f"def {self.func.name}({', '.join(params)}):"
+        values = [self.atom(r) for r in body.results]
+        for line in statement(result, values, self.spelling, self.text, MARGIN - 4):
+            self.line(1, line)
+        head = f"def {self.func.name}({', '.join(header)}):"
         text = "\n".join([head, *self.lines]) + "\n"
         return self.module(text)
 

@@ -43,9 +43,13 @@ class Calls(Expressions):
                 args.append(self.expr(a))
         kwargs: dict[str, Value] = {}
         for k in node.keywords:
-            if k.arg is None:
-                raise self.refuse(node, "`**` in a call is not supported yet", "")
-            kwargs[k.arg] = self.expr(k.value)
+            value = self.expr(k.value)
+            if k.arg is not None:
+                kwargs[k.arg] = value
+                continue
+            if not (isinstance(value, Tup) and value.kind == "dict"):
+                raise self.refuse(node, "`**` of something that is no known dict", "", "container")
+            kwargs.update(zip(value.keys, value.items, strict=True))
         return self.call(fn, args, kwargs, node)
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
@@ -95,8 +99,9 @@ class Calls(Expressions):
             )
 
     def template(self, v: Value, flat: list[Atom], at: ast.AST) -> Any:
-        if isinstance(v, Tup):
-            return Pack(v.kind, tuple(self.template(i, flat, at) for i in v.items))
+        if isinstance(v, Tup) and v.is_sequence:
+            kind = "list" if v.kind == "list" else "tuple"
+            return Pack(kind, tuple(self.template(i, flat, at) for i in v.items))
         if isinstance(v, Lit) and not isinstance(v.value, Undef | float | complex):
             return v.value
         if isinstance(v, Var | Lit):
@@ -104,6 +109,8 @@ class Calls(Expressions):
             return Hole(len(flat) - 1)
         if isinstance(v, Known):
             return v.obj
+        if isinstance(v, Tup):
+            raise self.refuse(at, f"a {v.kind} is passed where a value is needed", "", "container")
         raise self.refuse(at, "a function is passed where a value is needed", "")
 
     def method(
@@ -134,8 +141,13 @@ class Calls(Expressions):
         if a.vararg is not None:
             bound[a.vararg.arg] = Tup(tuple(args[len(positional) :]))
         allowed = {p.arg for p in (*a.args, *a.kwonlyargs)}
+        rest = {k: v for k, v in kwargs.items() if k not in allowed}
+        if a.kwarg is not None:
+            bound[a.kwarg.arg] = Tup(tuple(rest.values()), "dict", tuple(rest))
         for k, v in kwargs.items():
-            if k not in allowed:
+            if k in rest:
+                if a.kwarg is not None:
+                    continue
                 raise self.refuse(at, f"there is no parameter `{k}`", "")
             bound[k] = v
         missing = [p for p in (*positional, *(k.arg for k in a.kwonlyargs)) if p not in bound]
@@ -149,7 +161,7 @@ class Calls(Expressions):
     # -- built-in functions that structure answers
 
     def call_len(self, args: list[Value], node: ast.Call) -> Value | None:
-        if isinstance(args[0], Tup):
+        if isinstance(args[0], Tup) and args[0].kind != "object":
             return Lit(len(args[0].items))
         if isinstance(args[0], Var) and isinstance(args[0].type, Array):
             return self.extent(args[0], 0, node)

@@ -357,7 +357,9 @@ class Expressions:
     # -- parts
 
     def expr_Attribute(self, node: ast.Attribute) -> Value:
-        owner = self.expr(node.value)
+        return self.attribute(self.expr(node.value), node)
+
+    def attribute(self, owner: Value, node: ast.Attribute) -> Value:
         if isinstance(owner, Known):
             if not hasattr(owner.obj, node.attr):
                 raise self.refuse(node, f"there is no `{ast.unparse(node)}`", "")
@@ -395,12 +397,9 @@ class Expressions:
         return Known(obj)
 
     def expr_Subscript(self, node: ast.Subscript) -> Value:
-        owner = self.expr(node.value)
-        if isinstance(owner, Tup):
-            index = self.expr(node.slice) if not isinstance(node.slice, ast.Slice) else None
-            if isinstance(index, Lit) and isinstance(index.value, int):
-                return owner.items[index.value]
-            raise self.refuse(node, "a tuple or list is indexed by something not constant", "")
+        return self.subscript(self.expr(node.value), node)
+
+    def subscript(self, owner: Value, node: ast.Subscript) -> Value:
         if not isinstance(owner, Var):
             raise self.refuse(node, "only arrays and tuples can be subscripted", "")
         args: list[Atom] = [owner]
@@ -428,7 +427,7 @@ class Expressions:
 
     def items(self, value: Value, at: ast.AST, n: int | None = None) -> list[Value]:
         """The items of something that is unpacked."""
-        if isinstance(value, Tup):
+        if isinstance(value, Tup) and value.is_sequence:
             return list(value.items)
         if isinstance(value, Var) and n is not None and isinstance(value.type, Array):
             form = [Form((Hole(0), k)) for k in range(n)]

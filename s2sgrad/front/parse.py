@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from s2sgrad.errors import DifferentiationError
-from s2sgrad.front.calls import Calls
+from s2sgrad.front.containers import Containers, Unrolled
 from s2sgrad.front.normalize import RESULT, normalize
-from s2sgrad.front.values import Closure, Tup, Value, flatten, rebuild, same
+from s2sgrad.front.resolve import Scope
+from s2sgrad.front.values import Closure, Tup, Value, alike, flatten, rebuild, same
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
     UNDEF,
@@ -39,12 +41,14 @@ def parse(
     params: Sequence[tuple[str, Value]],
     inputs: Sequence[Var],
     name: str,
+    scope: Scope | None = None,
 ) -> tuple[Func, Value]:
     """The function as IR on `inputs`, of which the parameters are made; and its result's structure.
 
     Raises `DifferentiationError` at the first construct that is not supported.
     """
     p = Parser()
+    p.scope = scope
     result = p.inline(closure, dict(params), closure.node)
     atoms = flatten(result)
     if atoms is None:
@@ -55,7 +59,7 @@ def parse(
     return Func(name, block, names, closure.file), result
 
 
-class Parser(Calls):
+class Parser(Containers):
     """Statements; expressions are in the base class."""
 
     def inline(self, closure: Closure, bound: dict[str, Value], at: ast.AST) -> Value:
@@ -193,6 +197,9 @@ class Parser(Calls):
                 Branch(tuple(outs), test, ((), ()), blocks[0], blocks[1], len(outs), at)
             )
 
+    def has_raised(self) -> bool:
+        return RAISED in self.env
+
     def arm(self, body: Sequence[ast.stmt], before: dict[str, Value]) -> tuple[list[Stmt], Any]:
         self.env.clear()
         self.env.update(before)
@@ -222,13 +229,18 @@ class Parser(Calls):
     def phi(
         self, name: str, a: Value, b: Value, outs: list[Var], yields: tuple[list[Atom], list[Atom]]
     ) -> Value:
-        if isinstance(a, Tup) and isinstance(b, Tup) and len(a.items) == len(b.items):
+        if same(a, b):
+            return a
+        if isinstance(a, Tup) and isinstance(b, Tup) and alike(a, b):
             pairs = zip(a.items, b.items, strict=True)
-            return Tup(tuple(self.phi(name, x, y, outs, yields) for x, y in pairs))
+            items = tuple(self.phi(name, x, y, outs, yields) for x, y in pairs)
+            return replace(a, items=items)
         if isinstance(a, Tup) and b is UNDEF:
-            return Tup(tuple(self.phi(name, x, UNDEF, outs, yields) for x in a.items))
+            items = tuple(self.phi(name, x, UNDEF, outs, yields) for x in a.items)
+            return replace(a, items=items)
         if isinstance(b, Tup) and a is UNDEF:
-            return Tup(tuple(self.phi(name, UNDEF, y, outs, yields) for y in b.items))
+            items = tuple(self.phi(name, UNDEF, y, outs, yields) for y in b.items)
+            return replace(b, items=items)
         if not (isinstance(a, Var | Lit) and isinstance(b, Var | Lit)):
             return self.poison(f"`{name}` is not the same kind of thing on every path")
         t = join(self.type_of(a), self.type_of(b))
@@ -244,6 +256,10 @@ class Parser(Calls):
         self.loop(s, None, lambda index: None)
 
     def stmt_For(self, s: ast.For) -> None:
+        items = self.static_items(s.iter)
+        if items is not None:
+            self.stmt_Unrolled(Unrolled(s, items))
+            return
         over, bind = self.iteration(s.iter)
         self.loop(s, over, lambda index: self.assign(s.target, bind(index)))
 

@@ -1,0 +1,447 @@
+"""Containers in the program: lists, tuples, dicts and objects whose structure is known.
+
+Their parts are found while parsing, so subscripts, attributes and methods cost nothing at run
+time; a loop over a container is unrolled.  Methods of the user's classes are inlined.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import types
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from s2sgrad.front.calls import Calls
+from s2sgrad.front.values import Bound, Closure, Known, Method, Tup, Value
+from s2sgrad.ir.graph import Atom, Lit, Var
+from s2sgrad.ir.types import FLOAT, INT, Array, Scalar
+
+
+class Unrolled(ast.stmt):
+    """What is left of a loop over a container: its items are values."""
+
+    def __init__(self, loop: ast.For, items: Sequence[Value]) -> None:
+        super().__init__()
+        self.loop, self.items = loop, items
+        ast.copy_location(self, loop)
+
+
+class Containers(Calls):
+    """Parts and methods of containers."""
+
+    scope: Any = None  # where methods and attributes of classes are looked up
+
+    # -- displays
+
+    def expr_Dict(self, node: ast.Dict) -> Value:
+        made: dict[Any, Value] = {}
+        for k, v in zip(node.keys, node.values, strict=True):
+            if k is None:
+                inner = self.expr(v)
+                if not (isinstance(inner, Tup) and inner.kind == "dict"):
+                    raise self.refuse(v, "`**` of something that is no known dict", "")
+                made.update(zip(inner.keys, inner.items, strict=True))
+            else:
+                made[self.key(self.expr(k), k)] = self.expr(v)
+        return Tup(tuple(made.values()), "dict", tuple(made))
+
+    def key(self, v: Value, at: ast.AST) -> Any:
+        """A key of a dict, which has to be known."""
+        if isinstance(v, Lit):
+            return v.value
+        if isinstance(v, Tup) and v.kind == "tuple":
+            return tuple(self.key(i, at) for i in v.items)
+        if isinstance(v, Known):
+            return v.obj
+        raise self.refuse(at, "the key of a dict is computed", "use constants as keys", "container")
+
+    def expr_ListComp(self, node: ast.ListComp | ast.GeneratorExp) -> Value:
+        return Tup(tuple(self.comprehend(node.generators, lambda: self.expr(node.elt))), "list")
+
+    expr_GeneratorExp = expr_ListComp
+
+    def expr_DictComp(self, node: ast.DictComp) -> Value:
+        pairs = self.comprehend(
+            node.generators,
+            lambda: Tup((Lit(self.key(self.expr(node.key), node.key)), self.expr(node.value))),
+        )
+        made = {k.value: v for p in pairs for k, v in [p.items]}  # type: ignore[union-attr]
+        return Tup(tuple(made.values()), "dict", tuple(made))
+
+    def comprehend(
+        self, generators: list[ast.comprehension], make: Callable[[], Value]
+    ) -> list[Value]:
+        """The items of a comprehension over containers; its names are its own."""
+        first, rest = generators[0], generators[1:]
+        items = self.static_items(first.iter)
+        if items is None:
+            raise self.refuse(
+                first.iter,
+                "a comprehension over something that is no container of known length",
+                "write a loop",
+                "comprehension",
+            )
+        names = [n.id for n in ast.walk(first.target) if isinstance(n, ast.Name)]
+        saved = {n: self.env[n] for n in names if n in self.env}
+        made: list[Value] = []
+        for item in items:
+            self.assign(first.target, item)
+            if all(self.holds(test) for test in first.ifs):
+                made += self.comprehend(rest, make) if rest else [make()]
+        for n in names:
+            self.env.pop(n, None)
+        self.env.update(saved)
+        return made
+
+    def holds(self, test: ast.expr) -> bool:
+        c = self.truth(self.expr(test), test)
+        if not isinstance(c, Lit):
+            raise self.refuse(
+                test, "a filter that is not known before the program runs", "", "comprehension"
+            )
+        return bool(c.value)
+
+    def assign(self, target: ast.expr, value: Value) -> None:
+        raise NotImplementedError
+
+    # -- parts
+
+    def attribute(self, owner: Value, node: ast.Attribute) -> Value:
+        if isinstance(owner, Tup):
+            return self.member(owner, node.attr, node)
+        return super().attribute(owner, node)
+
+    def member(self, owner: Tup, name: str, at: ast.AST) -> Value:
+        """`owner.name`: a property, an attribute of the instance, or of its class."""
+        if owner.kind not in ("namedtuple", "object"):
+            return Method(owner, name)
+        assert owner.cls is not None
+        if owner.kind == "namedtuple" and name in ("_replace", "_asdict"):
+            return Method(owner, name)
+        found = next((c.__dict__[name] for c in owner.cls.__mro__ if name in c.__dict__), None)
+        if isinstance(found, property):
+            assert found.fget is not None
+            return self.call(self.bound(found.fget, owner), [], {}, at)
+        value = owner.get(name)
+        if value is not None:
+            return value
+        if isinstance(found, types.FunctionType):
+            return self.bound(found, owner)
+        if isinstance(found, staticmethod):
+            return self.class_value(owner.cls, name)
+        if found is None or isinstance(found, classmethod) or hasattr(type(found), "__get__"):
+            if owner.kind == "namedtuple":
+                return Method(owner, name)
+            raise self.refuse(
+                at, f"`{owner.cls.__name__}` has no `{name}` that is known", "", "container"
+            )
+        return self.class_value(owner.cls, name)
+
+    def class_value(self, cls: type, name: str) -> Value:
+        value: Value = self.scope.member(cls, name)
+        return value
+
+    def bound(self, function: Any, owner: Tup) -> Bound:
+        closure = self.scope.closure(function)
+        # The same method of a part of the object is no recursion.
+        return Bound(replace(closure, key=(closure.key, id(owner))), owner)
+
+    def subscript(self, owner: Value, node: ast.Subscript) -> Value:
+        if not isinstance(owner, Tup):
+            return super().subscript(owner, node)
+        if owner.kind == "object":
+            return self.call(
+                self.member(owner, "__getitem__", node), [self.expr(node.slice)], {}, node
+            )
+        if owner.kind == "dict":
+            return self.lookup_key(owner, self.expr(node.slice), node)
+        if isinstance(node.slice, ast.Slice):
+            parts = (node.slice.lower, node.slice.upper, node.slice.step)
+            bounds = [None if e is None else self.constant_index(e, node) for e in parts]
+            kind = "list" if owner.kind == "list" else "tuple"
+            return Tup(owner.items[slice(*bounds)], kind)
+        k = self.constant_index(node.slice, node)
+        if not -len(owner.items) <= k < len(owner.items):
+            raise self.refuse(
+                node, f"index {k} of a {owner.kind} of {len(owner.items)} items", "", "container"
+            )
+        return owner.items[k]
+
+    def constant_index(self, node: ast.expr, at: ast.AST) -> int:
+        index = self.expr(node)
+        if isinstance(index, Lit) and isinstance(index.value, int):
+            return index.value
+        raise self.refuse(
+            at,
+            "a tuple or list is indexed by something that is not constant",
+            "stack it to an array: np.stack(...)[i]; or loop over its items",
+            "container",
+        )
+
+    def lookup_key(self, owner: Tup, key: Value, at: ast.AST) -> Value:
+        k = self.key(key, at)
+        found = self.find_key(owner, k)
+        if found is None:
+            raise self.refuse(
+                at,
+                f"the dict has no key {k!r}; it has {', '.join(map(repr, owner.keys))}",
+                "",
+                "container",
+            )
+        return found
+
+    def find_key(self, owner: Tup, key: Any) -> Value | None:
+        for k, item in zip(owner.keys, owner.items, strict=True):
+            if k is key or (hash(k) == hash(key) and k == key):
+                return item
+        return None
+
+    # -- methods and calls
+
+    def method(
+        self, m: Method, args: list[Value], kwargs: dict[str, Value], node: ast.Call
+    ) -> Value:
+        if not isinstance(m.owner, Tup):
+            return super().method(m, args, kwargs, node)
+        t = m.owner
+        if t.kind == "dict" and m.name in ("keys", "values", "items") and not args:
+            keys = tuple(map(self.key_value, t.keys))
+            pairs = tuple(Tup(p) for p in zip(keys, t.items, strict=True))
+            return Tup({"keys": keys, "values": t.items, "items": pairs}[m.name], "list")
+        if t.kind == "dict" and m.name == "get" and 1 <= len(args) <= 2 and not kwargs:
+            found = self.find_key(t, self.key(args[0], node))
+            return found if found is not None else args[1] if len(args) == 2 else Lit(None)
+        if m.name == "copy" and not args and t.kind in ("dict", "list"):
+            return t  # nothing writes into either
+        if t.kind == "namedtuple" and m.name == "_replace" and not args:
+            if set(kwargs) <= set(t.keys):
+                pairs_ = zip(t.keys, t.items, strict=True)
+                return replace(t, items=tuple(kwargs.get(k, v) for k, v in pairs_))
+        if t.kind == "namedtuple" and m.name == "_asdict" and not args:
+            return Tup(t.items, "dict", t.keys)
+        raise self.refuse(
+            node.func,
+            f"the method `.{m.name}` of a {t.kind} is not supported yet",
+            "build a new one, or a loop that carries arrays",
+            "container",
+        )
+
+    def key_value(self, key: Any) -> Value:
+        if isinstance(key, tuple) and type(key) is tuple:
+            return Tup(tuple(map(self.key_value, key)))
+        return self.known(key)
+
+    def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: Any) -> Value:
+        if isinstance(fn, Bound):
+            bound = self.bind(fn.function, [fn.owner, *args], kwargs, node)
+            return self.inline(fn.function, bound, node)
+        if isinstance(fn, Tup) and fn.kind == "object":
+            return self.call(self.member(fn, "__call__", node), args, kwargs, node)
+        return super().call(fn, args, kwargs, node)
+
+    def binary(self, op: ast.operator, a: Value, b: Value, at: ast.AST) -> Value:
+        if isinstance(a, Tup) and isinstance(b, Tup) and isinstance(op, ast.Add):
+            if a.kind == b.kind and a.kind in ("tuple", "list"):
+                return Tup(a.items + b.items, a.kind)
+        if isinstance(op, ast.Mult) and isinstance(a, Tup) and a.kind in ("tuple", "list"):
+            if isinstance(b, Lit) and type(b.value) is int:
+                return Tup(a.items * b.value, a.kind)
+        if isinstance(op, ast.Mod) and isinstance(a, Lit) and isinstance(a.value, str):
+            if isinstance(b, Lit):
+                return Lit(a.value % b.value)
+        return super().binary(op, a, b, at)
+
+    def compare_two(self, a: Value, op: ast.cmpop, b: Value, at: ast.Compare) -> Atom:
+        if isinstance(op, ast.In | ast.NotIn) and isinstance(b, Tup):
+            found = self.contains(b, a, at)
+            return Lit(found == isinstance(op, ast.In))
+        return super().compare_two(a, op, b, at)
+
+    def contains(self, owner: Tup, item: Value, at: ast.AST) -> bool:
+        if owner.kind == "dict":
+            return self.find_key(owner, self.key(item, at)) is not None
+        if isinstance(item, Lit) and all(isinstance(i, Lit) for i in owner.items):
+            return any(bool(i.value == item.value) for i in owner.items)  # type: ignore[union-attr]
+        raise self.refuse(at, "`in` of something that is not known", "", "container")
+
+    def truth(self, v: Value, at: ast.AST) -> Atom:
+        if isinstance(v, Tup) and v.kind == "object":
+            for name in ("__bool__", "__len__"):
+                if hasattr(v.cls, name):
+                    return self.truth(self.call(self.member(v, name, at), [], {}, at), at)
+            return Lit(True)
+        if isinstance(v, Known | Closure | Bound):
+            return (
+                Lit(True) if not isinstance(v, Known) or callable(v.obj) else super().truth(v, at)
+            )
+        return super().truth(v, at)
+
+    # -- built-in functions
+
+    def call_sum(self, args: list[Value], node: ast.Call) -> Value | None:
+        if not (args and isinstance(args[0], Tup)):
+            return None
+        start = args[1:] or [Lit(0)]
+        total = start[0]
+        for item in args[0].items:
+            zero = isinstance(total, Lit) and type(total.value) is int and total.value == 0
+            total = item if zero else self.binary(ast.Add(), total, item, node)
+        return total
+
+    def call_list(self, args: list[Value], node: ast.Call) -> Value | None:
+        return self.sequence(args, "list")
+
+    def call_tuple(self, args: list[Value], node: ast.Call) -> Value | None:
+        return self.sequence(args, "tuple")
+
+    def sequence(self, args: list[Value], kind: str) -> Value | None:
+        if not args:
+            return Tup((), kind)
+        if not isinstance(args[0], Tup) or args[0].kind == "object":
+            return None
+        t = args[0]
+        return Tup(tuple(map(self.key_value, t.keys)) if t.kind == "dict" else t.items, kind)
+
+    def call_dict(self, args: list[Value], node: ast.Call) -> Value | None:
+        if node.keywords or len(args) != 1 or not isinstance(args[0], Tup):
+            return None
+        t = args[0]
+        if t.kind == "dict":
+            return t
+        pairs = [self.items(p, node) for p in t.items]
+        made = {self.key(k, node): v for k, v in pairs}
+        return Tup(tuple(made.values()), "dict", tuple(made))
+
+    def call_isinstance(self, args: list[Value], node: ast.Call) -> Value | None:
+        value, wanted = args
+        classes = wanted.items if isinstance(wanted, Tup) else (wanted,)
+        if not all(isinstance(c, Known) and isinstance(c.obj, type) for c in classes):
+            return None
+        cls = self.class_of(value)
+        if cls is None:
+            return None
+        return Lit(any(issubclass(cls, c.obj) for c in classes))  # type: ignore[union-attr]
+
+    def class_of(self, v: Value) -> type | None:
+        if isinstance(v, Tup):
+            return v.cls or getattr(builtins, v.kind)  # type: ignore[no-any-return]
+        if isinstance(v, Lit):
+            return type(v.value)
+        if isinstance(v, Var):
+            return {FLOAT: float, INT: int, Scalar("bool"): bool}.get(v.type) or _array_class(v)
+        return None
+
+    def call_hasattr(self, args: list[Value], node: ast.Call) -> Value | None:
+        owner, name = args
+        if isinstance(owner, Tup) and isinstance(name, Lit) and owner.cls is not None:
+            return Lit(owner.get(name.value) is not None or hasattr(owner.cls, name.value))
+        return None
+
+    def call_getattr(self, args: list[Value], node: ast.Call) -> Value | None:
+        owner, name = args[:2]
+        if isinstance(owner, Tup) and isinstance(name, Lit) and owner.cls is not None:
+            if (
+                len(args) == 3
+                and owner.get(name.value) is None
+                and not hasattr(owner.cls, name.value)
+            ):
+                return args[2]
+            return self.member(owner, name.value, node)
+        return None
+
+    # -- loops over containers
+
+    def static_items(self, node: ast.expr) -> list[Value] | None:
+        """The items of what a loop runs over, or None if they are not known."""
+        if isinstance(node, ast.Call):
+            with self.block():  # asked only: it is evaluated again where it counts
+                fn = self.expr(node.func)
+            obj = fn.obj if isinstance(fn, Known) else None
+            if obj is range:
+                return None
+            if obj in (enumerate, zip, reversed) and node.args:
+                return self.combined(obj, node)
+        with self.block() as stmts:
+            value = self.expr(node)
+        if not isinstance(value, Tup):
+            return None
+        self.stmts += stmts
+        if value.kind == "dict":
+            return list(map(self.key_value, value.keys))
+        if value.kind == "object":
+            raise self.refuse(node, f"a loop over a `{value.cls.__name__}`", "", "for")  # type: ignore[union-attr]
+        return list(value.items)
+
+    def combined(self, obj: Any, node: ast.Call) -> list[Value] | None:
+        parts = [self.static_items(a) for a in node.args[: 1 if obj is enumerate else None]]
+        if obj is zip and any(p is not None for p in parts):
+            parts = [
+                self.constant_range(a) if p is None else p
+                for p, a in zip(parts, node.args, strict=True)
+            ]
+        known = [p for p in parts if p is not None]
+        if len(known) != len(parts):
+            if known:
+                raise self.refuse(
+                    node,
+                    "`zip` of a container with something of unknown length",
+                    "index it by a number: for k, w in enumerate(ws)",
+                    "for",
+                )
+            return None
+        if obj is reversed:
+            return known[0][::-1]
+        if obj is zip:
+            if len({len(p) for p in known}) > 1 and node.keywords:
+                raise self.refuse(node, "`zip(strict=...)` of different lengths", "", "for")
+            return [Tup(items) for items in zip(*known)]
+        start = 0
+        extra = [*node.args[1:], *(k.value for k in node.keywords)]
+        if extra:
+            start = self.constant_index(extra[0], node)
+        return [Tup((Lit(k), item)) for k, item in enumerate(known[0], start)]
+
+    def constant_range(self, node: ast.expr) -> list[Value] | None:
+        """`range` with constant bounds, beside a container."""
+        if isinstance(node, ast.Call) and isinstance(f := self.expr(node.func), Known):
+            bounds = [self.expr(a) for a in node.args]
+            if f.obj is range and all(isinstance(b, Lit) for b in bounds):
+                return [Lit(k) for k in range(*(b.value for b in bounds))]  # type: ignore[union-attr]
+        return None
+
+    def stmt_Unrolled(self, s: Unrolled) -> None:
+        """The turns one after another; the rest in an `if` once one may have left the loop."""
+        stop: str | None = getattr(s.loop, "stop", None)
+        for k, item in enumerate(s.items):
+            self.assign(s.loop.target, item)
+            self.parse_block(s.loop.body)
+            left = Lit(self.has_raised()) if stop is None else self.env.get(stop)
+            if isinstance(left, Lit):
+                if left.value:
+                    return
+                continue
+            at = s.loop
+            test = ast.copy_location(ast.Name(stop or "", ast.Load()), at)
+            rest: list[ast.stmt] = [Unrolled(at, s.items[k + 1 :])]
+            then: list[ast.stmt] = [ast.copy_location(ast.Pass(), at)]
+            self.parse_block([ast.copy_location(ast.If(test, then, rest), at)])
+            return
+
+    def parse_block(self, stmts: Sequence[ast.stmt]) -> None:
+        raise NotImplementedError
+
+    def has_raised(self) -> bool:
+        """Does control surely not reach this point?"""
+        raise NotImplementedError
+
+
+def _array_class(v: Var) -> type | None:
+    import numpy as np
+
+    if isinstance(v.type, Array):
+        return np.ndarray
+    if isinstance(v.type, Scalar) and v.type.char:
+        return type(np.dtype(v.type.char).type(0))
+    return None
