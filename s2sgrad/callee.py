@@ -1,4 +1,4 @@
-"""What may be differentiated: functions, lambdas, methods, partials, callable objects, NumPy's own."""
+"""What may be differentiated: functions, methods, partials, callable objects, NumPy's own."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def callee(fun: Any, what: str) -> Callee:
         raise TypeError(f"{what} takes no np.vectorize object: give it the function, or a loop")
     if callable(fun) and lookup(fun) is not None:
         return _library(fun)
-    call = getattr(type(fun), "__call__", None)
+    call = inspect.getattr_static(type(fun), "__call__", None)
     if isinstance(call, types.FunctionType):
         inner = callee(types.MethodType(call, fun), what)
         return replace(inner, name=type(fun).__name__)
@@ -130,7 +130,8 @@ def absent(value: Any) -> bool:
 
 def _call_of(c: Callee, given: tuple[str, ...]) -> Closure:
     """`lambda a, axis: fn(a, axis=axis)`."""
-    args, named = [], []
+    args: list[ast.expr] = []
+    named: list[ast.keyword] = []
     for name in given:
         kind = c.whole.parameters[name].kind
         value = ast.Name(name, ast.Load())
@@ -140,7 +141,7 @@ def _call_of(c: Callee, given: tuple[str, ...]) -> Closure:
             named.append(ast.keyword(name, value))
         else:
             args.append(value)
-    call = ast.Call(ast.Name(c.name, ast.Load()), list(args), named)
+    call = ast.Call(ast.Name(c.name, ast.Load()), args, named)
     params = ast.arguments([], [ast.arg(n) for n in given], None, [], [], None, [])
     node = ast.Lambda(params, call)
     for n in ast.walk(node):

@@ -75,7 +75,7 @@ def compile_reverse(closure: Closure, scope: Scope, name: str, request: Request)
     func = _kept(_tidy(_kept(seeds.checked(func), bars), stages, "parse"), (), len(seeds.atoms))
     if request.what == "elementwise_grad":
         check_elementwise(func, bars)
-    func = reverse(seeds.enter(func), bars, seeds.atoms, ())
+    func = seeds.settle(reverse(seeds.enter(func), bars, seeds.atoms, ()))
     stages["reverse"] = func = _verified(func, "reverse")
     n = len(seeds.atoms)
     func = finish(func, n, bars)

@@ -41,6 +41,11 @@ class Derivative:
 
     _s2sgrad_derivative = True
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Derivative:
+        # A class of its own, so that `__call__` may be the guard itself: a method that takes
+        # `*args, **kwargs` and hands them on costs more than the guard.
+        return object.__new__(type(cls.__name__, (cls,), {"__doc__": cls.__doc__}))
+
     def __init__(
         self,
         primal: Callable[..., Any],
@@ -77,7 +82,7 @@ class Derivative:
         self._last: Compiled | None = None
         self._lock = threading.RLock()
         self._twin: Derivative | None = None
-        self._call: Call = self._slow
+        self._answer(self._slow)
 
     def __repr__(self) -> str:
         return f"<{self._what} of {self._callee.name}>"
@@ -94,14 +99,14 @@ class Derivative:
         """By name where the module binds it to that, else as the transform of a function."""
         module = inspect.getmodule(self.primal)
         if getattr(module, getattr(self, "__qualname__", ""), None) is self:
-            return self.__qualname__  # type: ignore[attr-defined]
+            return self.__qualname__
         return Derivative, (self.primal, *self._options)
 
     # -- what it is made of
 
     @property
     def source(self) -> str:
-        """The emitted Python of the signature that was called last."""
+        """The emitted Python of the signature that was compiled last."""
         return self._current().source
 
     def source_for(self, *args: Any, **kwargs: Any) -> str:
@@ -131,14 +136,18 @@ class Derivative:
     # -- calls
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._call(*args, **kwargs)
+        """The gradient; replaced by a guard once something is compiled."""
+        return self._slow(*args, **kwargs)
+
+    def _answer(self, call: Call) -> None:
+        """Calls are answered by `call` from now on."""
+        type(self).__call__ = staticmethod(call)  # type: ignore[method-assign]
 
     def _slow(self, *args: Any, **kwargs: Any) -> Any:
         """A call that no guard answers: its signature is looked up, or compiled."""
         out_bar = kwargs.pop(NAME, None) if self._what == "vjp" else None
         values = self._bind(args, kwargs)
         compiled = self._compilation(values, out_bar)
-        self._last = compiled
         return self._run(compiled, values, out_bar)
 
     def _run(self, compiled: Compiled, values: dict[str, Any], out_bar: Any) -> Any:
@@ -172,7 +181,7 @@ class Derivative:
         return result
 
     def _value_of(self, values: dict[str, Any]) -> Any:
-        bound = inspect.BoundArguments(self._callee.whole, values)  # type: ignore[arg-type]
+        bound = inspect.BoundArguments(self._callee.whole, values)
         value = self._callee.function(*bound.args, **bound.kwargs)
         return value[0] if self._has_aux else value
 
@@ -206,7 +215,8 @@ class Derivative:
             known = self._compiled.get(key, [])
             # What it stood on has changed: it will hardly change back.
             self._compiled[key] = [compiled, *(c for c in known if fits(c))]
-            self._call = self._dispatcher()
+            self._answer(self._dispatcher())
+            self._last = compiled
             return compiled
 
     def _compile(
@@ -241,7 +251,7 @@ class Derivative:
         if self._what == "vjp":
             return self._slow
         recent = [c[0] for c in list(self._compiled.values())[-4:]]
-        return dispatcher(self._callee, recent, self._slow, self._names)
+        return dispatcher(self._callee, recent, self._slow)
 
     def _signature(self, name: str, v: Any) -> Signature:
         if self._callee.library and name not in self._names and not _is_array(v):

@@ -7,7 +7,7 @@ the compilation stands on is read and compared.  What no guard answers goes the 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,7 @@ _TYPES = {"float": float, "int": int, "bool": bool, "complex": complex}
 _MANY = 64  # leaves: beyond, comparing signatures is no slower
 
 
-def dispatcher(
-    c: Callee, compiled: Sequence[Compiled], slow: Call, floats: Collection[str]
-) -> Call:
+def dispatcher(c: Callee, compiled: Sequence[Compiled], slow: Call) -> Call:
     """A function with the parameters of the user's that finds the compilation and runs it."""
     return _Guard(c, slow).build(compiled)
 
@@ -34,17 +32,24 @@ def dispatcher(
 class _Guard:
     def __init__(self, c: Callee, slow: Call) -> None:
         self.callee = c
-        self.space: dict[str, Any] = {"_slow": slow, "_nd": np.ndarray}
+        self.space: dict[str, Any] = {"_s2s_slow": slow, "_s2s_nd": np.ndarray}
         self.count = 0
 
     def build(self, compiled: Sequence[Compiled]) -> Call:
         shown = self.callee.shown.parameters
-        lines = [f"def {self.bind('call', None)}({self.header(shown)}):"]
+        name = self.bind("call", None)
+        hit = self.bind("hit", None)
+        lines = [f"def {name}({self.header(shown)}):"]
         for one in compiled:
             tests, call = self.case(one)
-            lines += [f"    if {' and '.join(tests or ['True'])}:", f"        return {call}"]
-        lines.append(f"    return _slow({', '.join(map(_passed, shown.values()))})")
-        name = lines[0].split("(")[0].removeprefix("def ")
+            lines += ["    try:", f"        {hit} = {' and '.join(tests or ['True'])}"]
+            # a global, cell or attribute that was there is gone
+            lines += [
+                "    except (KeyError, ValueError, AttributeError):",
+                f"        {hit} = False",
+            ]
+            lines += [f"    if {hit}:", f"        return {call}"]
+        lines.append(f"    return _s2s_slow({', '.join(map(_passed, shown.values()))})")
         exec(compile("\n".join(lines), "<s2sgrad dispatch>", "exec"), self.space)
         made: Call = self.space[name]
         made.__name__ = made.__qualname__ = self.callee.name  # in messages of wrong calls
@@ -107,20 +112,21 @@ class _Guard:
         seen: set[str] = set()
         tests = []
         for get, obj in one.scope.fixed:
-            key = (
-                repr((type(get), id(get)))
-                if not isinstance(get, Global)
-                else (f"{id(get.scope)} {get.name}")
-            )
+            key = f"{id(get.scope)} {get.name}" if isinstance(get, Global) else f"{id(get)}"
             if key not in seen:
                 seen.add(key)
+                if isinstance(get, Global) and get.name not in get.scope and get.default is obj:
+                    tests.append(f"{get.name!r} not in {self.bind('globals', get.scope)}")
+                    continue
                 tests.append(f"{self.read(get)} is {self.bind('was', obj)}")
         return tests
 
     def read(self, get: Getter) -> str:
         if isinstance(get, Global):
-            default = self.bind("default", get.default)
-            return f"{self.bind('globals', get.scope)}.get({get.name!r}, {default})"
+            space = self.bind("globals", get.scope)
+            if get.name in get.scope:
+                return f"{space}[{get.name!r}]"
+            return f"{space}.get({get.name!r}, {self.bind('builtin', get.default)})"
         if isinstance(get, Cell):
             return f"{self.bind('cell', get.cell)}.cell_contents"
         if isinstance(get, Member):
@@ -147,13 +153,15 @@ class _Guard:
             cls = np.dtype(s.char).type if s.char else _TYPES[s.kind]
             return [f"type({first}) is {self.bind('type', cls)}"]
         assert isinstance(s, Array)
-        tests = [f"type({first}) is _nd", f"{value}.dtype.char == {s.char!r}"]
-        if not s.shape:
-            return [*tests, f"{value}.ndim == 0"]
-        if 1 not in s.shape:
-            return [*tests, f"len({value}.shape) == {len(s.shape)}", f"1 not in {value}.shape"]
+        dtype = self.bind("dtype", np.dtype(s.char))
+        tests = [f"type({first}) is _s2s_nd", f"{value}.dtype == {dtype}"]
+        tests.append(f"{value}.ndim == {len(s.shape)}")
+        if len(s.shape) == 1:
+            return [*tests, f"len({value}) {'==' if s.shape[0] == 1 else '!='} 1"]
+        if s.shape and 1 not in s.shape:
+            return [*tests, f"1 not in {value}.shape"]
         each = [f"{value}.shape[{k}] {'==' if d == 1 else '!='} 1" for k, d in enumerate(s.shape)]
-        return [*tests, f"{value}.ndim == {len(s.shape)}", *each]
+        return [*tests, *each]
 
     def const(self, value: str, s: Const) -> str:
         if s.value is None or isinstance(s.value, bool):
@@ -188,7 +196,7 @@ class _Guard:
 
 
 def _stars(p: inspect.Parameter) -> str:
-    return {_P.VAR_POSITIONAL: "*", _P.VAR_KEYWORD: "**"}.get(p.kind, "")
+    return "*" if p.kind is _P.VAR_POSITIONAL else "**" if p.kind is _P.VAR_KEYWORD else ""
 
 
 def _passed(p: inspect.Parameter) -> str:

@@ -224,14 +224,14 @@ def test_lists_and_tuples() -> None:
 def test_break_and_continue_that_depend_on_numbers() -> None:
     def f(ws, x):
         s = 1.0
-        for k, w in enumerate(ws):
+        for k, w in enumerate(ws):  # noqa: B007
             if w < 0:
                 continue
             s = s * w + x
             if s > 4.0:
                 break
         else:
-            k = 10
+            return s * w + 10 * x
         return s * w + k * x
 
     def g(ws, x):
@@ -313,23 +313,24 @@ def test_any_hashable_keys() -> None:
     def f(p):
         return sum(np.sum(v * v) for v in p.values())
 
-    p = {Color.RED: R(3), Color.BLUE: 2.0, ("a", 1): R(2), 7: 1.5, None: R(1)}
+    p: dict[Any, Any] = {Color.RED: R(3), Color.BLUE: 2.0, ("a", 1): R(2), 7: 1.5, None: R(1)}
     g = check(f, p)
     assert list(g) == list(p)
     np.testing.assert_allclose(g[Color.RED], 2 * p[Color.RED])
 
 
 def test_a_container_beside_wrt() -> None:
-    def f(x, config):
+    def f(x: Any, config: Any) -> Any:
         if config["square"]:
             x = x * x
         return np.sum(x) * config["factor"] + config["sizes"][0] * x[0]
 
-    x = R(3)
+    x: Any = R(3)
     for square, want in ((True, 2 * x * 2.5), (False, np.full(3, 2.5))):
-        got = grad(f)(x, {"square": square, "factor": 2.5, "sizes": [4]})
+        config: dict[str, Any] = {"square": square, "factor": 2.5, "sizes": [4]}
+        got = grad(f)(x, config)
         first = 4 * (2 * x[0] if square else 1.0)
-        np.testing.assert_allclose(got, want + [first, 0, 0])
+        np.testing.assert_allclose(got, want + np.array([first, 0, 0]))
 
 
 def test_an_int_leaf_that_is_a_number() -> None:
@@ -351,7 +352,7 @@ def test_gradients_have_dtype_shape_and_memory_of_their_own() -> None:
     def f(p):
         return np.sum(p["a"] * p["b"]) + p["c"] * p["d"] + p["e"]
 
-    p = {
+    p: dict[str, Any] = {
         "a": np.ones(3, np.float32),
         "b": np.ones((1, 3)),
         "c": np.float32(2),
@@ -362,7 +363,7 @@ def test_gradients_have_dtype_shape_and_memory_of_their_own() -> None:
     g = grad(f)(p)
     for k, v in p.items():
         assert type(g[k]) is type(v), k
-        assert g[k].dtype == v.dtype  # type: ignore[attr-defined]
+        assert g[k].dtype == v.dtype
         assert np.shape(g[k]) == np.shape(v)
         np.testing.assert_array_equal(v, before[k])
     arrays = [v for v in (*g.values(), *p.values()) if isinstance(v, np.ndarray)]

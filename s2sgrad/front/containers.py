@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from s2sgrad.front.calls import Calls
 from s2sgrad.front.values import Bound, Closure, Known, Method, Tup, Value
 from s2sgrad.ir.graph import Atom, Lit, Var
-from s2sgrad.ir.types import FLOAT, INT, Array, Scalar
+from s2sgrad.ir.types import BOOL, FLOAT, INT, Array, Scalar, Type
 
 
 class Unrolled(ast.stmt):
@@ -215,11 +217,10 @@ class Containers(Calls):
             return found if found is not None else args[1] if len(args) == 2 else Lit(None)
         if m.name == "copy" and not args and t.kind in ("dict", "list"):
             return t  # nothing writes into either
-        if t.kind == "namedtuple" and m.name == "_replace" and not args:
-            if set(kwargs) <= set(t.keys):
-                pairs_ = zip(t.keys, t.items, strict=True)
-                return replace(t, items=tuple(kwargs.get(k, v) for k, v in pairs_))
-        if t.kind == "namedtuple" and m.name == "_asdict" and not args:
+        if m.name == "_replace" and not args and set(kwargs) <= set(t.keys):
+            fields = zip(t.keys, t.items, strict=True)
+            return replace(t, items=tuple(kwargs.get(k, v) for k, v in fields))
+        if m.name == "_asdict" and not args:
             return Tup(t.items, "dict", t.keys)
         raise self.refuse(
             node.func,
@@ -242,15 +243,11 @@ class Containers(Calls):
         return super().call(fn, args, kwargs, node)
 
     def binary(self, op: ast.operator, a: Value, b: Value, at: ast.AST) -> Value:
-        if isinstance(a, Tup) and isinstance(b, Tup) and isinstance(op, ast.Add):
-            if a.kind == b.kind and a.kind in ("tuple", "list"):
+        if isinstance(a, Tup) and a.kind in ("tuple", "list"):
+            if isinstance(op, ast.Add) and isinstance(b, Tup) and a.kind == b.kind:
                 return Tup(a.items + b.items, a.kind)
-        if isinstance(op, ast.Mult) and isinstance(a, Tup) and a.kind in ("tuple", "list"):
-            if isinstance(b, Lit) and type(b.value) is int:
+            if isinstance(op, ast.Mult) and isinstance(b, Lit) and type(b.value) is int:
                 return Tup(a.items * b.value, a.kind)
-        if isinstance(op, ast.Mod) and isinstance(a, Lit) and isinstance(a.value, str):
-            if isinstance(b, Lit):
-                return Lit(a.value % b.value)
         return super().binary(op, a, b, at)
 
     def compare_two(self, a: Value, op: ast.cmpop, b: Value, at: ast.Compare) -> Atom:
@@ -322,15 +319,16 @@ class Containers(Calls):
         cls = self.class_of(value)
         if cls is None:
             return None
-        return Lit(any(issubclass(cls, c.obj) for c in classes))  # type: ignore[union-attr]
+        known = [c.obj for c in classes if isinstance(c, Known)]
+        return Lit(issubclass(cls, tuple(known)))
 
     def class_of(self, v: Value) -> type | None:
         if isinstance(v, Tup):
-            return v.cls or getattr(builtins, v.kind)  # type: ignore[no-any-return]
+            return v.cls or getattr(builtins, v.kind)
         if isinstance(v, Lit):
             return type(v.value)
         if isinstance(v, Var):
-            return {FLOAT: float, INT: int, Scalar("bool"): bool}.get(v.type) or _array_class(v)
+            return _class(v.type)
         return None
 
     def call_hasattr(self, args: list[Value], node: ast.Call) -> Value | None:
@@ -396,7 +394,7 @@ class Containers(Calls):
         if obj is zip:
             if len({len(p) for p in known}) > 1 and node.keywords:
                 raise self.refuse(node, "`zip(strict=...)` of different lengths", "", "for")
-            return [Tup(items) for items in zip(*known)]
+            return [Tup(items) for items in zip(*known, strict=False)]
         start = 0
         extra = [*node.args[1:], *(k.value for k in node.keywords)]
         if extra:
@@ -437,11 +435,10 @@ class Containers(Calls):
         raise NotImplementedError
 
 
-def _array_class(v: Var) -> type | None:
-    import numpy as np
-
-    if isinstance(v.type, Array):
-        return np.ndarray
-    if isinstance(v.type, Scalar) and v.type.char:
-        return type(np.dtype(v.type.char).type(0))
-    return None
+def _class(t: Type) -> type | None:
+    """The class of a value of this type, if it is sure."""
+    if isinstance(t, Array):
+        return np.ndarray if t.shape else None  # NumPy makes scalars of 0-d results
+    if isinstance(t, Scalar) and t.char:
+        return np.dtype(t.char).type
+    return {FLOAT: float, INT: int, BOOL: bool}.get(t) if isinstance(t, Scalar) else None

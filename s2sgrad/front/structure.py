@@ -113,7 +113,7 @@ def signature_of(value: Any, path: str, inside: tuple[int, ...] = ()) -> Signatu
     t = type_of_argument(value)
     if t is not None:
         return t
-    if isinstance(value, (*_STATIC, *_CALLABLE)) or isinstance(value, type):
+    if isinstance(value, (*_STATIC, *_CALLABLE, type)):
         return Const(value)
     if id(value) in inside:
         raise UnsupportedArgument(path, "contains itself", "take the reference out of it")

@@ -137,11 +137,10 @@ class _Finish:
                 return g
             return self.emit(np.dtype(t.char).type, (g,), t)
         kind = {"float": float, "complex": complex}[t.kind]
-        if isinstance(got, Scalar) and got.char in ("", "d", "D") and not isinstance(g, Lit):
-            if got.kind == t.kind or (got.kind == "float" and t.kind == "complex"):
-                return g
         if isinstance(g, Lit):
             return Lit(kind(g.value))
+        if isinstance(got, Scalar) and got.char in ("", "d", "D") and got.kind == t.kind:
+            return g
         return self.emit(kind, (g,), t)
 
     def real(self, g: Atom, t: Type) -> Atom:

@@ -30,6 +30,7 @@ class Seeds:
     params: list[Var] = field(default_factory=list)
     stmts: list[Eqn] = field(default_factory=list)
     given: list[tuple[Path, Type]] = field(default_factory=list)  # where in `out_bar`, and its type
+    made: list[Eqn] = field(default_factory=list)  # seeds that are no parameters
     checks: list[Eqn] = field(default_factory=list)
 
     def checked(self, func: Func) -> Func:
@@ -38,9 +39,22 @@ class Seeds:
 
     def enter(self, func: Func) -> Func:
         """`func` with the parameter `out_bar`."""
-        body = func.body
-        block = Block((*body.params, *self.params), (*body.stmts, *self.stmts), body.results)
-        return replace(func, body=block, names=(*func.names, *(p.hint for p in self.params)))
+        body, params = func.body, (*self.params, *(s.out for s in self.made))
+        block = Block((*body.params, *params), (*body.stmts, *self.stmts), body.results)
+        return replace(func, body=block, names=(*func.names, *(p.hint for p in params)))
+
+    def settle(self, func: Func) -> Func:
+        """The reversed function, in which seeds that are made here are no parameters any more.
+
+        Only now: the transform would ask for the derivative of what makes them.
+        """
+        if not self.made:
+            return func
+        body, n, at = func.body, len(self.made), func.notes["forward"]
+        stmts = (*body.stmts[:at], *self.made, *body.stmts[at:])
+        return replace(
+            func, body=Block(body.params[:-n], stmts, body.results), names=func.names[:-n]
+        )
 
     def coerce(self, out_bar: Any) -> Any:
         """`out_bar` with each leaf in the type of its result."""
@@ -88,7 +102,7 @@ def plan(func: Func, result: Value, what: str, has_aux: bool, seed: Signature | 
     elif what == "elementwise_grad":
         if isinstance(result, Tup):
             raise TypeError(f"`{func.name}` returns several results: use vjp")
-        seeds.atoms.append(Lit(1.0))
+        seeds.atoms.append(_ones(result, seeds))
     else:
         _check_scalar(result, func, seeds)
         seeds.atoms.append(Lit(1.0))
@@ -153,6 +167,15 @@ def _as(v: Any, t: Type, path: Path) -> Any:
             )
         return complex(array) if kind == "complex" else float(array)
     return v
+
+
+def _ones(result: Value, seeds: Seeds) -> Atom:
+    """A seed of 1 for each element."""
+    if not (isinstance(result, Var) and isinstance(result.type, Array)):
+        return Lit(1.0)
+    out = Var("", result.type)
+    seeds.made.append(Eqn(out, ops.broadcast_like, (Lit(1.0), result)))
+    return out
 
 
 def _check_scalar(result: Value, func: Func, seeds: Seeds) -> None:
