@@ -62,6 +62,8 @@ def callee(fun: Any, what: str) -> Callee:
             fixed={name: fun.__self__, **inner.fixed},
             method=True,
         )
+    if lookup(fun) is not None:
+        return _library(fun)
     if isinstance(fun, types.FunctionType):
         signature = inspect.signature(fun, follow_wrapped=False)
         return Callee(fun, fun.__name__, signature, signature)
@@ -71,8 +73,6 @@ def callee(fun: Any, what: str) -> Callee:
         raise TypeError(f"{what} takes a function, not the class `{fun.__name__}`")
     if isinstance(fun, np.vectorize):
         raise TypeError(f"{what} takes no np.vectorize object: give it the function, or a loop")
-    if callable(fun) and lookup(fun) is not None:
-        return _library(fun)
     call = inspect.getattr_static(type(fun), "__call__", None)
     if isinstance(call, types.FunctionType):
         inner = callee(types.MethodType(call, fun), what)

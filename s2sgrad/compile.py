@@ -64,6 +64,7 @@ class Compiled:
     data: tuple[str, ...]
     request: Request
     seeds: Seeds
+    given: dict[str, Callable[..., Any]]  # functions of the user's that the text calls
 
 
 def compile_reverse(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
@@ -83,8 +84,10 @@ def compile_reverse(closure: Closure, scope: Scope, name: str, request: Request)
     func = _tidy(func, stages, "reverse")
     func = replace(func, name=f"{_identifier(name)}_{request.what}")
     source = emit(func, structure, _header(request, func))
-    run = load(source.source, source.name)
-    return Compiled(run, source.source, stages, scope, tuple(scope.data), request, seeds)
+    run = load(source.source, source.name, source.given)
+    return Compiled(
+        run, source.source, stages, scope, tuple(scope.data), request, seeds, source.given
+    )
 
 
 def _front(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import pickle
+import sys
 import threading
 import types
 from collections.abc import Callable
@@ -26,11 +28,16 @@ from s2sgrad.front.structure import (
     signature_of,
     type_of_argument,
 )
+from s2sgrad.frozen import Entry, Frozen
 from s2sgrad.ir.types import INT
 from s2sgrad.passes.seeds import NAME, pattern
 
 Wrt = int | str | tuple[int | str, ...]
 _P = inspect.Parameter
+
+
+# One for all: the compiler asks NumPy with warnings off, which is a state of the process.
+_COMPILING = threading.RLock()
 
 
 class Derivative:
@@ -80,7 +87,6 @@ class Derivative:
             raise TypeError(f"a function with a parameter named `{NAME}` cannot be given to vjp")
         self._compiled: dict[Any, list[Compiled]] = {}
         self._last: Compiled | None = None
-        self._lock = threading.RLock()
         self._twin: Derivative | None = None
         self._answer(self._slow)
 
@@ -97,10 +103,40 @@ class Derivative:
 
     def __reduce__(self) -> Any:
         """By name where the module binds it to that, else as the transform of a function."""
-        module = inspect.getmodule(self.primal)
-        if getattr(module, getattr(self, "__qualname__", ""), None) is self:
-            return self.__qualname__
+        if _bound_name(self.primal) is self:
+            return self.primal.__qualname__
+        if (
+            isinstance(self.primal, types.FunctionType)
+            and _bound_name(self.primal) is not self.primal
+        ):
+            return self._frozen()
         return Derivative, (self.primal, *self._options)
+
+    def _frozen(self) -> Any:
+        """What is compiled, without the function."""
+        latest = [found[0] for found in self._compiled.values() if found]
+        if not latest or self._what == "vjp":
+            raise pickle.PicklingError(
+                f"`{self._callee.name}` is bound to no name of a module: only gradients that were "
+                "compiled before can be pickled without it"
+            )
+        entries = tuple(
+            Entry(
+                tuple(one.request.signatures.items()),
+                one.source,
+                one.run.__name__,
+                {n: get() for n, (get, _) in one.scope.data.items()},
+                one.given,
+            )
+            for one in latest
+        )
+        return Frozen, (self._callee.name, self._callee.shown, self._names, entries)
+
+    def __copy__(self) -> Derivative:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Derivative:
+        return self
 
     # -- what it is made of
 
@@ -206,7 +242,7 @@ class Derivative:
         for compiled in self._compiled.get(key, ()):
             if fits(compiled):
                 return compiled
-        with self._lock:
+        with _COMPILING:
             for compiled in self._compiled.get(key, ()):  # another thread may have been faster
                 if fits(compiled):
                     return compiled
@@ -217,6 +253,7 @@ class Derivative:
             self._compiled[key] = [compiled, *(c for c in known if fits(c))]
             self._answer(self._dispatcher())
             self._last = compiled
+            self.__wrapped__ = compiled.run  # `inspect.getsource` shows what runs
             return compiled
 
     def _compile(
@@ -384,6 +421,14 @@ def _alike(now: Any, then: Any) -> bool:
         and len(now.shape) == len(then.shape)
         and all((a == 1) == (b == 1) for a, b in zip(now.shape, then.shape, strict=True))
     )
+
+
+def _bound_name(fun: Any) -> Any:
+    """What the module of `fun` binds to the name that it was defined under."""
+    found: Any = sys.modules.get(getattr(fun, "__module__", None) or "")
+    for name in getattr(fun, "__qualname__", "<").split("."):
+        found = getattr(found, name, None)
+    return found
 
 
 def _is_array(v: Any) -> bool:

@@ -6,7 +6,9 @@ import ast
 import builtins
 import math
 import operator
-from collections.abc import Callable
+import sys
+import types
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ import numpy as np
 from s2sgrad.errors import InternalError
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Hole, Pack
+from s2sgrad.rules.custom import HELPERS
+from s2sgrad.rules.registry import lookup
 
 BINARY: dict[Any, type[ast.operator]] = {
     operator.add: ast.Add,
@@ -69,9 +73,11 @@ def constant(value: Any) -> ast.expr:
 class Spelling:
     """How the emitted module names a function, and what it must import for that."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self.taken = set(taken)
         self.imports: set[str] = set()
         self.helpers: dict[str, Callable[..., Any]] = {}
+        self.handed: dict[str, Callable[..., Any]] = {}
 
     def function(self, op: Any) -> ast.expr:
         text = getattr(op, "__name__", "")
@@ -88,11 +94,29 @@ class Spelling:
                 for part in prefix.split(".")[1:]:
                     owner = ast.Attribute(owner, part, ast.Load())
                 return ast.Attribute(owner, text, ast.Load())
+        if op in HELPERS:
+            self.imports.add("import numpy as np")
+            self.helpers[text] = op
+            return name(text)
         if module.startswith("s2sgrad."):
             self.imports.add("import numpy as np")
             self.helpers[f"_{text}"] = op
             return name(f"_{text}")
+        if lookup(op) is not None and isinstance(op, types.FunctionType):
+            return name(self.given(op))
         raise InternalError("emit", f"no spelling for {op!r}", "")
+
+    def given(self, op: types.FunctionType) -> str:
+        """A function of the user's with a rule: imported where that is possible, else handed in."""
+        text, n = op.__name__ if op.__name__.isidentifier() else "function", 1
+        while text in self.taken or self.handed.get(text, op) is not op:
+            n += 1
+            text = f"{op.__name__}{n}"
+        self.handed[text] = op
+        module = sys.modules.get(op.__module__)
+        if module is not None and getattr(module, text, None) is op and op.__module__ != "__main__":
+            self.imports.add(f"from {op.__module__} import {text}")
+        return text
 
 
 def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.expr:
@@ -106,7 +130,7 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
             return ast.UnaryOp(UNARY[op](), args[0])
         if op is np.transpose:
             return ast.Attribute(args[0], "T", ast.Load())
-        if op is ops.identity:
+        if op in (ops.identity, ops.stop_gradient):
             return args[0]
         if op is np.size:
             return _size(args)

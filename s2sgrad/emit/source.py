@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import operator
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from s2sgrad.emit import expr
-from s2sgrad.emit.facts import collected, handed_on, helper, minus_one
+from s2sgrad.emit.facts import called, collected, handed_on, helper, minus_one
 from s2sgrad.emit.live import at_hand, bound_by, is_tape, liveness, uses
 from s2sgrad.emit.names import Names
 from s2sgrad.emit.results import Result, statement
@@ -40,6 +40,7 @@ class Emitted:
 
     source: str
     name: str
+    given: dict[str, Callable[..., object]]  # functions of the user's that it calls
 
 
 def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emitted:
@@ -47,8 +48,9 @@ def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emi
 
     `header` are its parameters as they are written (`x`, `*`, `**options`), if not the names alone.
     """
-    body = _Emitter(func).function(result, func.names if header is None else header)
-    return Emitted(body, func.name)
+    emitter = _Emitter(func)
+    body = emitter.function(result, func.names if header is None else header)
+    return Emitted(body, func.name, emitter.spelling.handed)
 
 
 class _Emitter:
@@ -59,12 +61,11 @@ class _Emitter:
         self.tape_items = set(collected(func.body))
         self.folded: dict[Var, Eqn | Branch] = {}
         self.fold(func.body)
-        self.spelling = expr.Spelling()
+        self.spelling = expr.Spelling(func.names)
         self.in_place = in_place(func)
         spans = liveness(func, self.folded)
-        self.names = Names(
-            func, spans, {"np", "math", "range", "float", "len", "abs", "print", "dict", "zip"}
-        )
+        reserved = {"np", "math", "range", "float", "len", "abs", "print", "dict", "zip"}
+        self.names = Names(func, spans, reserved | called(func.body))
         self.handed = handed_on(func.body)
         self.lines: list[str] = []
         self.tapes: dict[Var, str] = {}

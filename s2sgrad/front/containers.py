@@ -17,6 +17,7 @@ import numpy as np
 
 from s2sgrad.front.calls import Calls
 from s2sgrad.front.values import Bound, Closure, Known, Method, Tup, Value
+from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Lit, Var
 from s2sgrad.ir.types import BOOL, FLOAT, INT, Array, Scalar, Type
 
@@ -238,6 +239,11 @@ class Containers(Calls):
         if isinstance(fn, Bound):
             bound = self.bind(fn.function, [fn.owner, *args], kwargs, node)
             return self.inline(fn.function, bound, node)
+        if isinstance(fn, Known) and fn.obj is ops.stop_gradient and isinstance(args[0], Tup):
+            items = (self.call(fn, [i], {}, node) for i in args[0].items)
+            return replace(args[0], items=tuple(items))
+        if isinstance(fn, Known) and fn.obj is ops.stop_gradient and not isinstance(args[0], Var):
+            return args[0]
         if isinstance(fn, Tup) and fn.kind == "object":
             return self.call(self.member(fn, "__call__", node), args, kwargs, node)
         return super().call(fn, args, kwargs, node)

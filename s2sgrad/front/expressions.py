@@ -67,7 +67,7 @@ def _is_library(obj: Any) -> bool:
     if isinstance(obj, np.ufunc):
         return True
     name = obj.__name__ if isinstance(obj, types.ModuleType) else getattr(obj, "__module__", None)
-    return str(name).split(".")[0] in ("numpy", "math", "scipy")
+    return str(name).split(".")[0] in ("numpy", "math", "scipy", "s2sgrad")
 
 
 def _may_raise(op: Callable[..., Any], args: tuple[Atom, ...], t: Type) -> bool:

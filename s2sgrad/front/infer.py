@@ -24,6 +24,7 @@ from s2sgrad.ir.types import (
     kind_of,
     may_be_one,
 )
+from s2sgrad.rules.registry import lookup
 
 _STAND_IN = {"float": 0.625, "int": 2, "bool": True, "complex": 0.625 + 0.25j}
 _fresh = iter(range(1, 1 << 62))
@@ -47,6 +48,9 @@ ELEMENTWISE = {
     np.where,
     np.clip,
 }
+
+
+_SAME_TYPE = {ops.zeros_like, ops.identity, ops.setitem, ops.additem, ops.stop_gradient}
 
 
 def fresh_dim() -> Dim:
@@ -77,7 +81,7 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
     if any(isinstance(t, Unknown | Static) for t in types):
         return UNKNOWN
-    if op is ops.zeros_like or op is ops.identity or op is ops.setitem or op is ops.additem:
+    if op is ops.zeros_like or op in _SAME_TYPE:
         t = types[0]
         return UNKNOWN if t is None else t
     if op in (ops.unbroadcast, ops.broadcast_like, ops.reshape_like, ops.cast_like):
@@ -155,7 +159,7 @@ def _shape(
     t: Array,
     form: Form | None,
 ) -> tuple[Dim, ...]:
-    if isinstance(op, np.ufunc) or op in ELEMENTWISE:
+    if is_elementwise(op):
         shapes = [u.shape for u in types if isinstance(u, Array)]
         if not any(isinstance(a, Lit) and isinstance(a.value, np.ndarray) for a in args):
             return broadcast(shapes)
@@ -171,6 +175,14 @@ def _shape(
     if op is np.outer and all(isinstance(u, Array) and len(u.shape) == 1 for u in types):
         return tuple(u.shape[0] for u in types if isinstance(u, Array))
     return t.shape
+
+
+def is_elementwise(op: Callable[..., Any]) -> bool:
+    """Does each element of the answer depend on one element of each operand only?"""
+    if isinstance(op, np.ufunc) or op in ELEMENTWISE:
+        return True
+    rule = lookup(op)
+    return rule is not None and rule.elementwise
 
 
 def _indexed(

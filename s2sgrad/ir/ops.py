@@ -32,7 +32,7 @@ def part(x: Any, path: tuple[tuple[str, Any], ...]) -> Any:
     return x
 
 
-def like(x: Any, **fields: Any) -> Any:
+def like(x: Any, /, **fields: Any) -> Any:
     """An object of the class of `x` with these attributes, made without calling `__init__`."""
     made = object.__new__(type(x))
     for name, value in fields.items():
@@ -66,6 +66,18 @@ def not_(x: Any) -> bool:
 
 def identity(x: Any) -> Any:
     """`x` itself."""
+    return x
+
+
+def stop_gradient(x: Any) -> Any:
+    """`x` itself, taken as a constant: no derivative passes through it.
+
+    A container stays what it is, and its leaves are constants.
+
+    >>> from s2sgrad import grad, stop_gradient
+    >>> grad(lambda x: x * stop_gradient(x))(3.0)
+    3.0
+    """
     return x
 
 

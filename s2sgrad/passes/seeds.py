@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.errors import DifferentiationError, Refusal
-from s2sgrad.front.infer import ELEMENTWISE, fits
+from s2sgrad.front.infer import fits, is_elementwise
 from s2sgrad.front.structure import Const, Signature, Struct, spell
 from s2sgrad.front.values import Tup, Value, flatten
 from s2sgrad.ir import ops
@@ -214,8 +214,7 @@ def check_elementwise(func: Func, wrt: Sequence[Var]) -> None:
         operands = [a for a in s.args if a in varied]
         if s.out not in varied or not operands or s.op is ops.part:
             continue
-        own = isinstance(s.op, np.ufunc) or s.op in ELEMENTWISE or s.op.__module__ == "math"
-        if own and all(fits(atom_type(a), s.out.type) for a in operands):
+        if is_elementwise(s.op) and all(fits(atom_type(a), s.out.type) for a in operands):
             continue
         raise DifferentiationError(
             Refusal(

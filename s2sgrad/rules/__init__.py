@@ -3,6 +3,7 @@
 from s2sgrad.rules import (
     arithmetic,
     constant,
+    custom,
     elementwise,
     indexing,
     linalg,
@@ -15,7 +16,7 @@ from s2sgrad.rules import (
 from s2sgrad.rules.registry import CANONICAL, RULES, Rule, canonical, lookup, rule, zero
 
 __all__ = [
-    "CANONICAL", "RULES", "Rule", "arithmetic", "canonical", "constant", "elementwise",
+    "CANONICAL", "RULES", "Rule", "arithmetic", "canonical", "constant", "custom", "elementwise",
     "indexing", "linalg", "lookup", "numeric", "products", "reductions", "rule", "shaping",
     "spectral", "zero",
 ]  # fmt: skip
