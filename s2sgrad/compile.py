@@ -9,7 +9,7 @@ from typing import Any
 from s2sgrad.emit.load import load
 from s2sgrad.emit.results import Display, Result
 from s2sgrad.emit.source import emit
-from s2sgrad.errors import InternalError
+from s2sgrad.errors import DifferentiationError, InternalError
 from s2sgrad.front.arguments import Arguments, Leaf, Path, wanted
 from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
@@ -73,7 +73,8 @@ def compile_reverse(closure: Closure, scope: Scope, name: str, request: Request)
     stages = {"parse": _verified(func, "parse")}
     bars = [leaf.var for leaf in _leaves(arguments, request) if wanted(leaf)]
     seeds = plan(func, result, request.what, request.has_aux, request.seed)
-    func = _kept(_tidy(_kept(seeds.checked(func), bars), stages, "parse"), (), len(seeds.atoms))
+    # An argument that is not used has a gradient too.
+    func = _tidy(seeds.checked(func), stages, "parse", bars)
     if request.what == "elementwise_grad":
         check_elementwise(func, bars)
     func = seeds.settle(reverse(seeds.enter(func), bars, seeds.atoms, ()))
@@ -93,20 +94,37 @@ def compile_reverse(closure: Closure, scope: Scope, name: str, request: Request)
 def _front(
     closure: Closure, scope: Scope, name: str, request: Request
 ) -> tuple[Arguments, Func, Value]:
-    """The function as IR; ints among what is differentiated that are used as floats become so."""
-    floats: frozenset[tuple[str, Path]] = frozenset()
-    while True:
+    """The function as IR.
+
+    An int in a container in `wrt` is a float if the program computes with it as a number, and
+    nowhere needs it as a size or index.
+    """
+
+    def parsed(floats: frozenset[tuple[str, Path]]) -> tuple[Arguments, Func, Value]:
         arguments = Arguments(scope.static, floats)
         arguments.add(request.signatures)
         values = list(arguments.values.items())
-        func, result = parse(closure, values, arguments.params, name, scope)
-        ints = [x for x in _leaves(arguments, request) if x.var.type == INT and x.path]
-        found = {(x.owner.hint, x.path) for x in ints if influences(func, x.var)}
-        if not found:
-            break
-        floats |= found
+        return arguments, *parse(closure, values, arguments.params, name, scope)
+
+    arguments, func, result = parsed(frozenset())
+    ints = [x for x in _leaves(arguments, request) if x.var.type == INT and x.path]
+    numbers = {(x.owner.hint, x.path) for x in ints if influences(func, x.var)}
+    if numbers:
+        numbers = {x for x in numbers if not _is_size(lambda x=x: parsed(frozenset({x})))}  # type: ignore[misc]
+        arguments, func, result = parsed(frozenset(numbers))
     arguments.name_leaves()
     return arguments, _with_entry(func, arguments, scope), result
+
+
+def _is_size(parsed: Callable[[], object]) -> bool:
+    """Does the program need the int, here taken as a float, as an int?"""
+    try:
+        parsed()
+    except DifferentiationError as e:
+        if any(r.anchor == "int" for r in e.refusals):
+            return True
+        raise
+    return False
 
 
 def _with_entry(func: Func, arguments: Arguments, scope: Scope) -> Func:
@@ -118,7 +136,7 @@ def _with_entry(func: Func, arguments: Arguments, scope: Scope) -> Func:
 
 
 def _kept(func: Func, more: Sequence[Var], n: int | None = None) -> Func:
-    """The first `n` results and `more`: an argument that is not used has a gradient too."""
+    """`func` with its first `n` results and `more`."""
     results = (*func.body.results[:n], *more)
     return replace(func, body=replace(func.body, results=results))
 
@@ -218,11 +236,14 @@ def _structure(result: Value, numbers: Iterator[int]) -> Result:
 # -- passes
 
 
-def _tidy(func: Func, stages: dict[str, Func], after: str) -> Func:
+def _tidy(func: Func, stages: dict[str, Func], after: str, keep: Sequence[Var] = ()) -> Func:
+    """`func` after the passes of `TIDY`; values of `keep` are not pruned."""
+    n = len(func.body.results)
+    func = _kept(func, keep)
     for one in TIDY:
         func = _verified(one(func), one.__name__)
-        stages[f"{after}+{one.__name__}"] = func
-    return func
+        stages[f"{after}+{one.__name__}"] = _kept(func, (), n)
+    return _kept(func, (), n)
 
 
 def _verified(func: Func, stage: str) -> Func:

@@ -26,10 +26,13 @@ from s2sgrad.front.structure import (
     differentiable,
     leaves,
     signature_of,
+    spell,
     type_of_argument,
 )
 from s2sgrad.frozen import Entry, Frozen
+from s2sgrad.ir.ops import part
 from s2sgrad.ir.types import INT
+from s2sgrad.lowered import Lowered
 from s2sgrad.passes.seeds import NAME, pattern
 
 Wrt = int | str | tuple[int | str, ...]
@@ -360,9 +363,6 @@ class Derivative:
                 self._check_leaf(t, path, leaf, v)
 
     def _check_leaf(self, t: Target, path: Any, leaf: Signature, v: Any) -> None:
-        from s2sgrad.front.structure import spell
-        from s2sgrad.ir.ops import part
-
         if differentiable(leaf) or (path and isinstance(leaf, Const)):
             return
         value = part(v, path)
@@ -375,31 +375,6 @@ class Derivative:
         )
         name = spell((*t.path, *path), t.name)
         raise TypeError(f"cannot differentiate in `{name}`: it is {what}, not float")
-
-
-class Lowered:
-    """One compilation: `.source`, `.cost`, `.ir(after)`."""
-
-    def __init__(self, compiled: Compiled) -> None:
-        self._compiled = compiled
-
-    @property
-    def source(self) -> str:
-        """The emitted Python."""
-        return self._compiled.source
-
-    @property
-    def cost(self) -> dict[str, int]:
-        """Counts in the emitted code: operations, tapes and copies, each place counted once."""
-        from s2sgrad.emit.cost import cost
-
-        return cost(self._compiled.source)
-
-    def ir(self, after: str = "reverse+prune") -> str:
-        """The textual IR after a pass."""
-        from s2sgrad.ir.text import text
-
-        return text(self._compiled.ir[after])
 
 
 def fits(compiled: Compiled) -> bool:

@@ -348,6 +348,52 @@ def test_an_int_leaf_that_is_a_number() -> None:
     np.testing.assert_array_equal(g["x"], [3.0, 3.0, 0.0])
 
 
+def test_an_int_that_is_also_a_size_is_data() -> None:
+    def f(p, x):
+        return np.sum(x[: p["n"]]) * p["w"] / p["n"]
+
+    g = grad(f)({"n": 2, "w": 3}, np.array([1.0, 4.0, 9.0]))
+    assert g == {"n": None, "w": 2.5}
+
+
+def test_an_int_in_wrt_that_is_a_size_is_refused() -> None:
+    def loop(n, x):
+        s = 0.0
+        for i in range(n):
+            s = s + x[i]
+        return s
+
+    for f in (
+        loop,
+        lambda n, x: x[n] * 2.0,
+        lambda n, x: np.sum(x[:n]),
+        lambda n, x: np.sum(np.zeros(n) + x),
+        lambda n, x: np.sum(x.reshape(n, 1)),
+    ):
+        with pytest.raises(DifferentiationError, match=r"an int is needed[\s\S]*test_containers"):
+            grad(f)(3, R(3))
+
+
+def test_indices_of_loops() -> None:
+    def scalar_net(ws, x):
+        """As in micrograd: plain lists of floats."""
+        out = ()
+        total = 0.0
+        for i in range(len(ws)):
+            acc = 0.0
+            for j in range(len(x)):
+                if j == i and x[j] > 0:
+                    continue
+                acc = acc + ws[i][j] * x[j]
+            total = total + np.tanh(acc) * ws[-1 - i][0]
+        return total + len(out)
+
+    ws = [[0.3, -0.2, 0.5], [0.1, 0.9, -0.7]]
+    check(scalar_net, ws, [1.0, -2.0, 0.5])
+    check(lambda ws: sum(ws[k] * ws[k - 1] for k in range(len(ws))), [1.0, 2.0, 4.0])
+    check(lambda ws: np.sum(ws) * np.dot(ws, ws), [1.0, 2.0, 4.0])
+
+
 def test_gradients_have_dtype_shape_and_memory_of_their_own() -> None:
     def f(p):
         return np.sum(p["a"] * p["b"]) + p["c"] * p["d"] + p["e"]
@@ -411,7 +457,7 @@ def test_refused() -> None:
         grad(index)([R(3), R(3)], 1)
     with pytest.raises(DifferentiationError, match="has no key 'nothing'"):
         grad(missing)({"w": 1.0})
-    with pytest.raises(DifferentiationError, match=r"`\.pop`"):
+    with pytest.raises(DifferentiationError, match=r"\.pop"):
         grad(pops)([1.0, 2.0])
     loop: list[Any] = [1.0]
     loop.append(loop)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.front.expressions import Expressions
+from s2sgrad.front.integers import SIZES, WAY_OUT, WHY, float_as_size, is_float
 from s2sgrad.front.values import Closure, Known, Method, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Undef, Var
@@ -76,6 +77,8 @@ class Calls(Expressions):
         effect: bool = False,
     ) -> Var:
         self.refuse_writes(op, args, kwargs, node)
+        if op in SIZES and float_as_size(op, args, kwargs):
+            raise self.refuse(node, WHY, WAY_OUT, "int")
         flat: list[Atom] = []
         templates = tuple(self.template(a, flat, node) for a in args)
         named = tuple((k, self.template(v, flat, node)) for k, v in kwargs.items())
@@ -176,7 +179,7 @@ class Calls(Expressions):
             fn = self.expr(node.func)
             obj = fn.obj if isinstance(fn, Known) else None
             if obj is range and not node.keywords:
-                return self.range_of([self.atom(a) for a in node.args]), lambda i: i
+                return self.range_of([self.integer(a) for a in node.args]), lambda i: i
             if obj is enumerate and len(node.args) == 1:
                 over, item = self.iteration(node.args[0])
                 if _counts_from_zero(over):
@@ -195,6 +198,12 @@ class Calls(Expressions):
         raise self.refuse(
             node, "a loop over this is not supported yet", "loop over `range(...)`", "for"
         )
+
+    def integer(self, node: ast.expr) -> Atom:
+        value = self.atom(node)
+        if is_float(value):
+            raise self.refuse(node, WHY, WAY_OUT, "int")
+        return value
 
     def range_of(self, atoms: list[Atom]) -> Range:
         zero, one = Lit(0), Lit(1)

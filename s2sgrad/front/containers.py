@@ -1,7 +1,7 @@
 """Containers in the program: lists, tuples, dicts and objects whose structure is known.
 
 Their parts are found while parsing, so subscripts, attributes and methods cost nothing at run
-time; a loop over a container is unrolled.  Methods of the user's classes are inlined.
+time.  Methods of the user's classes are inlined.  Loops are in `unroll`.
 """
 
 from __future__ import annotations
@@ -9,32 +9,35 @@ from __future__ import annotations
 import ast
 import builtins
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from s2sgrad.front.calls import Calls
-from s2sgrad.front.values import Bound, Closure, Known, Method, Tup, Value
+from s2sgrad.front.values import Bound, Closure, Known, Method, Tup, Value, flatten
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Lit, Var
-from s2sgrad.ir.types import BOOL, FLOAT, INT, Array, Scalar, Type
+from s2sgrad.ir.types import BOOL, FLOAT, INT, Array, Scalar, Type, kind_of
 
 
-class Unrolled(ast.stmt):
-    """What is left of a loop over a container: its items are values."""
+class TakeTurns(Exception):
+    """A container is indexed by a number of a loop with constant bounds: it has to be unrolled."""
 
-    def __init__(self, loop: ast.For, items: Sequence[Value]) -> None:
+    def __init__(self, loop: ast.For) -> None:
         super().__init__()
-        self.loop, self.items = loop, items
-        ast.copy_location(self, loop)
+        self.loop = loop
 
 
 class Containers(Calls):
     """Parts and methods of containers."""
 
     scope: Any = None  # where methods and attributes of classes are looked up
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.constant_loops: list[ast.For] = []  # around the statement that is parsed
 
     # -- displays
 
@@ -59,55 +62,6 @@ class Containers(Calls):
         if isinstance(v, Known):
             return v.obj
         raise self.refuse(at, "the key of a dict is computed", "use constants as keys", "container")
-
-    def expr_ListComp(self, node: ast.ListComp | ast.GeneratorExp) -> Value:
-        return Tup(tuple(self.comprehend(node.generators, lambda: self.expr(node.elt))), "list")
-
-    expr_GeneratorExp = expr_ListComp
-
-    def expr_DictComp(self, node: ast.DictComp) -> Value:
-        pairs = self.comprehend(
-            node.generators,
-            lambda: Tup((Lit(self.key(self.expr(node.key), node.key)), self.expr(node.value))),
-        )
-        made = {k.value: v for p in pairs for k, v in [p.items]}  # type: ignore[union-attr]
-        return Tup(tuple(made.values()), "dict", tuple(made))
-
-    def comprehend(
-        self, generators: list[ast.comprehension], make: Callable[[], Value]
-    ) -> list[Value]:
-        """The items of a comprehension over containers; its names are its own."""
-        first, rest = generators[0], generators[1:]
-        items = self.static_items(first.iter)
-        if items is None:
-            raise self.refuse(
-                first.iter,
-                "a comprehension over something that is no container of known length",
-                "write a loop",
-                "comprehension",
-            )
-        names = [n.id for n in ast.walk(first.target) if isinstance(n, ast.Name)]
-        saved = {n: self.env[n] for n in names if n in self.env}
-        made: list[Value] = []
-        for item in items:
-            self.assign(first.target, item)
-            if all(self.holds(test) for test in first.ifs):
-                made += self.comprehend(rest, make) if rest else [make()]
-        for n in names:
-            self.env.pop(n, None)
-        self.env.update(saved)
-        return made
-
-    def holds(self, test: ast.expr) -> bool:
-        c = self.truth(self.expr(test), test)
-        if not isinstance(c, Lit):
-            raise self.refuse(
-                test, "a filter that is not known before the program runs", "", "comprehension"
-            )
-        return bool(c.value)
-
-    def assign(self, target: ast.expr, value: Value) -> None:
-        raise NotImplementedError
 
     # -- parts
 
@@ -176,6 +130,8 @@ class Containers(Calls):
         index = self.expr(node)
         if isinstance(index, Lit) and isinstance(index.value, int):
             return index.value
+        if self.constant_loops:
+            raise TakeTurns(self.constant_loops[-1])
         raise self.refuse(
             at,
             "a tuple or list is indexed by something that is not constant",
@@ -281,6 +237,25 @@ class Containers(Calls):
             )
         return super().truth(v, at)
 
+    def emit_call(
+        self,
+        op: Callable[..., Any],
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.AST,
+        effect: bool = False,
+    ) -> Var:
+        if op not in TAKES_SEQUENCES and str(getattr(op, "__module__", "")).startswith("numpy"):
+            args = [self.as_array(a, node) for a in args]
+        return super().emit_call(op, args, kwargs, node, effect)
+
+    def as_array(self, v: Value, at: ast.AST) -> Value:
+        """A list of numbers that are computed is an array to NumPy; one of ints may be a shape."""
+        if not isinstance(v, Tup) or not v.is_sequence:
+            return v
+        kinds = {kind_of(self.type_of(a)) for a in flatten(v) or ()}
+        return super().emit_call(np.array, [v], {}, at) if kinds & {"float", "complex"} else v
+
     # -- built-in functions
 
     def call_sum(self, args: list[Value], node: ast.Call) -> Value | None:
@@ -355,90 +330,12 @@ class Containers(Calls):
             return self.member(owner, name.value, node)
         return None
 
-    # -- loops over containers
 
-    def static_items(self, node: ast.expr) -> list[Value] | None:
-        """The items of what a loop runs over, or None if they are not known."""
-        if isinstance(node, ast.Call):
-            with self.block():  # asked only: it is evaluated again where it counts
-                fn = self.expr(node.func)
-            obj = fn.obj if isinstance(fn, Known) else None
-            if obj is range:
-                return None
-            if obj in (enumerate, zip, reversed) and node.args:
-                return self.combined(obj, node)
-        with self.block() as stmts:
-            value = self.expr(node)
-        if not isinstance(value, Tup):
-            return None
-        self.stmts += stmts
-        if value.kind == "dict":
-            return list(map(self.key_value, value.keys))
-        if value.kind == "object":
-            raise self.refuse(node, f"a loop over a `{value.cls.__name__}`", "", "for")  # type: ignore[union-attr]
-        return list(value.items)
-
-    def combined(self, obj: Any, node: ast.Call) -> list[Value] | None:
-        parts = [self.static_items(a) for a in node.args[: 1 if obj is enumerate else None]]
-        if obj is zip and any(p is not None for p in parts):
-            parts = [
-                self.constant_range(a) if p is None else p
-                for p, a in zip(parts, node.args, strict=True)
-            ]
-        known = [p for p in parts if p is not None]
-        if len(known) != len(parts):
-            if known:
-                raise self.refuse(
-                    node,
-                    "`zip` of a container with something of unknown length",
-                    "index it by a number: for k, w in enumerate(ws)",
-                    "for",
-                )
-            return None
-        if obj is reversed:
-            return known[0][::-1]
-        if obj is zip:
-            if len({len(p) for p in known}) > 1 and node.keywords:
-                raise self.refuse(node, "`zip(strict=...)` of different lengths", "", "for")
-            return [Tup(items) for items in zip(*known, strict=False)]
-        start = 0
-        extra = [*node.args[1:], *(k.value for k in node.keywords)]
-        if extra:
-            start = self.constant_index(extra[0], node)
-        return [Tup((Lit(k), item)) for k, item in enumerate(known[0], start)]
-
-    def constant_range(self, node: ast.expr) -> list[Value] | None:
-        """`range` with constant bounds, beside a container."""
-        if isinstance(node, ast.Call) and isinstance(f := self.expr(node.func), Known):
-            bounds = [self.expr(a) for a in node.args]
-            if f.obj is range and all(isinstance(b, Lit) for b in bounds):
-                return [Lit(k) for k in range(*(b.value for b in bounds))]  # type: ignore[union-attr]
-        return None
-
-    def stmt_Unrolled(self, s: Unrolled) -> None:
-        """The turns one after another; the rest in an `if` once one may have left the loop."""
-        stop: str | None = getattr(s.loop, "stop", None)
-        for k, item in enumerate(s.items):
-            self.assign(s.loop.target, item)
-            self.parse_block(s.loop.body)
-            left = Lit(self.has_raised()) if stop is None else self.env.get(stop)
-            if isinstance(left, Lit):
-                if left.value:
-                    return
-                continue
-            at = s.loop
-            test = ast.copy_location(ast.Name(stop or "", ast.Load()), at)
-            rest: list[ast.stmt] = [Unrolled(at, s.items[k + 1 :])]
-            then: list[ast.stmt] = [ast.copy_location(ast.Pass(), at)]
-            self.parse_block([ast.copy_location(ast.If(test, then, rest), at)])
-            return
-
-    def parse_block(self, stmts: Sequence[ast.stmt]) -> None:
-        raise NotImplementedError
-
-    def has_raised(self) -> bool:
-        """Does control surely not reach this point?"""
-        raise NotImplementedError
+TAKES_SEQUENCES = {
+    np.array, np.asarray, np.concatenate, np.stack, np.vstack, np.hstack, np.dstack,
+    np.column_stack, np.block, np.select, np.choose, np.meshgrid, np.einsum, np.linalg.multi_dot,
+    np.broadcast_arrays, np.ix_, np.piecewise,
+}  # fmt: skip
 
 
 def _class(t: Type) -> type | None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.infer import infer
+from s2sgrad.front.integers import WAY_OUT, WHY, is_float
 from s2sgrad.front.source import span_of
 from s2sgrad.front.values import Closure, Known, Method, Tup, Value
 from s2sgrad.ir import ops
@@ -32,7 +33,7 @@ from s2sgrad.ir.graph import (
     atom_type,
 )
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import FLOAT, INT, Array, Type, Unknown, join, kind_of
+from s2sgrad.ir.types import FLOAT, INT, Array, Scalar, Type, Unknown, join, kind_of
 from s2sgrad.rules.registry import lookup
 
 BINARY: dict[type[ast.operator], Callable[..., Any]] = {
@@ -423,6 +424,8 @@ class Expressions:
         if isinstance(value, Var) and (kind_of(value.type) == "int" or by_mask):
             args.append(value)
             return Hole(len(args) - 1)
+        if is_float(value) and isinstance(value.type, Scalar):  # type: ignore[union-attr]
+            raise self.refuse(node, WHY, WAY_OUT, "int")
         raise self.refuse(node, "this index is not supported yet", "", "index")
 
     def items(self, value: Value, at: ast.AST, n: int | None = None) -> list[Value]:

@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from s2sgrad.errors import DifferentiationError
-from s2sgrad.front.containers import Containers, Unrolled
 from s2sgrad.front.normalize import RESULT, normalize
 from s2sgrad.front.resolve import Scope
+from s2sgrad.front.unroll import Unrolled, Unrolling
 from s2sgrad.front.values import Closure, Tup, Value, alike, flatten, rebuild, same
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
@@ -59,7 +59,7 @@ def parse(
     return Func(name, block, names, closure.file), result
 
 
-class Parser(Containers):
+class Parser(Unrolling):
     """Statements; expressions are in the base class."""
 
     def inline(self, closure: Closure, bound: dict[str, Value], at: ast.AST) -> Value:
@@ -257,11 +257,10 @@ class Parser(Containers):
 
     def stmt_For(self, s: ast.For) -> None:
         items = self.static_items(s.iter)
+        if items is None:
+            items = self.rolled(s)
         if items is not None:
             self.stmt_Unrolled(Unrolled(s, items))
-            return
-        over, bind = self.iteration(s.iter)
-        self.loop(s, over, lambda index: self.assign(s.target, bind(index)))
 
     def loop(
         self, s: ast.For | ast.While, over: Range | None, start: Callable[[Var], None]

@@ -14,6 +14,8 @@ from s2sgrad.rules import registry
 
 _serial = itertools.count(1)
 _POINTS = np.array([-1.3, -0.6, -0.2, 0.3, 0.7, 1.4])
+# Functions whose derivative came from outside of the package.
+USERS: set[Callable[..., Any]] = set()
 # Functions that the emitted code holds itself, as helpers: their text is in `linecache`.
 HELPERS: set[Callable[..., Any]] = set()
 
@@ -42,6 +44,7 @@ def rule(
     """
     if not callable(function):
         raise TypeError(f"rule takes the function that gets a derivative, not {function!r}")
+    USERS.add(function)
     return registry.rule(function, *others)
 
 
@@ -79,6 +82,7 @@ def elementwise(name: str, formula: str) -> Callable[..., Any]:
     primal.__doc__ = f"Return `{formula}`, element by element."
     _compare(primal, partial, len(names), formula)
     HELPERS.add(primal)
+    USERS.add(primal)
     registry.elementwise(primal)(partial)
     return primal
 
