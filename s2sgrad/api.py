@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from s2sgrad.derivative import Derivative, Wrt
+
+P = ParamSpec("P")
+V = TypeVar("V")
+
+
+class _Grad(Protocol):
+    """`@grad(wrt=...)`: what decorates."""
+
+    def __call__(self, fun: Callable[P, Any], /) -> Derivative[P, Any]: ...
+
+
+class _ValueAndGrad(Protocol):
+    def __call__(self, fun: Callable[P, V], /) -> Derivative[P, tuple[V, Any]]: ...
+
+
+class _Vjp(Protocol):
+    def __call__(self, fun: Callable[..., V], /) -> Derivative[..., tuple[V, Any]]: ...
 
 
 def _transform(fun: Callable[..., Any] | None, wrt: Wrt, what: str, has_aux: bool) -> Any:
@@ -15,6 +32,10 @@ def _transform(fun: Callable[..., Any] | None, wrt: Wrt, what: str, has_aux: boo
     return Derivative(fun, wrt, what, has_aux)
 
 
+@overload
+def grad(fun: Callable[P, Any], wrt: Wrt = 0, *, has_aux: bool = False) -> Derivative[P, Any]: ...
+@overload
+def grad(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _Grad: ...
 def grad(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
     """The gradient of a scalar-valued function, of the structure, shape and dtype of `wrt`.
 
@@ -38,6 +59,12 @@ def grad(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool =
     return _transform(fun, wrt, "grad", has_aux)
 
 
+@overload
+def value_and_grad(
+    fun: Callable[P, V], wrt: Wrt = 0, *, has_aux: bool = False
+) -> Derivative[P, tuple[V, Any]]: ...
+@overload
+def value_and_grad(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _ValueAndGrad: ...
 def value_and_grad(
     fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False
 ) -> Any:
@@ -54,6 +81,12 @@ def value_and_grad(
     return _transform(fun, wrt, "value_and_grad", has_aux)
 
 
+@overload
+def vjp(
+    fun: Callable[..., V], wrt: Wrt = 0, *, has_aux: bool = False
+) -> Derivative[..., tuple[V, Any]]: ...
+@overload
+def vjp(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _Vjp: ...
 def vjp(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
     """The value and the vector-Jacobian product: call with `out_bar=`, structured like the result.
 
@@ -71,6 +104,10 @@ def vjp(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = 
     return _transform(fun, wrt, "vjp", has_aux)
 
 
+@overload
+def elementwise_grad(fun: Callable[P, Any], wrt: Wrt = 0) -> Derivative[P, Any]: ...
+@overload
+def elementwise_grad(fun: None = None, wrt: Wrt = 0) -> _Grad: ...
 def elementwise_grad(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
     """The derivative of each element of the result in its own element of the argument.
 
@@ -104,7 +141,7 @@ def pullback(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bo
 class Pullback:
     """The result of `pullback`; `vjp` is the function that `back` runs."""
 
-    def __init__(self, derivative: Derivative) -> None:
+    def __init__(self, derivative: Derivative[..., Any]) -> None:
         self.vjp = derivative
         self.primal = derivative.primal
 

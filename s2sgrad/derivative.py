@@ -9,7 +9,7 @@ import sys
 import threading
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 import numpy as np
 
@@ -37,21 +37,24 @@ from s2sgrad.passes.seeds import NAME, pattern
 
 Wrt = int | str | tuple[int | str, ...]
 _P = inspect.Parameter
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 # One for all: the compiler asks NumPy with warnings off, which is a state of the process.
 _COMPILING = threading.RLock()
 
 
-class Derivative:
+class Derivative(Generic[P, R]):
     """A transformed function: call it, or read `.source`, the Python that it runs.
 
     `primal` is the function that was transformed.  Threads may share it.
     """
 
     _s2sgrad_derivative = True
+    __name__: str
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Derivative:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         # A class of its own, so that `__call__` may be the guard itself: a method that takes
         # `*args, **kwargs` and hands them on costs more than the guard.
         return object.__new__(type(cls.__name__, (cls,), {"__doc__": cls.__doc__}))
@@ -90,7 +93,7 @@ class Derivative:
             raise TypeError(f"a function with a parameter named `{NAME}` cannot be given to vjp")
         self._compiled: dict[Any, list[Compiled]] = {}
         self._last: Compiled | None = None
-        self._twin: Derivative | None = None
+        self._twin: Derivative[..., Any] | None = None
         self._answer(self._slow)
 
     def __repr__(self) -> str:
@@ -135,10 +138,10 @@ class Derivative:
         )
         return Frozen, (self._callee.name, self._callee.shown, self._names, entries)
 
-    def __copy__(self) -> Derivative:
+    def __copy__(self) -> Self:
         return self
 
-    def __deepcopy__(self, memo: Any) -> Derivative:
+    def __deepcopy__(self, memo: Any) -> Self:
         return self
 
     # -- what it is made of
@@ -174,9 +177,10 @@ class Derivative:
 
     # -- calls
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """The gradient; replaced by a guard once something is compiled."""
-        return self._slow(*args, **kwargs)
+        answer: R = self._slow(*args, **kwargs)
+        return answer
 
     def _answer(self, call: Call) -> None:
         """Calls are answered by `call` from now on."""

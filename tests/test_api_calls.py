@@ -85,13 +85,13 @@ def test_wrong_wrt() -> None:
         with pytest.raises(TypeError, match=what):
             grad(f, wrt=wrt)
     with pytest.raises(TypeError, match="a position, a name"):
-        grad(f, wrt=1.5)  # type: ignore[arg-type]
+        grad(f, wrt=1.5)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="cannot differentiate in `x`: it is bool"):
         grad(f)(True, 1.0)
     with pytest.raises(TypeError, match="cannot differentiate in `x`: it is str"):
         grad(f)("a", 1.0)
     with pytest.raises(TypeError, match="missing"):
-        grad(f)(1.0)
+        grad(f)(1.0)  # type: ignore[call-arg]
 
 
 def test_ints_are_taken_as_floats() -> None:

@@ -137,8 +137,10 @@ def test_the_guard_costs_little() -> None:
 
     d = grad(f)
     args = (2.0, R(3), R((3, 4)))
+    assert d._last is None
     d(*args)
-    space = {"d": d, "run": d._last.run, "a": args[0], "w": args[1], "X": args[2]}
+    last: Any = d._last
+    space = {"d": d, "run": last.run, "a": args[0], "w": args[1], "X": args[2]}
 
     def best(call: str) -> float:
         return min(timeit.Timer(f"{call}(a, w, X)", globals=space).repeat(15, 2000)) / 2000
@@ -170,8 +172,7 @@ def test_threads() -> None:
 
 def test_pickles_by_name_by_function_and_by_source() -> None:
     assert pickle.loads(pickle.dumps(decorated)) is decorated
-    d = value_and_grad(importable, wrt=("x", "y"))
-    back = pickle.loads(pickle.dumps(d))
+    back = pickle.loads(pickle.dumps(value_and_grad(importable, wrt=("x", "y"))))
     assert isinstance(back, Derivative)
     x, y = R(3), R(3)
     np.testing.assert_allclose(back(x, y)[1][1], x * x)
@@ -180,7 +181,7 @@ def test_pickles_by_name_by_function_and_by_source() -> None:
     def local(x, y=2.0):
         return k * x * x * y
 
-    d = grad(local)
+    d: Any = grad(local)
     with pytest.raises(pickle.PicklingError, match="bound to no name"):
         pickle.dumps(d)
     assert d(2.0) == 24.0
