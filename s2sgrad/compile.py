@@ -14,12 +14,13 @@ from s2sgrad.front.arguments import Arguments, Leaf, Path, wanted
 from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.structure import Const, Signature, Struct
-from s2sgrad.front.values import Closure, Tup, Value
+from s2sgrad.front.values import Closure, Tup, Value, rebuild
 from s2sgrad.ir.graph import Block, Func, Hole, Var
 from s2sgrad.ir.text import text
 from s2sgrad.ir.types import INT
 from s2sgrad.ir.verify import InvalidIR, verify
 from s2sgrad.passes.activity import influences
+from s2sgrad.passes.bufferize import bufferize
 from s2sgrad.passes.finish import finish
 from s2sgrad.passes.prune import prune
 from s2sgrad.passes.reverse import reverse
@@ -84,6 +85,7 @@ def compile_reverse(closure: Closure, scope: Scope, name: str, request: Request)
     func, structure = _results(func, n, arguments, request, result)
     func = _tidy(func, stages, "reverse")
     func = replace(func, name=f"{_identifier(name)}_{request.what}")
+    func = stages["bufferize"] = _verified(bufferize(func), "bufferize")
     source = emit(func, structure, _header(request, func))
     run = load(source.source, source.name, source.given)
     return Compiled(
@@ -104,7 +106,8 @@ def _front(
         arguments = Arguments(scope.static, floats)
         arguments.add(request.signatures)
         values = list(arguments.values.items())
-        return arguments, *parse(closure, values, arguments.params, name, scope)
+        func, result = parse(closure, values, arguments.params, name, scope)
+        return arguments, func, rebuild(result, list(func.body.results))
 
     arguments, func, result = parsed(frozenset())
     ints = [x for x in _leaves(arguments, request) if x.var.type == INT and x.path]

@@ -132,6 +132,8 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
             return ast.Attribute(args[0], "T", ast.Load())
         if op in (ops.identity, ops.stop_gradient):
             return args[0]
+        if op is np.ndarray.copy or op is ops.copy:
+            return _copy(args[0])
         if op is np.size:
             return _size(args)
         if op in (ops.broadcast_like, ops.reshape_like, ops.cast_like):
@@ -143,7 +145,7 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
         return part(args[0], form.args[1])
     if op is ops.getitem:
         owner, index = form.args
-        return ast.Subscript(template(owner, args), template(index, args, True), ast.Load())
+        return place(template(owner, args), index, args)
     pos = [template(t, args) for t in form.args]
     if not form.kwargs and (op in BINARY or op in COMPARE or op in UNARY or op is np.size):
         return call(op, pos, None, spelling)
@@ -163,6 +165,25 @@ def part(owner: ast.expr, path: tuple[tuple[str, Any], ...]) -> ast.expr:
                 values = ast.Call(ast.Attribute(owner, "values", ast.Load()), [], [])
                 owner = ast.List([ast.Starred(values, ast.Load())], ast.Load())
             owner = ast.Subscript(owner, constant(key), ast.Load())
+    return owner
+
+
+def _copy(x: ast.expr) -> ast.expr:
+    return ast.Call(ast.Attribute(x, "copy", ast.Load()), [], [])
+
+
+def place(owner: ast.expr, index: Any, args: list[ast.expr]) -> ast.expr:
+    """`owner[index]`, step by step where the index is a path."""
+    if not (isinstance(index, Pack) and index.kind == "path"):
+        return ast.Subscript(owner, template(index, args, True), ast.Load())
+    for step in index.items:
+        if not (isinstance(step, Pack) and step.kind == "transpose"):
+            owner = ast.Subscript(owner, template(step, args, True), ast.Load())
+        elif step.items:
+            axes: list[ast.expr] = [ast.Constant(k) for k in step.items]
+            owner = ast.Call(ast.Attribute(owner, "transpose", ast.Load()), axes, [])
+        else:
+            owner = ast.Attribute(owner, "T", ast.Load())
     return owner
 
 

@@ -10,7 +10,7 @@ from s2sgrad.front.structure import Const, Signature, Struct, differentiable
 from s2sgrad.front.values import Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Eqn, Form, Hole, Var
-from s2sgrad.ir.types import FLOAT, INT, Array, Static, Type
+from s2sgrad.ir.types import FLOAT, INT, UNKNOWN, Array, Type
 
 Path = tuple[tuple[str, Any], ...]
 
@@ -43,7 +43,7 @@ class Arguments:
                 self.leaves.append(Leaf(owner, (), owner))
                 self.values[name] = owner
             else:
-                owner = Var(name, Static("argument"))
+                owner = Var(name, UNKNOWN)  # the memory of its leaves is that of an argument
                 self.values[name] = self.read(s, owner, ())
             self.params.append(owner)
 

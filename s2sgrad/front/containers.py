@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.front.calls import Calls
-from s2sgrad.front.values import Bound, Closure, Known, Method, Tup, Value, flatten
+from s2sgrad.front.loops import Loops
+from s2sgrad.front.memory import Ref
+from s2sgrad.front.values import Bound, Closure, Known, Method, Tup, Value, leaves
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Lit, Var
 from s2sgrad.ir.types import BOOL, FLOAT, INT, Array, Scalar, Type, kind_of
@@ -30,7 +31,7 @@ class TakeTurns(Exception):
         self.loop = loop
 
 
-class Containers(Calls):
+class Containers(Loops):
     """Parts and methods of containers."""
 
     scope: Any = None  # where methods and attributes of classes are looked up
@@ -198,7 +199,11 @@ class Containers(Calls):
         if isinstance(fn, Known) and fn.obj is ops.stop_gradient and isinstance(args[0], Tup):
             items = (self.call(fn, [i], {}, node) for i in args[0].items)
             return replace(args[0], items=tuple(items))
-        if isinstance(fn, Known) and fn.obj is ops.stop_gradient and not isinstance(args[0], Var):
+        if (
+            isinstance(fn, Known)
+            and fn.obj is ops.stop_gradient
+            and not isinstance(args[0], Var | Ref)
+        ):
             return args[0]
         if isinstance(fn, Tup) and fn.kind == "object":
             return self.call(self.member(fn, "__call__", node), args, kwargs, node)
@@ -212,7 +217,7 @@ class Containers(Calls):
                 return Tup(a.items * b.value, a.kind)
         return super().binary(op, a, b, at)
 
-    def compare_two(self, a: Value, op: ast.cmpop, b: Value, at: ast.Compare) -> Atom:
+    def compare_two(self, a: Value, op: ast.cmpop, b: Value, at: ast.Compare) -> Value:
         if isinstance(op, ast.In | ast.NotIn) and isinstance(b, Tup):
             found = self.contains(b, a, at)
             return Lit(found == isinstance(op, ast.In))
@@ -244,7 +249,7 @@ class Containers(Calls):
         kwargs: dict[str, Value],
         node: ast.AST,
         effect: bool = False,
-    ) -> Var:
+    ) -> Value:
         if op not in TAKES_SEQUENCES and str(getattr(op, "__module__", "")).startswith("numpy"):
             args = [self.as_array(a, node) for a in args]
         return super().emit_call(op, args, kwargs, node, effect)
@@ -253,7 +258,7 @@ class Containers(Calls):
         """A list of numbers that are computed is an array to NumPy; one of ints may be a shape."""
         if not isinstance(v, Tup) or not v.is_sequence:
             return v
-        kinds = {kind_of(self.type_of(a)) for a in flatten(v) or ()}
+        kinds = {kind_of(self.type_of(a)) for a in leaves(v) or ()}
         return super().emit_call(np.array, [v], {}, at) if kinds & {"float", "complex"} else v
 
     # -- built-in functions
@@ -308,8 +313,8 @@ class Containers(Calls):
             return v.cls or getattr(builtins, v.kind)
         if isinstance(v, Lit):
             return type(v.value)
-        if isinstance(v, Var):
-            return _class(v.type)
+        if isinstance(v, Var | Ref):
+            return _class(self.type_of(v))
         return None
 
     def call_hasattr(self, args: list[Value], node: ast.Call) -> Value | None:

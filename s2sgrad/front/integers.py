@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.front.memory import Ref
 from s2sgrad.front.values import Tup, Value
 from s2sgrad.ir.graph import Var
 from s2sgrad.ir.types import kind_of
@@ -48,4 +49,6 @@ def is_float(v: Value) -> bool:
     """Is the value, or a part of it, a float that is computed?"""
     if isinstance(v, Tup):
         return any(map(is_float, v.items))
+    if isinstance(v, Ref):
+        v = v.root.first  # views of it are of its dtype
     return isinstance(v, Var) and kind_of(v.type) in ("float", "complex")

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from s2sgrad.front.containers import Containers, TakeTurns
+from s2sgrad.front.loops import RAISED
 from s2sgrad.front.values import Known, Tup, Value
-from s2sgrad.ir.graph import Lit, Range, Var
+from s2sgrad.ir.graph import Lit, Range
 
 _MOST_TURNS = 512  # of a loop over a range that is unrolled because it indexes a container
 
@@ -88,9 +89,11 @@ class Unrolling(Containers):
                 return None
             if obj in (enumerate, zip, reversed) and node.args:
                 return self.combined(obj, node)
+        versions, written = dict(self.versions), dict(self.written)
         with self.block() as stmts:
             value = self.expr(node)
         if not isinstance(value, Tup):
+            self.versions, self.written = versions, written  # it is evaluated again
             return None
         self.stmts += stmts
         if value.kind == "dict":
@@ -136,6 +139,13 @@ class Unrolling(Containers):
                 return [Lit(k) for k in range(*(b.value for b in bounds))]  # type: ignore[union-attr]
         return None
 
+    def stmt_For(self, s: ast.For) -> None:
+        items = self.static_items(s.iter)
+        if items is None:
+            items = self.rolled(s)
+        if items is not None:
+            self.stmt_Unrolled(Unrolled(s, items))
+
     def stmt_Unrolled(self, s: Unrolled) -> None:
         """The turns one after another; the rest in an `if` once one may have left the loop."""
         stop: str | None = getattr(s.loop, "stop", None)
@@ -159,6 +169,7 @@ class Unrolling(Containers):
         over, bind = self.iteration(s.iter)
         turns = _turns(s, over)
         before, done = dict(self.env), len(self.stmts)
+        versions, written = dict(self.versions), dict(self.written)
         if turns:
             self.constant_loops.append(s)
         try:
@@ -169,23 +180,16 @@ class Unrolling(Containers):
                 raise
             self.env.clear()
             self.env.update(before)
+            self.versions, self.written = versions, written
             del self.stmts[done:]
             return list(turns)
         finally:
             if turns:
                 self.constant_loops.pop()
 
-    def loop(
-        self, s: ast.For | ast.While, over: Range | None, start: Callable[[Var], None]
-    ) -> None:
-        raise NotImplementedError
-
-    def parse_block(self, stmts: Sequence[ast.stmt]) -> None:
-        raise NotImplementedError
-
     def has_raised(self) -> bool:
         """Does control surely not reach this point?"""
-        raise NotImplementedError
+        return RAISED in self.env
 
 
 def _turns(s: ast.For, over: Range) -> list[Value]:

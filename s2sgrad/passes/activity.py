@@ -16,7 +16,7 @@ from s2sgrad.ir.types import Undefined, is_differentiable
 from s2sgrad.rules.registry import lookup
 
 # Differentiated by the transform itself: they are about places in an array, not about numbers.
-STRUCTURAL = {ops.getitem}
+STRUCTURAL = {ops.getitem, ops.setitem, ops.additem, ops.copy}
 # Where an int becomes part of a number, not a size or a place.
 _ARITHMETIC_OF_INTS = {
     *ELEMENTWISE,

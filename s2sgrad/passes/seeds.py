@@ -12,10 +12,11 @@ import numpy as np
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.infer import fits, is_elementwise
 from s2sgrad.front.structure import Const, Signature, Struct, spell
-from s2sgrad.front.values import Tup, Value, flatten
+from s2sgrad.front.values import Tup, Value, leaves
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Hole, Lit, Loop, Var, atom_type
-from s2sgrad.ir.types import BOOL, INT, Array, Scalar, Static, Type, Unknown
+from s2sgrad.ir.types import BOOL, INT, UNKNOWN, Array, Scalar, Static, Type, Unknown
+from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.activity import active
 
 NAME = "out_bar"
@@ -50,7 +51,7 @@ class Seeds:
         """
         if not self.made:
             return func
-        body, n, at = func.body, len(self.made), func.notes["forward"]
+        body, n, at = func.body, len(self.made), _first(func)
         stmts = (*body.stmts[:at], *self.made, *body.stmts[at:])
         return replace(
             func, body=Block(body.params[:-n], stmts, body.results), names=func.names[:-n]
@@ -94,7 +95,7 @@ def plan(func: Func, result: Value, what: str, has_aux: bool, seed: Signature | 
         _given(result, seed, (), seeds, func.name)
         if seeds.given:
             if seeds.given[0][0]:
-                seeds.params = [Var(NAME, Static("argument"))]
+                seeds.params = [Var(NAME, UNKNOWN)]
                 for s in seeds.stmts:
                     object.__setattr__(s, "args", (seeds.params[0],))
             else:
@@ -106,14 +107,14 @@ def plan(func: Func, result: Value, what: str, has_aux: bool, seed: Signature | 
     else:
         _check_scalar(result, func, seeds)
         seeds.atoms.append(Lit(1.0))
-    seeds.atoms += [Lit(0.0)] * len(flatten(aux) or () if aux is not None else ())
+    seeds.atoms += [Lit(0.0)] * len(leaves(aux) or () if aux is not None else ())
     return seeds
 
 
 def _given(result: Value, seed: Signature, path: Path, seeds: Seeds, name: str) -> None:
     """Match the structure of `out_bar` with that of the result."""
     if isinstance(seed, Const):  # None
-        seeds.atoms += [Lit(0.0)] * len(flatten(result) or ())
+        seeds.atoms += [Lit(0.0)] * len(leaves(result) or ())
         return
     where = spell(path, NAME)
     if not isinstance(result, Tup):
@@ -225,6 +226,13 @@ def check_elementwise(func: Func, wrt: Sequence[Var]) -> None:
                 anchor="elementwise",
             )
         )
+
+
+def _first(func: Func) -> int:
+    """Where the backward sweep starts."""
+    mirror = func.notes["mirror"]
+    back = [k for k, s in enumerate(func.body.stmts) if mirror.intersection(bound_by(s))]
+    return back[0] if back else len(func.body.stmts)
 
 
 def _equations(block: Block) -> Iterator[Eqn]:
