@@ -141,7 +141,12 @@ class _Emitter:
 
     def value(self, s: Eqn | Branch) -> ast.expr:
         if isinstance(s, Eqn):
-            return expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling)
+            made = expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling)
+            if s.op is ops.copy and s.args[0] in self.func.body.params:
+                # An argument's copy keeps its order in memory, and so the order of summation.
+                assert isinstance(made, ast.Call)
+                made.keywords.append(ast.keyword("order", ast.Constant("K")))
+            return made
         then, orelse = s.then.results[0], s.orelse.results[0]
         test = self.atom(s.test)
         if orelse is s.test:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -263,8 +264,18 @@ def _sliced(d: Dim, s: Any) -> Dim:
     if all(p is None or isinstance(p, int) for p in parts):
         if isinstance(d, int):
             return len(range(d)[slice(*parts)])
+        start, stop = parts[0] or 0, parts[1] or 0
+        if parts[1] != 0 and start >= 0 >= stop and parts[2] in (None, 1):
+            return _shorter(d, start - stop)
         return f"?{d}[{':'.join('' if p is None else str(p) for p in parts)}]"
     return fresh_dim()
+
+
+def _shorter(d: str, k: int) -> Dim:
+    """`max(d - k, 0)`: `x[1:-1]`, `x[2:]` and `x[:-2]` have one length."""
+    found = re.fullmatch(r"\?(.+)-(\d+)", d)
+    base, less = (found[1], int(found[2])) if found else (d, 0)
+    return f"?{base}-{less + k}" if less + k else d
 
 
 def broadcast(shapes: list[tuple[Dim, ...]]) -> tuple[Dim, ...]:

@@ -21,7 +21,7 @@ import numpy as np
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Var
-from s2sgrad.ir.types import Scalar, Static, Undefined
+from s2sgrad.ir.types import Array, Scalar, Static, Undefined
 
 _serial = itertools.count()
 
@@ -164,11 +164,25 @@ class Memory:
     def write(self, target: Ref, value: Atom, at: ast.AST, op: Any = ops.setitem) -> None:
         """`target[...] = value`, or with `additem` an accumulation."""
         now = self.may_write(target.root, at)
+        if op is ops.setitem and self.write_transposed(target, now, value, at):
+            return
         args: list[Atom] = [now]
         template = holes(whole(target.path or (...,)), args)
         args.append(value)
         form = Form((Hole(0), template, Hole(len(args) - 1)))
         self.put(target.root, self.emit(op, tuple(args), form, at=at, hint=now.hint), at)
+
+    def write_transposed(self, target: Ref, now: Var, value: Atom, at: ast.AST) -> bool:
+        """`np.tanh(x.T, out=x.T)`: all of `x` is new."""
+        if len(target.path) != 1 or not _is_transpose(target.path[0]) or target.path[0].items:
+            return False
+        t, v = now.type, value.type if isinstance(value, Var) else None
+        if not (isinstance(t, Array) and isinstance(v, Array)) or t.loose or v.loose:
+            return False
+        if t.char != v.char or t.shape != v.shape[::-1] or "?" in t.shape:
+            return False
+        self.put(target.root, self.emit(np.transpose, (value,), at=at), at)
+        return True
 
     def put(self, root: Root, new: Var, at: ast.AST) -> None:
         """`new` is the content of `root` from here on."""

@@ -50,6 +50,14 @@ SHAPE_ONLY: dict[Any, tuple[int, ...]] = {
     np.empty_like: (0,),
     np.full_like: (0,),
 }
+# What a program makes to write to it.
+ALLOCATIONS: frozenset[Any] = frozenset(
+    [
+        getattr(np, n)
+        for n in ["zeros", "ones", "empty", "full", "zeros_like", "ones_like", "empty_like", "copy"]
+    ]
+    + [np.full_like, np.array, np.ndarray.copy, ops.copy, ops.zeros_like]
+)
 WRITES = frozenset({ops.setitem, ops.additem})
 
 

@@ -17,6 +17,7 @@ from s2sgrad.ir.alias import WRITES, is_memory, sources
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Stmt, Var, atom_type
 from s2sgrad.ir.types import Array
 from s2sgrad.passes.conflicts import Conflict, Conflicts
+from s2sgrad.passes.latest import latest
 from s2sgrad.passes.regions import Regions
 
 _MOST = 1000  # repairs of one function
@@ -35,7 +36,7 @@ def bufferize(func: Func) -> Func:
             func = _Repair(func, regions, in_place).mend(conflicts)
         else:
             raise InternalError("bufferize", "copies do not settle what writes destroy", "")
-    func = _own_results(func, Regions(func, in_place))
+    func = latest(_own_results(func, Regions(func, in_place)))
     return replace(func, notes={**func.notes, "in_place": in_place})
 
 
