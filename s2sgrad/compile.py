@@ -65,6 +65,8 @@ class Compiled:
     data: tuple[str, ...]
     request: Request
     seeds: Seeds
+    written: list[Leaf]  # arrays that the function writes to; it copies them first
+    leaves: list[Leaf]
     given: dict[str, Callable[..., Any]]  # functions of the user's that the text calls
 
 
@@ -72,6 +74,7 @@ def compile_reverse(closure: Closure, scope: Scope, name: str, request: Request)
     """The gradient of the function `name` for one signature."""
     arguments, func, result = _front(closure, scope, name, request)
     stages = {"parse": _verified(func, "parse")}
+    written = [leaf for leaf in arguments.leaves if leaf.var in func.notes["written"]]
     bars = [leaf.var for leaf in _leaves(arguments, request) if wanted(leaf)]
     seeds = plan(func, result, request.what, request.has_aux, request.seed)
     # An argument that is not used has a gradient too.
@@ -89,7 +92,16 @@ def compile_reverse(closure: Closure, scope: Scope, name: str, request: Request)
     source = emit(func, structure, _header(request, func))
     run = load(source.source, source.name, source.given)
     return Compiled(
-        run, source.source, stages, scope, tuple(scope.data), request, seeds, source.given
+        run,
+        source.source,
+        stages,
+        scope,
+        tuple(scope.data),
+        request,
+        seeds,
+        written,
+        arguments.leaves,
+        source.given,
     )
 
 

@@ -33,6 +33,7 @@ from s2sgrad.frozen import Entry, Frozen
 from s2sgrad.ir.ops import part
 from s2sgrad.ir.types import INT
 from s2sgrad.lowered import Lowered
+from s2sgrad.overlap import refuse_overlaps
 from s2sgrad.passes.seeds import NAME, pattern
 
 Wrt = int | str | tuple[int | str, ...]
@@ -208,6 +209,8 @@ class Derivative(Generic[P, R]):
                 named[p.name] = v
             else:
                 pos.append(v)
+        if compiled.written:
+            refuse_overlaps(compiled, values, self._callee.name)
         if self._what != "vjp":
             return compiled.run(*pos, **named)
         if not compiled.seeds.given:
@@ -294,7 +297,8 @@ class Derivative(Generic[P, R]):
     def _dispatcher(self) -> Call:
         if self._what == "vjp":
             return self._slow
-        recent = [c[0] for c in list(self._compiled.values())[-4:]]
+        # Where arrays are written to, each call is checked for arrays that overlap.
+        recent = [c[0] for c in self._compiled.values() if not c[0].written][-4:]
         return dispatcher(self._callee, recent, self._slow)
 
     def _signature(self, name: str, v: Any) -> Signature:

@@ -474,3 +474,50 @@ def test_refused() -> None:
             grad(lambda p: np.sum(p["x"]))({"x": bad})
     with pytest.raises(TypeError, match="an array of int64"):
         grad(lambda p: np.sum(p["x"] * 2.0))({"x": np.arange(3)})
+
+
+def test_writes_into_parts_of_arguments() -> None:
+    """The caller's arrays stay as they are, and the gradient is right."""
+
+    def f(p, x):
+        W = p["W"]
+        W[0] = W[1] * x
+        p["b"][1:] += x[1:]
+        h = W * p["b"]
+        return np.sum(h * h) + np.sum(W)
+
+    p, x = {"W": R((2, 3)), "b": R(3)}, R(3)
+    before = {k: v.copy() for k, v in p.items()}
+
+    def pure(p, x):
+        return f({k: v.copy() for k, v in p.items()}, x)
+
+    g = value_and_grad(f)(p, x)[1]
+    for k, v in p.items():
+        np.testing.assert_array_equal(v, before[k])
+        assert not np.shares_memory(g[k], v)
+    u, h = {"W": R((2, 3)), "b": R(3)}, 1e-6
+    want = (pure(shift(p, u, h), x) - pure(shift(p, u, -h), x)) / (2 * h)
+    assert inner(g, u) == pytest.approx(want, rel=1e-6)
+
+
+def test_arguments_that_share_memory() -> None:
+    """Harmless while nothing is written; refused, both named, where one is."""
+
+    def reads(p, x):
+        return np.sum(p["a"] * p["b"] * x)
+
+    def writes(p, x):
+        p["a"][0] = p["b"][1] * 2
+        return np.sum(p["a"] * p["b"] * x)
+
+    z = R(4)
+    g = grad(reads)({"a": z[1:], "b": z[:-1]}, R(3))
+    assert g["a"].shape == (3,)
+    d = grad(writes)
+    for k in range(2):
+        d({"a": R(3), "b": R(3)}, R(3))
+        with pytest.raises(DifferentiationError, match=r"`p\['a'\]` and `p\['b'\]` .*memory"):
+            d({"a": z[1:], "b": z[:-1]}, R(3))
+        with pytest.raises(DifferentiationError, match=r"`p\['a'\]` and `x`"):
+            d({"a": z[k : k + 3], "b": R(3)}, z[:3])

@@ -45,7 +45,7 @@ def parse(
     if found is None:
         raise p.refuse(closure.node, "the result is not a number, an array or a tuple of them", "")
     block = Block(tuple(inputs), tuple(p.stmts), tuple(p.read(v, closure.node) for v in found))
-    written = [r.first.hint for r in p.written if r.kind == "argument"]
+    written = [r.first for r in p.written if r.kind == "argument"]
     names = tuple(v.hint for v in inputs)
     return Func(name, block, names, closure.file, {"written": written}), result
 

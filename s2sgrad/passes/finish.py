@@ -6,39 +6,14 @@ What is not proved to be fresh is copied; numbers and 0-d arrays get the type of
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from s2sgrad.ir import ops
+from s2sgrad.ir.alias import WRITES, makes_memory, sources
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Hole, Lit, Loop, Var, atom_type
 from s2sgrad.ir.types import Array, Scalar, Type, Unknown, kind_of
-
-# Operations that always return new memory, where the result is an array.
-_FRESH = {
-    operator.add,
-    operator.sub,
-    operator.mul,
-    operator.truediv,
-    operator.pow,
-    operator.neg,
-    operator.matmul,
-    ops.zeros_like,
-    ops.additem,
-    ops.cast_like,
-    ops.broadcast_like,
-    np.zeros_like,
-    np.full_like,
-    np.outer,
-    np.where,
-    np.sum,
-    np.concatenate,
-    np.stack,
-    np.array,
-    np.copy,
-}
 
 
 def finish(func: Func, n: int, wrt: Sequence[Var]) -> Func:
@@ -89,10 +64,10 @@ class _Finish:
             made = self.sources.get(v)
             if isinstance(made, list):
                 todo += made
-            elif made is not None and made.op is ops.additem:
-                todo.append(made.args[0])  # written in place
-            elif made is not None and not _makes_memory(made):
-                todo += made.args  # maybe a view
+            elif made is not None and made.op in WRITES:
+                todo.append(made.args[0])
+            elif made is not None:
+                todo += sources(made)
         return found
 
     def fresh(self, a: Atom) -> bool:
@@ -103,7 +78,7 @@ class _Finish:
                 continue
             if not isinstance(made, Eqn):
                 return False
-            if not _makes_memory(made):
+            if made.op not in WRITES and not makes_memory(made.op, made.form):
                 return False
         return True
 
@@ -156,10 +131,6 @@ class _Finish:
         out = Var(hint, t)
         self.stmts.append(Eqn(out, op, args, form))  # type: ignore[arg-type]
         return out
-
-
-def _makes_memory(s: Eqn) -> bool:
-    return s.op in _FRESH or isinstance(s.op, np.ufunc)
 
 
 def _char(t: Type) -> str:
