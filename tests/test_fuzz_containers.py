@@ -166,7 +166,12 @@ def judge(seed: int) -> bool:
             u = tree(lambda: rng.uniform(-1, 1))
             _Seen.margin, _Seen.path = math.inf, []
             lifted = zipped(lambda v, t: v if type(v) is int else Dual(v, t), x, u)
-            want = dual.f(lifted)
+            try:
+                want = dual.f(lifted)
+            except ValueError as e:
+                if "domain" not in str(e):  # else a fault of the oracle
+                    raise
+                continue
             if _Seen.margin < 1e-6 or not abs(val(want)) + abs(tan(want)) < 1e6:
                 continue
             value, g = d(x)
@@ -178,9 +183,9 @@ def judge(seed: int) -> bool:
     return compared
 
 
-@pytest.mark.parametrize("first", range(0, 120, 40))
+@pytest.mark.parametrize("first", range(0, 60, 20))
 def test_programs(first: int) -> None:
-    assert sum(map(judge, range(first, first + 40))) > 30
+    assert sum(map(judge, range(first, first + 20))) > 15
 
 
 @pytest.mark.slow

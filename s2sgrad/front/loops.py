@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from s2sgrad.front.calls import Calls
 from s2sgrad.front.join import may_be
 from s2sgrad.front.memory import Ref, Root, Stale, link, now
-from s2sgrad.front.values import Tup, Value, leaves, rebuild
+from s2sgrad.front.values import Tup, Value, is_undefined, leaves, rebuild
 from s2sgrad.ir.build import substitute
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Loop, Range, Stmt, Var, While
-from s2sgrad.ir.types import INT, UNDEFINED, Array, Type, Undefined, join
+from s2sgrad.ir.types import INT, UNDEFINED, Array, Type, join
 
 RAISED = ".raised"
 Leaf = tuple[str, int]  # a name that is carried, and the number of a leaf in its value
@@ -228,7 +228,7 @@ class Loops(Calls):
         if atoms is None:
             raise self.refuse_name(n)
         types = assumed.types[n]
-        if _is_undefined(assumed.inits[n]) and isinstance(after, Tup):
+        if is_undefined(assumed.inits[n]) and isinstance(after, Tup):
             assumed.inits[n] = rebuild(after, [UNDEF] * len(atoms))
             assumed.atoms[n] = [UNDEF] * len(atoms)
             types = [UNDEFINED] * len(atoms)
@@ -308,11 +308,6 @@ class Loops(Calls):
         body = Block((turn.index, *taken), tuple(turn.stmts), tuple(yields))
         loop = Loop(tuple(outs), kind, tuple(carried), (), body, self.span(s), stop=stop_at)
         self.stmts.append(loop)
-
-
-def _is_undefined(v: Value) -> bool:
-    """Is nothing bound yet?  In a loop in a loop that is a slot without a type."""
-    return v is UNDEF or (isinstance(v, Var) and isinstance(v.type, Undefined))
 
 
 def _firsts(v: Value) -> list[Var]:

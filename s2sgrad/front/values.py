@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from s2sgrad.front.memory import Ref
-from s2sgrad.ir.graph import Atom, Lit, Var
+from s2sgrad.ir.graph import UNDEF, Atom, Lit, Var
+from s2sgrad.ir.types import Undefined
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,11 @@ def rebuild(like: Value, new: list[Value]) -> Value:
     if isinstance(like, Tup):
         return replace(like, items=tuple(rebuild(i, new) for i in like.items))
     return new.pop(0)
+
+
+def is_undefined(v: Value) -> bool:
+    """Is nothing bound yet?  In a loop in a loop that is a slot without a type."""
+    return v is UNDEF or (isinstance(v, Var) and isinstance(v.type, Undefined))
 
 
 def alike(a: Value, b: Value) -> bool:
