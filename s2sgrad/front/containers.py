@@ -251,10 +251,10 @@ class Containers(Loops):
         effect: bool = False,
     ) -> Value:
         if op not in TAKES_SEQUENCES and str(getattr(op, "__module__", "")).startswith("numpy"):
-            args = [self.as_array(a, node) for a in args]
+            args = [self.spread(a, node) for a in args]
         return super().emit_call(op, args, kwargs, node, effect)
 
-    def as_array(self, v: Value, at: ast.AST) -> Value:
+    def spread(self, v: Value, at: ast.AST) -> Value:
         """A list of numbers that are computed is an array to NumPy; one of ints may be a shape."""
         if not isinstance(v, Tup) or not v.is_sequence:
             return v

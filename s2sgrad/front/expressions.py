@@ -60,7 +60,7 @@ COMPARE: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
 }
-_OWN = {ops.getitem, ops.setitem, ops.additem, ops.not_}
+_OWN = {ops.getitem, ops.setitem, ops.additem, ops.not_, ops.list_, ops.append}
 
 
 def _is_library(obj: Any) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.infer import fits
 from s2sgrad.front.join import Join
+from s2sgrad.front.lists import changed_names
 from s2sgrad.front.loops import RAISED
 from s2sgrad.front.memory import Ref, Root, is_array, may_overlap_unequally, refs
 from s2sgrad.front.normalize import RESULT, normalize
@@ -53,6 +54,8 @@ def parse(
 class Parser(Unrolling):
     """Statements; expressions and loops are in the base classes."""
 
+    changed: set[str] = set()  # noqa: RUF012  names of lists that the function changes
+
     def argument(self, v: Value) -> Value:
         """An argument as the program sees it."""
         if isinstance(v, Tup):
@@ -68,7 +71,8 @@ class Parser(Unrolling):
             raise self.refuse(
                 at, "recursion is not supported yet", "write the recursion as a loop", "recursion"
             )
-        saved = self.env, self.lookup, self.file
+        saved = self.env, self.lookup, self.file, self.changed
+        self.changed = changed_names(closure.node)
         self.env, self.lookup, self.file = dict(bound), closure.lookup, closure.file
         self.active_calls.append(closure.key)
         self.frames.append(self.env)
@@ -79,7 +83,7 @@ class Parser(Unrolling):
         finally:
             self.frames.pop()
             self.active_calls.pop()
-            self.env, self.lookup, self.file = saved
+            self.env, self.lookup, self.file, self.changed = saved
 
     def parse_block(self, stmts: Sequence[ast.stmt]) -> None:
         for s in stmts:
@@ -104,6 +108,9 @@ class Parser(Unrolling):
 
     def stmt_Assign(self, s: ast.Assign) -> None:
         value = self.expr(s.value)
+        names = {t.id for t in s.targets if isinstance(t, ast.Name)}
+        if names & self.changed:
+            value = self.grown(value, s)
         for target in s.targets:
             self.assign(target, value)
 

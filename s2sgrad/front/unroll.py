@@ -23,19 +23,43 @@ class Unrolled(ast.stmt):
         ast.copy_location(self, loop)
 
 
+class _Dynamic(Exception):
+    """The items of a comprehension are not known while parsing."""
+
+
 class Unrolling(Containers):
     """Loops whose items are known."""
 
-    def expr_ListComp(self, node: ast.ListComp | ast.GeneratorExp) -> Value:
-        return Tup(tuple(self.comprehend(node.generators, lambda: self.expr(node.elt))), "list")
+    def expr_ListComp(self, node: ast.ListComp) -> Value:
+        return self.listed(node)
 
-    expr_GeneratorExp = expr_ListComp
+    def expr_GeneratorExp(self, node: ast.GeneratorExp) -> Value:
+        return self.listed(node)
+
+    def listed(self, node: ast.ListComp | ast.GeneratorExp) -> Value:
+        """A list of known length where that is possible, else a loop that appends."""
+        before, versions, written = dict(self.env), dict(self.versions), dict(self.written)
+        try:
+            with self.block() as stmts:
+                items = self.comprehend(node.generators, lambda: self.expr(node.elt))
+        except _Dynamic:
+            self.env.clear()
+            self.env.update(before)
+            self.versions, self.written = versions, written
+            return self.comprehension(node.elt, node.generators, node)
+        self.stmts += stmts
+        return Tup(tuple(items), "list")
 
     def expr_DictComp(self, node: ast.DictComp) -> Value:
-        pairs = self.comprehend(
-            node.generators,
-            lambda: Tup((Lit(self.key(self.expr(node.key), node.key)), self.expr(node.value))),
-        )
+        def pair() -> Value:
+            return Tup((Lit(self.key(self.expr(node.key), node.key)), self.expr(node.value)))
+
+        try:
+            pairs = self.comprehend(node.generators, pair)
+        except _Dynamic as e:
+            raise self.refuse(
+                node, f"a dict of which the keys are not known: {e}", "", "comprehension"
+            ) from None
         made = {k.value: v for p in pairs for k, v in [p.items]}  # type: ignore[union-attr]
         return Tup(tuple(made.values()), "dict", tuple(made))
 
@@ -48,30 +72,23 @@ class Unrolling(Containers):
         if items is None:
             items = self.constant_range(first.iter)
         if items is None:
-            raise self.refuse(
-                first.iter,
-                "a comprehension over something that is no container of known length",
-                "write a loop",
-                "comprehension",
-            )
+            raise _Dynamic("the comprehension runs over something of unknown length")
         names = [n.id for n in ast.walk(first.target) if isinstance(n, ast.Name)]
         saved = {n: self.env[n] for n in names if n in self.env}
         made: list[Value] = []
         for item in items:
             self.assign(first.target, item)
-            if all(self.holds(test) for test in first.ifs):
+            if all(self.admits(test) for test in first.ifs):
                 made += self.comprehend(rest, make) if rest else [make()]
         for n in names:
             self.env.pop(n, None)
         self.env.update(saved)
         return made
 
-    def holds(self, test: ast.expr) -> bool:
+    def admits(self, test: ast.expr) -> bool:
         c = self.truth(self.expr(test), test)
         if not isinstance(c, Lit):
-            raise self.refuse(
-                test, "a filter that is not known before the program runs", "", "comprehension"
-            )
+            raise _Dynamic("a filter is not known before the program runs")
         return bool(c.value)
 
     def assign(self, target: ast.expr, value: Value) -> None:

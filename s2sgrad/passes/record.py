@@ -113,10 +113,10 @@ def _type(v: Any) -> Type:
 
 def _expand(r: Recorder, g: Any, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """`g[:, None]`: the axes that a reduction took away."""
-    rank = np.ndim(a)
-    if keepdims or rank == 0 or isinstance(_type(g), Scalar):
+    if keepdims or axis is None or isinstance(_type(g), Scalar):
         return g
-    if axis is None:
+    rank = np.ndim(a)
+    if rank == 0:
         return g
     lost = {k % rank for k in (axis if isinstance(axis, tuple) else (axis,))}
     index = tuple(None if k in lost else slice(None) for k in range(rank))
