@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+import types
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -91,6 +92,23 @@ def collected(block: Block) -> list[Atom]:
     return found
 
 
+def called(block: Block) -> set[str]:
+    """The names of the user's functions that are called: no variable may hide them."""
+    found: set[str] = set()
+    for s in block.stmts:
+        if isinstance(s, Eqn):
+            own = isinstance(s.op, types.FunctionType)
+            if own and s.op.__module__.split(".")[0] not in ("numpy", "s2sgrad"):
+                found.add(s.op.__name__)
+        elif isinstance(s, Loop):
+            found |= called(s.body)
+            if not isinstance(s.over, Range):
+                found |= called(s.over.test)
+        else:
+            found |= called(s.then) | called(s.orelse)
+    return found
+
+
 def handed_on(block: Block) -> dict[Var, list[Var]]:
     """What each value is assigned to at the end of a block."""
     found: dict[Var, list[Var]] = defaultdict(list)
@@ -129,6 +147,7 @@ def helper(name: str, fn: object) -> str:
     node = tree.body[0]
     assert isinstance(node, ast.FunctionDef)
     node.name, node.decorator_list, node.returns = name, [], None
-    for a in (*node.args.args, *node.args.kwonlyargs):
+    rest = [a for a in (node.args.vararg, node.args.kwarg) if a is not None]
+    for a in (*node.args.args, *node.args.kwonlyargs, *rest):
         a.annotation = None
     return ast.unparse(node) + "\n"

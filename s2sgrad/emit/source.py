@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import operator
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from s2sgrad.emit import expr
-from s2sgrad.emit.facts import Order, collected, handed_on, helper, minus_one
+from s2sgrad.emit.facts import Order, called, collected, handed_on, helper, minus_one
 from s2sgrad.emit.live import at_hand, is_tape, liveness, uses
 from s2sgrad.emit.names import Names
+from s2sgrad.emit.results import Result, statement
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.graph import (
@@ -47,15 +48,20 @@ class Emitted:
 
     source: str
     name: str
+    given: dict[str, Callable[..., object]]  # functions of the user's that it calls
 
 
-def emit(func: Func, result: str, keyword_only: int = 0) -> Emitted:
-    """Python source of `func`; `result` is a format of its results, as in `({0}, {1})`."""
-    body = _Emitter(func).function(result, keyword_only)
-    return Emitted(body, func.name)
+def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emitted:
+    """Python source of `func`; `result` is the structure of what it returns.
+
+    `header` are its parameters as they are written (`x`, `*`, `**options`), if not the names alone.
+    """
+    emitter = _Emitter(func)
+    body = emitter.function(result, func.names if header is None else header)
+    return Emitted(body, func.name, emitter.spelling.handed)
 
 
-RESERVED = {"np", "math", "scipy", "range", "float", "len", "abs", "print"}
+RESERVED = {"np", "math", "scipy", "range", "float", "len", "abs", "print", "dict", "zip"}
 
 
 class _Emitter:
@@ -68,11 +74,9 @@ class _Emitter:
         self.in_place: set[Var] = func.notes.get("in_place", set())
         self.order = Order(func, self.in_place)
         self.fold(func.body)
-        self.spelling = expr.Spelling()
+        self.spelling = expr.Spelling(func.names)
         spans = liveness(func, self.folded, self.tape_items)
-        self.names = Names(
-            func, spans, {"np", "math", "scipy", "range", "float", "len", "abs", "print"}
-        )
+        self.names = Names(func, spans, RESERVED | called(func.body))
         self.handed = handed_on(func.body)
         self.lines: list[str] = []
         self.tapes: dict[Var, str] = {}
@@ -161,10 +165,7 @@ class _Emitter:
     def line(self, depth: int, text: str) -> None:
         self.lines.append("    " * depth + text)
 
-    def function(self, result: str, keyword_only: int) -> str:
-        params = list(self.func.names)
-        if keyword_only:
-            params.insert(len(params) - keyword_only, "*")
+    def function(self, result: Result, header: Sequence[str]) -> str:
         body = self.func.body
         mirror = self.func.notes.get("mirror")
         if mirror is None:
@@ -174,9 +175,10 @@ class _Emitter:
             first = back[0] if back else len(body.stmts)
             self.section("# forward", body, body.stmts[:first])
             self.section("# backward", body, body.stmts[first:])
-        values = [self.text(self.atom(r)) for r in body.results]
-        self.line(1, f"return {result.format(*values)}")
-        head = f"def {self.func.name}({', '.join(params)}):"
+        values = [self.atom(r) for r in body.results]
+        for line in statement(result, values, self.spelling, self.text, MARGIN - 4):
+            self.line(1, line)
+        head = f"def {self.func.name}({', '.join(header)}):"
         text = "\n".join([head, *self.lines]) + "\n"
         return self.module(text)
 

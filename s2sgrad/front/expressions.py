@@ -14,6 +14,7 @@ import numpy as np
 
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.infer import infer
+from s2sgrad.front.integers import WAY_OUT, WHY, is_float
 from s2sgrad.front.join import Arm, Join
 from s2sgrad.front.memory import Memory, Ref, Root, holes, is_array, now
 from s2sgrad.front.source import span_of
@@ -32,7 +33,7 @@ from s2sgrad.ir.graph import (
     atom_type,
 )
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import FLOAT, INT, UNDEFINED, Array, Type, Unknown, kind_of
+from s2sgrad.ir.types import FLOAT, INT, UNDEFINED, Array, Scalar, Type, Unknown, kind_of
 from s2sgrad.rules.registry import lookup
 
 BINARY: dict[type[ast.operator], Callable[..., Any]] = {
@@ -81,7 +82,7 @@ def _is_library(obj: Any) -> bool:
     if isinstance(obj, np.ufunc):
         return True
     name = obj.__name__ if isinstance(obj, types.ModuleType) else getattr(obj, "__module__", None)
-    return str(name).split(".")[0] in ("numpy", "math", "scipy")
+    return str(name).split(".")[0] in ("numpy", "math", "scipy", "s2sgrad")
 
 
 def _may_raise(op: Callable[..., Any], args: tuple[Atom, ...], t: Type) -> bool:
@@ -391,7 +392,9 @@ class Expressions(Memory):
     # -- parts
 
     def expr_Attribute(self, node: ast.Attribute) -> Value:
-        owner = self.expr(node.value)
+        return self.attribute(self.expr(node.value), node)
+
+    def attribute(self, owner: Value, node: ast.Attribute) -> Value:
         if isinstance(owner, Known):
             if not hasattr(owner.obj, node.attr):
                 raise self.refuse(node, f"there is no `{ast.unparse(node)}`", "")
@@ -439,12 +442,9 @@ class Expressions(Memory):
         return Known(obj)
 
     def expr_Subscript(self, node: ast.Subscript) -> Value:
-        owner = self.expr(node.value)
-        if isinstance(owner, Tup):
-            index = self.expr(node.slice) if not isinstance(node.slice, ast.Slice) else None
-            if isinstance(index, Lit) and isinstance(index.value, int):
-                return owner.items[index.value]
-            raise self.refuse(node, "a tuple or list is indexed by something not constant", "")
+        return self.subscript(self.expr(node.value), node)
+
+    def subscript(self, owner: Value, node: ast.Subscript) -> Value:
         if isinstance(owner, Known) and owner.obj in (np.r_, np.c_):
             return self.joined(owner.obj, node)
         if not isinstance(owner, Ref | Var):
@@ -504,11 +504,13 @@ class Expressions(Memory):
         )
         if isinstance(value, Var) and (kind_of(value.type) == "int" or by_mask):
             return value
+        if is_float(value) and isinstance(self.type_of(value), Scalar):
+            raise self.refuse(node, WHY, WAY_OUT, "int")
         raise self.refuse(node, "this index is not supported yet", "", "index")
 
     def items(self, value: Value, at: ast.AST, n: int | None = None) -> list[Value]:
         """The items of something that is unpacked."""
-        if isinstance(value, Tup):
+        if isinstance(value, Tup) and value.is_sequence:
             return list(value.items)
         if isinstance(value, Ref) and n is not None and isinstance(self.type_of(value), Array):
             return [self.element(value, k, at) for k in range(n)]

@@ -62,7 +62,20 @@ def is_elementwise(op: Callable[..., Any]) -> bool:
     """Is each element of the result made of one element of each operand?"""
     if isinstance(op, np.ufunc):
         return op.signature is None  # `matmul` and its like have one
-    return op in ELEMENTWISE
+    if op in ELEMENTWISE:
+        return True
+    rule = lookup(op)
+    return rule is not None and rule.elementwise
+
+
+_SAME_TYPE = {
+    ops.zeros_like,
+    ops.identity,
+    ops.setitem,
+    ops.additem,
+    ops.copy,
+    ops.stop_gradient,
+}
 
 
 _ANY = {ops.list_, ops.append}  # what they hold need not be known
@@ -100,7 +113,7 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
     if any(isinstance(t, Unknown | Static) for t in types) and op not in _ANY:
         return UNKNOWN
-    if op in (ops.zeros_like, ops.identity, ops.setitem, ops.additem, ops.copy):
+    if op in _SAME_TYPE:
         t = types[0]
         return UNKNOWN if t is None else t
     if op is ops.last_writes:

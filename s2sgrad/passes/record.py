@@ -254,6 +254,9 @@ class Symbol:
     def __neg__(self) -> Any:
         return self.recorder.call(operator.neg, (self,), {})
 
+    def __abs__(self) -> Any:
+        return self.recorder.call(abs, (self,), {})
+
     def __invert__(self) -> Any:
         return self.recorder.call(operator.invert, (self,), {})
 
