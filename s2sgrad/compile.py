@@ -22,8 +22,9 @@ from s2sgrad.ir.verify import InvalidIR, verify
 from s2sgrad.passes.prune import prune
 from s2sgrad.passes.reverse import reverse
 from s2sgrad.passes.share import share
+from s2sgrad.passes.simplify import simplify
 
-TIDY: tuple[Callable[[Func], Func], ...] = (share, prune, share, prune)
+TIDY: tuple[Callable[[Func], Func], ...] = (share, prune, simplify, share, prune)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,18 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Var, atom_type, call_args
+from s2sgrad.ir.graph import (
+    Atom,
+    Eqn,
+    Form,
+    Hole,
+    Lit,
+    Pack,
+    Var,
+    atom_type,
+    call_args,
+    fill,
+)
 from s2sgrad.ir.types import (
     UNDEFINED,
     UNKNOWN,
@@ -46,6 +57,21 @@ ELEMENTWISE = {
     abs,
     np.where,
     np.clip,
+}
+
+
+REDUCTIONS = {
+    np.sum,
+    np.mean,
+    np.prod,
+    np.max,
+    np.min,
+    np.std,
+    np.var,
+    np.any,
+    np.all,
+    np.argmax,
+    np.argmin,
 }
 
 
@@ -155,22 +181,43 @@ def _shape(
     t: Array,
     form: Form | None,
 ) -> tuple[Dim, ...]:
-    if isinstance(op, np.ufunc) or op in ELEMENTWISE:
+    if (isinstance(op, np.ufunc) and op.signature is None) or op in ELEMENTWISE:
         shapes = [u.shape for u in types if isinstance(u, Array)]
         if not any(isinstance(a, Lit) and isinstance(a.value, np.ndarray) for a in args):
             return broadcast(shapes)
     first = types[0] if types else None
+    if op in REDUCTIONS and isinstance(first, Array) and form is not None:
+        return _reduced(first.shape, len(t.shape), args, form) or t.shape
     if op is ops.getitem and form is not None and isinstance(first, Array):
         return _indexed(first.shape, form.args[1], types) or t.shape
     if op in (np.matmul, operator.matmul, np.dot) and len(types) == 2:
         a, b = types
-        if isinstance(a, Array) and isinstance(b, Array) and len(a.shape) <= 2 >= len(b.shape):
+        if isinstance(a, Array) and isinstance(b, Array) and {len(a.shape), len(b.shape)} <= {1, 2}:
             return (*a.shape[:-1], *b.shape[1:])
     if op is np.transpose and len(args) == 1 and isinstance(first, Array):
         return first.shape[::-1]
     if op is np.outer and all(isinstance(u, Array) and len(u.shape) == 1 for u in types):
         return tuple(u.shape[0] for u in types if isinstance(u, Array))
     return t.shape
+
+
+def _reduced(
+    shape: tuple[Dim, ...], rank: int, args: tuple[Atom, ...], form: Form
+) -> tuple[Dim, ...] | None:
+    """The extents that a reduction leaves; None where its axes are not known."""
+    named = {**dict(zip(("a", "axis"), form.args, strict=False)), **dict(form.kwargs)}
+    values = [a.value if isinstance(a, Lit) else a for a in args]
+    axis = fill(named.get("axis"), values)
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    if axis is None:
+        axes = tuple(range(len(shape)))
+    if not all(isinstance(k, int) and -len(shape) <= k < len(shape) for k in axes):
+        return None
+    gone = {k % len(shape) for k in axes}
+    if rank == len(shape):
+        return tuple(1 if k in gone else d for k, d in enumerate(shape))
+    left = tuple(d for k, d in enumerate(shape) if k not in gone)
+    return left if len(left) == rank else None
 
 
 def _indexed(
@@ -200,13 +247,24 @@ def _indexed(
 
 def _sliced(d: Dim, s: Any) -> Dim:
     parts = s.items if isinstance(s, Pack) else (s.start, s.stop, s.step)
-    if all(p is None for p in parts):
+    if all(p is None for p in parts) or tuple(parts) == (None, None, -1):
         return d
     if all(p is None or isinstance(p, int) for p in parts):
         if isinstance(d, int):
             return len(range(d)[slice(*parts)])
+        start, stop, step = parts[0] or 0, parts[1] or 0, parts[2] or 1
+        if step == 1 and start >= 0 >= stop and parts[1] != 0:
+            return _shorter(d, start - stop)
         return f"?{d}[{':'.join('' if p is None else str(p) for p in parts)}]"
     return fresh_dim()
+
+
+def _shorter(d: str, n: int) -> Dim:
+    """`d` less `n`, but not less than 0: the extent of `x[1:]`, of `x[:-1]`, and so on."""
+    base, minus, less = d.rpartition("-")
+    if minus and less.isdecimal():
+        return f"{base}-{int(less) + n}"
+    return f"?{d}-{n}"
 
 
 def broadcast(shapes: list[tuple[Dim, ...]]) -> tuple[Dim, ...]:
