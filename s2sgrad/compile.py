@@ -19,12 +19,25 @@ from s2sgrad.ir.graph import Atom, Func, Lit, Var, atom_type
 from s2sgrad.ir.text import text
 from s2sgrad.ir.types import FLOAT, Array, Scalar, Type
 from s2sgrad.ir.verify import InvalidIR, verify
+from s2sgrad.passes.contract import contract
+from s2sgrad.passes.order import order
 from s2sgrad.passes.prune import prune
 from s2sgrad.passes.reverse import reverse
 from s2sgrad.passes.share import share
 from s2sgrad.passes.simplify import simplify
 
-TIDY: tuple[Callable[[Func], Func], ...] = (share, prune, simplify, share, prune)
+TIDY: tuple[Callable[[Func], Func], ...] = (
+    share,
+    prune,
+    simplify,
+    share,
+    order,
+    prune,
+    simplify,
+    share,
+    contract,
+    prune,
+)
 
 
 @dataclass(frozen=True, eq=False)
