@@ -20,6 +20,7 @@ from s2sgrad.ir.text import text
 from s2sgrad.ir.types import FLOAT, Array, Scalar, Type
 from s2sgrad.ir.verify import InvalidIR, verify
 from s2sgrad.passes.contract import contract
+from s2sgrad.passes.hoist import hoist
 from s2sgrad.passes.order import order
 from s2sgrad.passes.prune import prune
 from s2sgrad.passes.reverse import reverse
@@ -32,6 +33,7 @@ TIDY: tuple[Callable[[Func], Func], ...] = (
     simplify,
     share,
     order,
+    hoist,
     prune,
     simplify,
     share,

@@ -39,6 +39,8 @@ class _Simplify(Terms):
         s = self.power(s)
         if s.op is operator.add and s.out.type == INT and _is_zero(s.args[0]):
             return s.args[1]
+        if s.op is np.transpose and s.form is None:
+            return self.transpose(s)
         if not self.adjoint or s.out in self.exact or s.raises or s.effect:
             return s
         if s.op is ops.broadcast_like:
@@ -61,6 +63,17 @@ class _Simplify(Terms):
             return inner.args[0]
         s = self.quotient(s)
         return self.finish(self.term(s) if s.op in PRODUCT else self.sum(s), s)
+
+    def transpose(self, s: Eqn) -> Eqn | Atom:
+        """`a.T.T` is `a`, and `np.outer(a, b).T` is `np.outer(b, a)`."""
+        made = self.made.get(s.args[0]) if isinstance(s.args[0], Var) else None
+        if made is None or made.form is not None:
+            return s
+        if made.op is np.transpose:
+            return made.args[0]
+        if made.op is np.outer and self.is_own(made.out) and made.args[0] is not made.args[1]:
+            return replace(s, op=np.outer, args=made.args[::-1])
+        return s
 
     def quotient(self, s: Eqn) -> Eqn:
         """`1.0 / a * b` is `b / a` for arrays."""
