@@ -20,15 +20,18 @@ from s2sgrad.ir.text import text
 from s2sgrad.ir.types import FLOAT, Array, Scalar, Type
 from s2sgrad.ir.verify import InvalidIR, verify
 from s2sgrad.passes.contract import contract
+from s2sgrad.passes.defer import defer
 from s2sgrad.passes.hoist import hoist
 from s2sgrad.passes.order import order
 from s2sgrad.passes.prune import prune
 from s2sgrad.passes.reverse import reverse
 from s2sgrad.passes.share import share
+from s2sgrad.passes.shift import shift
 from s2sgrad.passes.simplify import simplify
 
 TIDY: tuple[Callable[[Func], Func], ...] = (
     share,
+    shift,
     prune,
     simplify,
     share,
@@ -38,6 +41,7 @@ TIDY: tuple[Callable[[Func], Func], ...] = (
     simplify,
     share,
     contract,
+    defer,
     prune,
 )
 

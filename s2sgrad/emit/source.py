@@ -114,7 +114,7 @@ class _Emitter:
             return expr.constant(a.value)
         made = self.folded.get(a)
         if made is None:
-            return expr.name(self.names[a])
+            return expr.name(self.tapes[a] if is_tape(a) else self.names[a])
         return self.value(made)
 
     def value(self, s: Eqn | Branch) -> ast.expr:

@@ -40,7 +40,7 @@ class _Hoist(Rewriter):
     def loop(self, s: Loop) -> Stmt:
         made = super().loop(s)
         assert isinstance(made, Loop)
-        surely = _runs(made)
+        surely = runs(made)
         if not isinstance(made.over, Range):
             # The test runs once at least, whatever it is.
             test = self.lifted(made.over.test, made.over.test.params, True)
@@ -77,7 +77,7 @@ class _Hoist(Rewriter):
         return surely or (s.op in _SAFE and s.form is None and all(map(_is_number, s.args)))
 
 
-def _runs(s: Loop) -> bool:
+def runs(s: Loop) -> bool:
     """Does the loop run one turn at least?"""
     if not isinstance(s.over, Range):
         return False

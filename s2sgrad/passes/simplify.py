@@ -256,7 +256,7 @@ class _Simplify(Terms):
             return False
         made = self.made[a]
         while made.op in PRODUCT and made.op is not operator.neg and isinstance(made.args[0], Var):
-            if not self.can_open(made.args[0], made):
+            if not self.is_own(made.args[0], made.args.count(made.args[0])):
                 return False
             made = self.made[made.args[0]]
         if made.op is operator.neg:
@@ -266,7 +266,10 @@ class _Simplify(Terms):
 
     def opposite(self, a: Atom) -> Atom:
         assert isinstance(a, Var)
-        return self.write(self.scaled(self.term(self.made[a]).negative()))
+        term = self.term(self.made[a])
+        if term.coef < 0:
+            return self.write(self.scaled(term.negative()))
+        return self.write(self.attach(self.scaled(term), Lit(-1.0)))  # the sign is further inside
 
 
 def _axes(g: Type, x: Type) -> tuple[list[int], list[int]] | None:
