@@ -19,6 +19,7 @@ from s2sgrad.ir.graph import Atom, Func, Lit, Var, atom_type
 from s2sgrad.ir.text import text
 from s2sgrad.ir.types import FLOAT, Array, Scalar, Type
 from s2sgrad.ir.verify import InvalidIR, verify
+from s2sgrad.passes.bufferize import bufferize
 from s2sgrad.passes.contract import contract
 from s2sgrad.passes.defer import defer
 from s2sgrad.passes.hoist import hoist
@@ -116,6 +117,7 @@ def compile_reverse(fun: types.FunctionType, request: Request) -> Compiled:
     func = _select(func, request, len(seeds))
     func = _tidy(func, stages, "reverse")
     func = _named(func, f"{_identifier(fun.__name__)}_{request.what}")
+    func = stages["bufferize"] = _verified(bufferize(func), "bufferize")
     source = emit(func, _result_format(request, result, len(seeds)), len(scope.data) + len(extra))
     run = load(source.source, source.name)
     return Compiled(

@@ -68,6 +68,7 @@ def checked(text: str, *args: Any, wrt: tuple[int, ...] | None = None) -> str:
 
 
 def backward(text: str) -> str:
-    """The lines of the backward sweep, without their indentation."""
-    lines = text.partition("# backward\n")[2].splitlines()
+    """The lines of the backward sweep (if only of its `return`), without their indentation."""
+    _, head, tail = text.partition("# backward\n")
+    lines = (tail if head else text[text.rindex("    return ") :]).splitlines()
     return "\n".join(line.strip() for line in lines)

@@ -47,7 +47,7 @@ CASES = [
     ("np.sum(np.log(np.sum(np.exp(m), axis=1, keepdims=True)))", "(t / t1,)"),
     # broadcasting undone by a sum
     ("np.sum(np.sin(m + x))", "np.sum(t, axis=0)"),
-    ("np.sum(np.sin(m * a))", "float(np.sum("),
+    ("np.sum(np.sin(m * a))", "return value, (np.sum(t * m), t1)"),
     ("np.sum(np.sin(m + col))", "np.sum(t, axis=1, keepdims=True)"),
     ("np.sum(np.sin(m + one))", "np.sum(t, axis=(0, 1), keepdims=True)"),
     ("np.sum(np.sin(cube + col))", "np.sum(np.sum(t, axis=0), axis=1, keepdims=True)"),

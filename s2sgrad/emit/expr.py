@@ -106,6 +106,8 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
             return ast.Attribute(args[0], "T", ast.Load())
         if op is ops.identity:
             return args[0]
+        if op is np.ndarray.copy or op is ops.copy:
+            return _copy(args[0], op is ops.copy)
         if op is np.size:
             return _size(args)
         if op in (ops.broadcast_like, ops.reshape_like, ops.cast_like):
@@ -115,12 +117,33 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
         return ast.Call(spelling.function(op), args, [])
     if op is ops.getitem:
         owner, index = form.args
-        return ast.Subscript(template(owner, args), template(index, args, True), ast.Load())
+        return place(template(owner, args), index, args)
     pos = [template(t, args) for t in form.args]
     if not form.kwargs and (op in BINARY or op in COMPARE or op in UNARY or op is np.size):
         return call(op, pos, None, spelling)
     named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
     return ast.Call(spelling.function(op), pos, named)
+
+
+def _copy(x: ast.expr, order: bool) -> ast.expr:
+    """`x.copy()`; the compiler's own copies keep the order in memory."""
+    keep = [ast.keyword("order", ast.Constant("K"))] if order else []
+    return ast.Call(ast.Attribute(x, "copy", ast.Load()), [], keep)
+
+
+def place(owner: ast.expr, index: Any, args: list[ast.expr]) -> ast.expr:
+    """`owner[index]`, step by step where the index is a path."""
+    if not (isinstance(index, Pack) and index.kind == "path"):
+        return ast.Subscript(owner, template(index, args, True), ast.Load())
+    for step in index.items:
+        if not (isinstance(step, Pack) and step.kind == "transpose"):
+            owner = ast.Subscript(owner, template(step, args, True), ast.Load())
+        elif step.items:
+            axes: list[ast.expr] = [ast.Constant(k) for k in step.items]
+            owner = ast.Call(ast.Attribute(owner, "transpose", ast.Load()), axes, [])
+        else:
+            owner = ast.Attribute(owner, "T", ast.Load())
+    return owner
 
 
 def _size(args: list[ast.expr]) -> ast.expr:

@@ -9,7 +9,49 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from s2sgrad.emit import expr
-from s2sgrad.ir.graph import Atom, Block, Branch, Loop, Var
+from s2sgrad.ir.alias import WRITES
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var
+
+
+class Order:
+    """Where statements stand in their blocks, and where memory is written to between them."""
+
+    def __init__(self, func: Func, in_place: set[Var]) -> None:
+        self.in_place = in_place
+        self.at: dict[Var, tuple[Block, int]] = {}
+        self.index: dict[Stmt, int] = {}
+        self.writes: dict[Block, list[int]] = {}  # how many come before each statement
+        self.block(func.body)
+
+    def block(self, block: Block) -> bool:
+        """Read a block; does it write?"""
+        before = [0]
+        for k, s in enumerate(block.stmts):
+            self.index[s] = k
+            if isinstance(s, Eqn):
+                writes = s.op in WRITES or s.out in self.in_place
+                self.at[s.out] = block, k
+            else:
+                inner = s.arms if isinstance(s, Branch) else (s.body,)
+                writes = sum(self.block(b) for b in inner) > 0  # each is read
+                if isinstance(s, Loop) and not isinstance(s.over, Range):
+                    self.block(s.over.test)
+                self.at.update((v, (block, k)) for v in s.outs)
+            before.append(before[-1] + writes)
+        self.writes[block] = before
+        return before[-1] > 0
+
+    def made_here(self, v: Var, block: Block) -> bool:
+        """Is `v` the result of an equation of this block?"""
+        where, k = self.at.get(v, (None, 0))
+        return where is block and isinstance(block.stmts[k], Eqn)
+
+    def may_wait(self, v: Var, block: Block, until: Stmt | None) -> bool:
+        """May `v` be computed where it is used: is nothing written to in between?"""
+        before = self.writes[block]
+        first = self.at[v][1] + 1
+        last = len(block.stmts) if until is None else self.index[until]
+        return before[last] == before[first]
 
 
 def collected(block: Block) -> list[Atom]:

@@ -58,6 +58,14 @@ ELEMENTWISE = {
     np.where,
     np.clip,
 }
+_LIKE = {np.zeros_like, np.ones_like, np.empty_like, np.copy, np.ndarray.copy, ops.copy}
+
+
+def is_elementwise(op: Callable[..., Any]) -> bool:
+    """Is each element of the result made of one element of each operand?"""
+    if isinstance(op, np.ufunc):
+        return op.signature is None  # `matmul` and its like have one
+    return op in ELEMENTWISE
 
 
 REDUCTIONS = {
@@ -103,15 +111,22 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
     if any(isinstance(t, Unknown | Static) for t in types):
         return UNKNOWN
-    if op is ops.zeros_like or op is ops.identity or op is ops.setitem or op is ops.additem:
+    if op in (ops.zeros_like, ops.identity, ops.setitem, ops.additem, ops.copy):
         t = types[0]
         return UNKNOWN if t is None else t
+    if op is ops.last_writes:
+        return atom_type(args[-1])
     if op in (ops.unbroadcast, ops.broadcast_like, ops.reshape_like, ops.cast_like):
         return _like(op, atom_type(args[0]), atom_type(args[1]))
     if op is np.reshape and form is not None and isinstance(types[0], Array | Scalar):
         reshaped = _reshaped(types[0], form)
         if reshaped is not None:
             return reshaped
+    if op is ops.getitem and form is not None and isinstance(types[0], Array):
+        shape = _read(types[0].shape, form.args[1], types)
+        if shape is not None:
+            t = types[0]
+            return Array(t.char, shape) if shape else Scalar(t.kind, t.char)
     for scale, extent in ((1.0, 3), (3.0, 3), (1.0, 12)):
         try:
             values = [
@@ -127,7 +142,9 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return UNKNOWN
     t = type_of_value(result)
     if isinstance(t, Array):
-        return Array(t.char, _shape(op, args, types, t, form))
+        arrays = [u for u in types if isinstance(u, Array)]
+        loose = is_elementwise(op) and bool(arrays) and all(u.loose for u in arrays)
+        return Array(t.char, _shape(op, args, types, t, form), loose)
     return t
 
 
@@ -181,18 +198,18 @@ def _shape(
     t: Array,
     form: Form | None,
 ) -> tuple[Dim, ...]:
-    if (isinstance(op, np.ufunc) and op.signature is None) or op in ELEMENTWISE:
+    if is_elementwise(op):
         shapes = [u.shape for u in types if isinstance(u, Array)]
         if not any(isinstance(a, Lit) and isinstance(a.value, np.ndarray) for a in args):
             return broadcast(shapes)
     first = types[0] if types else None
     if op in REDUCTIONS and isinstance(first, Array) and form is not None:
         return _reduced(first.shape, len(t.shape), args, form) or t.shape
-    if op is ops.getitem and form is not None and isinstance(first, Array):
-        return _indexed(first.shape, form.args[1], types) or t.shape
+    if op in _LIKE and isinstance(first, Array):
+        return first.shape
     if op in (np.matmul, operator.matmul, np.dot) and len(types) == 2:
         a, b = types
-        if isinstance(a, Array) and isinstance(b, Array) and {len(a.shape), len(b.shape)} <= {1, 2}:
+        if isinstance(a, Array) and isinstance(b, Array) and _plain_ranks(a, b):
             return (*a.shape[:-1], *b.shape[1:])
     if op is np.transpose and len(args) == 1 and isinstance(first, Array):
         return first.shape[::-1]
@@ -220,6 +237,23 @@ def _reduced(
     return left if len(left) == rank else None
 
 
+def _read(
+    shape: tuple[Dim, ...] | None, index: Any, types: list[Type | None]
+) -> tuple[Dim, ...] | None:
+    """The extents of `x[index]`, also along a path."""
+    if not (isinstance(index, Pack) and index.kind == "path"):
+        return None if shape is None else _indexed(shape, index, types)
+    for step in index.items:
+        if shape is None:
+            return None
+        if isinstance(step, Pack) and step.kind == "transpose":
+            axes = step.items or range(len(shape))[::-1]
+            shape = tuple(shape[k] for k in axes)
+        else:
+            shape = _indexed(shape, step, types)
+    return shape
+
+
 def _indexed(
     shape: tuple[Dim, ...], index: Any, types: list[Type | None]
 ) -> tuple[Dim, ...] | None:
@@ -229,6 +263,8 @@ def _indexed(
     taken = sum(i is not None and i is not Ellipsis for i in items)
     dims: list[Dim] = []
     left = list(shape)
+    if taken > len(shape):
+        return None  # NumPy will say so
     for i in items:
         if i is None:
             dims.append(1)
@@ -238,11 +274,19 @@ def _indexed(
             del left[:rest]
         elif isinstance(i, slice) or (isinstance(i, Pack) and i.kind == "slice"):
             dims.append(_sliced(left.pop(0), i))
-        elif isinstance(i, int) or (isinstance(i, Hole) and isinstance(types[i.k], Scalar)):
+        elif isinstance(i, int) or (isinstance(i, Hole) and _is_int(types[i.k])):
             left.pop(0)
         else:
             return None
     return (*dims, *left)
+
+
+def _plain_ranks(a: Array, b: Array) -> bool:
+    return 1 <= len(a.shape) <= 2 and 1 <= len(b.shape) <= 2
+
+
+def _is_int(t: Type | None) -> bool:
+    return isinstance(t, Scalar) and t.kind == "int"
 
 
 def _sliced(d: Dim, s: Any) -> Dim:
@@ -301,4 +345,30 @@ def fits(t: Type, out: Type) -> bool | None:
     return answer
 
 
-__all__ = ["broadcast", "fits", "fresh_dim", "infer", "kind_of", "stand_in", "type_of_value"]
+def spread_axes(t: Array, out: Array) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Over which axes a `t` was broadcast to an `out`: leading ones, and those of length 1.
+
+    The second are counted without the first.  None where it depends on the sizes.
+    """
+    lead = len(out.shape) - len(t.shape)
+    if lead < 0 or t.loose:
+        return None
+    ones = []
+    for k, (a, b) in enumerate(zip(t.shape, out.shape[lead:], strict=True)):
+        if a == 1 and b != 1:
+            ones.append(k)
+        elif (a != b or a == "?") and may_be_one(a):
+            return None
+    return tuple(range(lead)), tuple(ones)
+
+
+__all__ = [
+    "broadcast",
+    "fits",
+    "fresh_dim",
+    "infer",
+    "kind_of",
+    "spread_axes",
+    "stand_in",
+    "type_of_value",
+]

@@ -47,7 +47,7 @@ class _Contract(Rewriter):
     def is_solid(self, a: Atom, product: Eqn) -> bool:
         """A factor of the product's shape: float64, contiguous and made here."""
         t = atom_type(a)
-        if not isinstance(t, Array) or t.char != "d" or not fits(t, product.out.type):
+        if not isinstance(t, Array) or t.loose or t.char != "d" or not fits(t, product.out.type):
             return False
         return self.is_contiguous(a)
 

@@ -186,7 +186,7 @@ class _Sums:
 
 def _rank(a: Atom | None) -> int:
     t = atom_type(a) if a is not None else None
-    return len(t.shape) if isinstance(t, Array) else -1
+    return len(t.shape) if isinstance(t, Array) and not t.loose else -1
 
 
 def _hint(v: Var) -> str:

@@ -106,7 +106,7 @@ class _Order(Rewriter):
 
 def _rank(a: Atom) -> int:
     t = atom_type(a)
-    return len(t.shape) if isinstance(t, Array) else -1
+    return len(t.shape) if isinstance(t, Array) and not t.loose else -1
 
 
 def _char(a: Atom) -> str:
@@ -117,6 +117,6 @@ def _char(a: Atom) -> str:
 def _is_vector(a: Atom, axis: int) -> bool:
     """A vector, or a matrix that is one column (`axis` 1) or one row (`axis` 0)."""
     t = atom_type(a)
-    if not isinstance(t, Array):
+    if not isinstance(t, Array) or t.loose:
         return False
     return len(t.shape) == 1 or (len(t.shape) == 2 and t.shape[axis] == 1)

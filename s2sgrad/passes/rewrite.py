@@ -10,6 +10,7 @@ from typing import Any
 from s2sgrad.front.infer import infer
 from s2sgrad.ir.build import resolve
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Loop, Range, Stmt, Var
+from s2sgrad.ir.walk import bound_by
 
 
 class Rewriter:
@@ -37,19 +38,20 @@ class Rewriter:
         raise NotImplementedError
 
     def run(self) -> Func:
-        """The new function; the count of statements of the forward sweep is kept right."""
+        """The new function; the note `mirror` has what the backward sweep binds."""
         func, body = self.old, self.old.body
-        forward = func.notes.get("forward")
+        mirror = func.notes.get("mirror", set())
         self.stmts = []
-        notes = dict(func.notes)
-        for k, s in enumerate(body.stmts):
-            if k == forward:
-                notes["forward"], self.adjoint = len(self.stmts), True
+        forward = 0
+        for s in body.stmts:
+            if not self.adjoint and mirror.intersection(bound_by(s)):
+                self.adjoint, forward = True, len(self.stmts)
             self.stmt(s)
-        if forward is not None and forward >= len(body.stmts):
-            notes["forward"] = len(self.stmts)
         block = Block(body.params, tuple(self.stmts), self.atoms(body.results))
-        return replace(func, body=block, notes=notes)
+        if not self.adjoint:
+            return replace(func, body=block)
+        made = {v for s in self.stmts[forward:] for v in bound_by(s)}
+        return replace(func, body=block, notes={**func.notes, "mirror": made})
 
     def emit(self, op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None = None) -> Var:
         """A new equation before the one that is looked at."""

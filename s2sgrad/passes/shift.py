@@ -31,7 +31,7 @@ zero(still)
 
 def shift(func: Func) -> Func:
     """`func` with maxima that cancel taken of constants; after `reverse`, without that mark."""
-    return _Unmark(func).run() if "forward" in func.notes else _Mark(func).run()
+    return _Unmark(func).run() if "mirror" in func.notes else _Mark(func).run()
 
 
 class _Unmark(Rewriter):
@@ -92,7 +92,7 @@ def _cancels(m: Eqn, block: Block, rest: tuple[Stmt, ...]) -> bool:
 class _Follow:
     def __init__(self, m: Eqn) -> None:
         x, out = atom_type(m.args[0]), m.out.type
-        if not isinstance(x, Array):
+        if not isinstance(x, Array) or x.loose:
             raise _Matters
         self.rank = len(x.shape)
         self.axis, wide = None, True

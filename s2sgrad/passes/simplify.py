@@ -8,7 +8,6 @@ sum that undoes a broadcast is a plain `np.sum` wherever the shapes tell its axe
 
 from __future__ import annotations
 
-import builtins
 import operator
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +17,7 @@ import numpy as np
 from s2sgrad.front.infer import fits, infer
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Form, Func, Hole, Lit, Var, atom_type
-from s2sgrad.ir.types import INT, Array, Dim, Scalar, Type, kind_of, may_be_one
+from s2sgrad.ir.types import INT, Array, Dim, Scalar, Type, kind_of
 from s2sgrad.passes.terms import PRODUCT, Term, Terms
 
 _ARITHMETIC = {operator.add, operator.sub, operator.mul, operator.truediv}
@@ -46,9 +45,8 @@ class _Simplify(Terms):
         if s.op is ops.broadcast_like:
             self.spread[s.out] = (s.args[0], s.args[1])
             return s
-        if s.op is ops.unbroadcast:
-            lowered = self.unbroadcast(s)
-            return lowered if not isinstance(lowered, Eqn) else self.arithmetic(lowered)
+        if s.op is np.sum and s.args[0] in self.spread:
+            return self.counted(s, *self.spread[s.args[0]])
         return self.arithmetic(self.unspread(s))
 
     def arithmetic(self, s: Eqn) -> Eqn | Atom:
@@ -95,7 +93,7 @@ class _Simplify(Terms):
             return s
         x, n = s.args[0], s.args[1].value
         t = atom_type(x)
-        fast = isinstance(t, Array) or (isinstance(t, Scalar) and bool(t.char))
+        fast = (isinstance(t, Array) and not t.loose) or (isinstance(t, Scalar) and bool(t.char))
         if not fast or kind_of(t) == "bool" or type(n) not in (int, float) or n not in (2, 3):
             return s
         if infer(operator.mul, (x, x), None) != s.out.type and kind_of(t) != "float":
@@ -125,7 +123,7 @@ class _Simplify(Terms):
 
     def spread_out(self, s: Eqn, g: Atom, x: Atom) -> Eqn:
         self.spread[s.out] = (g, x)
-        return replace(s, op=ops.broadcast_like, args=(g, x))
+        return replace(s, op=ops.broadcast_like, args=(g, x), form=None)
 
     def simple(self, op: Callable[..., object], args: tuple[Atom, ...]) -> Atom:
         """An equation on numbers, simplified itself."""
@@ -142,62 +140,33 @@ class _Simplify(Terms):
     def negative(self, g: Atom) -> Atom:
         return Lit(-g.value) if isinstance(g, Lit) else self.simple(operator.neg, (g,))
 
-    # -- broadcasting undone
-
-    def unbroadcast(self, s: Eqn) -> Eqn | Atom:
-        """`np.sum` over the axes that `x` lacks, where the types tell them."""
-        g, x = s.args
-        axes = _axes(atom_type(g), atom_type(x))
-        if axes is None:
-            return s
-        if g in self.spread:
-            counted = self.counted(s, *self.spread[g], axes)
-            if counted is not None:
-                return counted
-        lead, ones = axes
-        if not lead and not ones:
-            return g
-        if isinstance(atom_type(x), Scalar):
-            return self.summed(s, g)
-        if lead and ones:
-            g, lead = self.emit(np.sum, (g,), _over_axes(lead, False)), []
-            ones = [k - len(axes[0]) for k in ones]
-        form = _over_axes(lead or ones, bool(ones))
-        t = infer(np.sum, (g,), form)
-        same = isinstance(t, Array) and isinstance(s.out.type, Array) and t.char == s.out.type.char
-        return replace(s, op=np.sum, args=(g,), form=form) if same else s
-
-    def summed(self, s: Eqn, g: Atom) -> Eqn | Atom:
-        """The cotangent of a number that met an array."""
-        t = infer(np.sum, (g,), None)
-        if t == s.out.type:
-            return replace(s, op=np.sum, args=(g,))
-        if isinstance(s.out.type, Scalar) and not s.out.type.char and kind_of(t) == "float":
-            return replace(s, op=builtins.float, args=(self.simple(np.sum, (g,)),))
-        return s
-
-    def counted(
-        self, s: Eqn, g: Atom, like: Atom, axes: tuple[list[int], list[int]]
-    ) -> Eqn | Atom | None:
+    def counted(self, s: Eqn, g: Atom, like: Atom) -> Eqn | Atom:
         """The sum of `np.full_like(like, g)`: a product along the axes that `g` lacks."""
-        x, t, whole = s.args[1], atom_type(g), atom_type(like)
-        if isinstance(atom_type(x), Scalar) and isinstance(t, Scalar) and t.kind == "float":
-            return replace(s, op=operator.mul, args=(g, self.emit(np.size, (like,))))
-        if not isinstance(atom_type(x), Array) or not isinstance(whole, Array):
-            return None
+        t, whole = atom_type(g), atom_type(like)
+        summed = _summed(s, whole)
+        if summed is None or not isinstance(whole, Array) or kind_of(t) != "float":
+            return s
+        axes, keepdims = summed
+        if isinstance(t, Scalar) and isinstance(s.out.type, Scalar):
+            return replace(s, op=operator.mul, args=(g, self.emit(np.size, (like,))), form=None)
         shape: tuple[Dim, ...] = t.shape if isinstance(t, Array) else ()
         first = len(whole.shape) - len(shape)
-        lacks = [k for k in (*axes[0], *axes[1]) if k < first or shape[k - first] == 1]
-        lead, ones = ([k - first for k in some if k not in lacks] for some in axes)
-        if any(k in axes[0] and k >= first for k in lacks):
-            return None  # an axis of extent 1 would have to go
-        for k in sorted(lacks):
+        lacks = [k for k in axes if k < first or shape[k - first] == 1]
+        rest = [k - first for k in axes if k not in lacks]
+        model = self.of_shape(s.out.type)
+        if model is None or (not keepdims and any(k >= first for k in lacks)):
+            return s
+        for k in lacks:
             g = self.simple(operator.mul, (g, self.emit(np.size, (like, Lit(k)))))
-        if lead:
-            g = self.emit(np.sum, (g,), _over_axes(lead, False))
-        if ones:
-            g = self.emit(np.sum, (g,), _over_axes([k - len(lead) for k in ones], True))
-        return g if _same(atom_type(g), s.out.type) else self.spread_out(s, g, x)
+        if rest:
+            g = self.emit(np.sum, (g,), _over_axes(rest, keepdims))
+        return g if _same(atom_type(g), s.out.type) else self.spread_out(s, g, model)
+
+    def of_shape(self, t: Type) -> Atom | None:
+        """An argument that surely has this type and shape."""
+        if not isinstance(t, Array) or any(isinstance(d, str) and "?" in d for d in t.shape):
+            return None
+        return next((p for p in self.old.body.params if p.type == t), None)
 
     # -- sums
 
@@ -272,23 +241,18 @@ class _Simplify(Terms):
         return self.write(self.attach(self.scaled(term), Lit(-1.0)))  # the sign is further inside
 
 
-def _axes(g: Type, x: Type) -> tuple[list[int], list[int]] | None:
-    """The axes of `g` that `x` lacks, and those where `x` has extent 1; None where unknown."""
-    if not isinstance(g, Array):
+def _summed(s: Eqn, whole: Type) -> tuple[list[int], bool] | None:
+    """The axes of a sum, and whether they stay with length 1; None if it says more than that."""
+    rank = len(whole.shape) if isinstance(whole, Array) else 0
+    if s.form is None:
+        return list(range(rank)), False
+    named = dict(s.form.kwargs)
+    axis = named.pop("axis", None)
+    keepdims = named.pop("keepdims", False)
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    if named or s.form.args != (Hole(0),) or not all(type(k) is int for k in axes):
         return None
-    if isinstance(x, Scalar):
-        return list(range(len(g.shape))), []
-    if not isinstance(x, Array) or len(x.shape) > len(g.shape):
-        return None
-    lead = len(g.shape) - len(x.shape)
-    ones = []
-    for k, (m, n) in enumerate(zip(g.shape[lead:], x.shape, strict=True)):
-        if n == 1:
-            if m != 1:
-                ones.append(lead + k)
-        elif may_be_one(n) and (m != n or n == "?"):
-            return None
-    return list(range(lead)), ones
+    return sorted(k % rank for k in axes), bool(keepdims)
 
 
 def _is_zero(a: Atom) -> bool:
@@ -310,7 +274,7 @@ def _same(a: Type, b: Type) -> bool:
     """Arrays of one dtype and shape."""
     if not isinstance(a, Array) or not isinstance(b, Array):
         return False
-    return a.char == b.char and bool(fits(a, b))
+    return a.char == b.char and not (a.loose or b.loose) and bool(fits(a, b))
 
 
 def _same_or_equal(a: Type, b: Type) -> bool:
