@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from s2sgrad.emit import expr
+from s2sgrad.emit import expr, printer
 from s2sgrad.emit.facts import Order, collected, handed_on, helper, minus_one
 from s2sgrad.emit.live import at_hand, is_tape, liveness, uses
 from s2sgrad.emit.names import Names
@@ -32,7 +32,6 @@ from s2sgrad.ir.graph import (
 from s2sgrad.ir.types import Array, Scalar
 from s2sgrad.ir.walk import bound_by
 
-MARGIN = 92
 SIGNS: dict[object, str] = {
     operator.add: "+",
     operator.sub: "-",
@@ -144,12 +143,12 @@ class _Emitter:
         return ast.IfExp(test, self.atom(then), self.atom(orelse))
 
     def text(self, node: ast.expr) -> str:
-        return ast.unparse(ast.fix_missing_locations(node))
+        return printer.text(node)
 
     # -- statements
 
     def line(self, depth: int, text: str) -> None:
-        self.lines.append("    " * depth + text)
+        self.lines += printer.broken("    " * depth + text)
 
     def function(self, result: str, keyword_only: int) -> str:
         params = list(self.func.names)
@@ -237,7 +236,7 @@ class _Emitter:
         if isinstance(value, ast.BinOp) and isinstance(value.left, ast.Name):
             pass
         text = f"{target} = {self.text(value)}"
-        if len(text) + 4 * depth > MARGIN and isinstance(value, ast.BinOp):
+        if len(text) + 4 * depth > printer.MARGIN and isinstance(value, ast.BinOp):
             self.split(target, value, depth)
             return
         self.line(depth, text)

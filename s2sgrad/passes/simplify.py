@@ -60,7 +60,7 @@ class _Simplify(Terms):
         if s.op is operator.neg and inner is not None and inner.op is operator.neg:
             return inner.args[0]
         s = self.quotient(s)
-        return self.finish(self.term(s) if s.op in PRODUCT else self.sum(s), s)
+        return self.finish(self.taken_apart(s), s)
 
     def transpose(self, s: Eqn) -> Eqn | Atom:
         """`a.T.T` is `a`, and `np.outer(a, b).T` is `np.outer(b, a)`."""
@@ -193,7 +193,7 @@ class _Simplify(Terms):
             return None
         first = s.args[0]
         if s.args[1] is first and isinstance(first, Var) and self.can_open(first, s):
-            t = self.term(self.made[first])
+            t = self.taken_apart(self.made[first])
             return replace(t, coef=2.0 * t.coef)
         return Term(coef, rest=a.rest)
 

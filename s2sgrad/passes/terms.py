@@ -108,8 +108,11 @@ class Terms(Rewriter):
         number = isinstance(s.out.type, Scalar) and isinstance(out, Array)
         if number and not _is_weak(s.out.type, out):
             return None
-        term = self.term(s) if s.op in PRODUCT else self.sum(s)
+        term = self.taken_apart(s)
         return self.split(term) if number else term
+
+    def taken_apart(self, s: Eqn) -> Term:
+        return self.term(s) if s.op in PRODUCT else self.sum(s)
 
     def split(self, t: Term) -> Term:
         """A number among the factors of an array: what is left of it is one of its factors."""
