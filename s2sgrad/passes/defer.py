@@ -41,7 +41,7 @@ _DOWN = Form((Hole(0),), (("axis", 0),))
 
 def defer(func: Func) -> Func:
     """`func` with its sums of outer products after the loops."""
-    if _writes(func.body):
+    if "mirror" not in func.notes or _writes(func.body):
         return func  # what is collected by reference must not be written afterwards
     return _Defer(func).run()
 
