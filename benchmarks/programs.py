@@ -37,12 +37,10 @@ def descent_by_hand(x, lr, n):  # type: ignore[no-untyped-def]
     for _ in range(n):
         tape.append(x)
         x = x - lr * math.sin(x)
-    x_bar, lr_bar = 1.0, 0.0
-    for _ in range(n):
-        t = tape.pop()
-        lr_bar -= x_bar * math.sin(t)
-        x_bar -= x_bar * lr * math.cos(t)
-    return x, (x_bar, lr_bar)
+    x_bar = 1.0
+    while tape:
+        x_bar -= x_bar * lr * math.cos(tape.pop())
+    return x, (x_bar,)
 
 
 def mlp(W1, b1, W2, b2, X, Y):  # type: ignore[no-untyped-def]
@@ -162,7 +160,7 @@ _RNN = (R((32, 32)) * 0.1, R((32, 32)) * 0.1, R(32), R((50, 16, 32)), R((16, 32)
 _LABELS = np.eye(10)[rng.integers(0, 10, 256)]
 
 PROGRAMS = {
-    "scalar loop, 1e4 turns": Program(descent, (1.0, 0.01, 10_000), (0, 1), descent_by_hand, 2.7,
+    "scalar loop, 1e4 turns": Program(descent, (1.0, 0.01, 10_000), (0,), descent_by_hand, 2.7,
                                       turns=3),
     "MLP 784-128-10, batch 64": Program(mlp, _SIZES, (0, 1, 2, 3), mlp_by_hand, 2.1),
     "RNN, 50 steps, batch 16, hidden 32": Program(rnn, _RNN, (0, 1, 2), rnn_by_hand, 2.6),
