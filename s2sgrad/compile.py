@@ -21,13 +21,33 @@ from s2sgrad.ir.types import INT
 from s2sgrad.ir.verify import InvalidIR, verify
 from s2sgrad.passes.activity import influences
 from s2sgrad.passes.bufferize import bufferize
+from s2sgrad.passes.contract import contract
+from s2sgrad.passes.defer import defer
 from s2sgrad.passes.finish import finish
+from s2sgrad.passes.hoist import hoist
+from s2sgrad.passes.order import order
 from s2sgrad.passes.prune import prune
 from s2sgrad.passes.reverse import reverse
 from s2sgrad.passes.seeds import Seeds, check_elementwise, plan
 from s2sgrad.passes.share import share
+from s2sgrad.passes.shift import shift
+from s2sgrad.passes.simplify import simplify
 
-TIDY: tuple[Callable[[Func], Func], ...] = (share, prune, share, prune)
+TIDY: tuple[Callable[[Func], Func], ...] = (
+    share,
+    shift,
+    prune,
+    simplify,
+    share,
+    order,
+    hoist,
+    prune,
+    simplify,
+    share,
+    contract,
+    defer,
+    prune,
+)
 
 
 @dataclass(frozen=True, slots=True)

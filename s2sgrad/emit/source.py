@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from s2sgrad.emit import expr
+from s2sgrad.emit import expr, printer
 from s2sgrad.emit.facts import Order, called, collected, handed_on, helper, minus_one
 from s2sgrad.emit.live import at_hand, is_tape, liveness, uses
 from s2sgrad.emit.names import Names
@@ -33,7 +33,6 @@ from s2sgrad.ir.graph import (
 from s2sgrad.ir.types import Array, List, Scalar
 from s2sgrad.ir.walk import bound_by
 
-MARGIN = 92
 SIGNS: dict[object, str] = {
     operator.add: "+",
     operator.sub: "-",
@@ -138,7 +137,7 @@ class _Emitter:
             return expr.constant(a.value)
         made = self.folded.get(a)
         if made is None:
-            return expr.name(self.names[a])
+            return expr.name(self.tapes[a] if is_tape(a) else self.names[a])
         return self.value(made)
 
     def value(self, s: Eqn | Branch) -> ast.expr:
@@ -158,12 +157,12 @@ class _Emitter:
         return ast.IfExp(test, self.atom(then), self.atom(orelse))
 
     def text(self, node: ast.expr) -> str:
-        return ast.unparse(ast.fix_missing_locations(node))
+        return printer.text(node)
 
     # -- statements
 
     def line(self, depth: int, text: str) -> None:
-        self.lines.append("    " * depth + text)
+        self.lines += printer.broken("    " * depth + text)
 
     def function(self, result: Result, header: Sequence[str]) -> str:
         body = self.func.body
@@ -176,7 +175,7 @@ class _Emitter:
             self.section("# forward", body, body.stmts[:first])
             self.section("# backward", body, body.stmts[first:])
         values = [self.atom(r) for r in body.results]
-        for line in statement(result, values, self.spelling, self.text, MARGIN - 4):
+        for line in statement(result, values, self.spelling, self.text, printer.MARGIN - 4):
             self.line(1, line)
         head = f"def {self.func.name}({', '.join(header)}):"
         text = "\n".join([head, *self.lines]) + "\n"
@@ -249,7 +248,7 @@ class _Emitter:
         if isinstance(value, ast.BinOp) and isinstance(value.left, ast.Name):
             pass
         text = f"{target} = {self.text(value)}"
-        if len(text) + 4 * depth > MARGIN and isinstance(value, ast.BinOp):
+        if len(text) + 4 * depth > printer.MARGIN and isinstance(value, ast.BinOp):
             self.split(target, value, depth)
             return
         self.line(depth, text)

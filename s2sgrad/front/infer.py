@@ -13,7 +13,18 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Var, atom_type, call_args
+from s2sgrad.ir.graph import (
+    Atom,
+    Eqn,
+    Form,
+    Hole,
+    Lit,
+    Pack,
+    Var,
+    atom_type,
+    call_args,
+    fill,
+)
 from s2sgrad.ir.types import (
     INT,
     UNDEFINED,
@@ -80,6 +91,21 @@ _SAME_TYPE = {
 
 _ANY = {ops.list_, ops.append}  # what they hold need not be known
 _LISTS = {*_ANY, ops.spread_list, ops.split_like, builtins.list}
+
+
+REDUCTIONS = {
+    np.sum,
+    np.mean,
+    np.prod,
+    np.max,
+    np.min,
+    np.std,
+    np.var,
+    np.any,
+    np.all,
+    np.argmax,
+    np.argmin,
+}
 
 
 def fresh_dim() -> Dim:
@@ -290,6 +316,8 @@ def _shape(
         if not any(isinstance(a, Lit) and isinstance(a.value, np.ndarray) for a in args):
             return broadcast(shapes)
     first = types[0] if types else None
+    if op in REDUCTIONS and isinstance(first, Array) and form is not None:
+        return _reduced(first.shape, len(t.shape), args, form) or t.shape
     if op in _LIKE and isinstance(first, Array):
         return first.shape
     if op in (np.matmul, operator.matmul, np.dot) and len(types) == 2:
@@ -301,6 +329,25 @@ def _shape(
     if op is np.outer and all(isinstance(u, Array) and len(u.shape) == 1 for u in types):
         return tuple(u.shape[0] for u in types if isinstance(u, Array))
     return t.shape
+
+
+def _reduced(
+    shape: tuple[Dim, ...], rank: int, args: tuple[Atom, ...], form: Form
+) -> tuple[Dim, ...] | None:
+    """The extents that a reduction leaves; None where its axes are not known."""
+    named = {**dict(zip(("a", "axis"), form.args, strict=False)), **dict(form.kwargs)}
+    values = [a.value if isinstance(a, Lit) else a for a in args]
+    axis = fill(named.get("axis"), values)
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    if axis is None:
+        axes = tuple(range(len(shape)))
+    if not all(isinstance(k, int) and -len(shape) <= k < len(shape) for k in axes):
+        return None
+    gone = {k % len(shape) for k in axes}
+    if rank == len(shape):
+        return tuple(1 if k in gone else d for k, d in enumerate(shape))
+    left = tuple(d for k, d in enumerate(shape) if k not in gone)
+    return left if len(left) == rank else None
 
 
 def _read(
@@ -357,13 +404,13 @@ def _is_int(t: Type | None) -> bool:
 
 def _sliced(d: Dim, s: Any) -> Dim:
     parts = s.items if isinstance(s, Pack) else (s.start, s.stop, s.step)
-    if all(p is None for p in parts):
+    if all(p is None for p in parts) or tuple(parts) == (None, None, -1):
         return d
     if all(p is None or isinstance(p, int) for p in parts):
         if isinstance(d, int):
             return len(range(d)[slice(*parts)])
-        start, stop = parts[0] or 0, parts[1] or 0
-        if parts[1] != 0 and start >= 0 >= stop and parts[2] in (None, 1):
+        start, stop, step = parts[0] or 0, parts[1] or 0, parts[2] or 1
+        if step == 1 and start >= 0 >= stop and parts[1] != 0:
             return _shorter(d, start - stop)
         return f"?{d}[{':'.join('' if p is None else str(p) for p in parts)}]"
     return fresh_dim()

@@ -677,7 +677,9 @@ def _is_zero(g: Atom) -> bool:
 
 def _is_cheap(s: Eqn) -> bool:
     """Is computing `s` again cheaper than a tape?  So it is for numbers and for views."""
-    return s.op is ops.getitem or (s.op in _CHEAP and isinstance(s.out.type, Scalar))
+    if s.op is ops.getitem or (s.op is np.transpose and s.form is None):
+        return True
+    return s.op in _CHEAP and isinstance(s.out.type, Scalar)
 
 
 def _walks(f: _Frame) -> tuple[tuple[Var, ...], tuple[Atom, ...]]:
