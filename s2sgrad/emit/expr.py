@@ -17,7 +17,7 @@ from s2sgrad.errors import InternalError
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Hole, Pack
 from s2sgrad.rules.custom import HELPERS
-from s2sgrad.rules.registry import lookup
+from s2sgrad.rules.registry import LOADED, lookup
 
 BINARY: dict[Any, type[ast.operator]] = {
     operator.add: ast.Add,
@@ -30,6 +30,9 @@ BINARY: dict[Any, type[ast.operator]] = {
     operator.matmul: ast.MatMult,
     operator.and_: ast.BitAnd,
     operator.or_: ast.BitOr,
+    operator.xor: ast.BitXor,
+    operator.lshift: ast.LShift,
+    operator.rshift: ast.RShift,
 }
 COMPARE: dict[Any, type[ast.cmpop]] = {
     operator.lt: ast.Lt,
@@ -70,6 +73,19 @@ def constant(value: Any) -> ast.expr:
     return ast.Constant(value)
 
 
+def scipy_path(op: Any) -> list[str]:
+    """`scipy.special`, `erf`; or `scipy.stats`, `norm`, `logpdf`; nothing for others."""
+    text, owner = getattr(op, "__name__", ""), getattr(op, "__self__", None)
+    for package in LOADED:
+        module = sys.modules[package]
+        if getattr(module, text, None) is op:
+            return [package, text]
+        names = [n for n, v in vars(module).items() if owner is not None and v is owner]
+        if names:
+            return [package, names[0], text]
+    return []
+
+
 class Spelling:
     """How the emitted module names a function, and what it must import for that."""
 
@@ -98,10 +114,17 @@ class Spelling:
             self.imports.add("import numpy as np")
             self.helpers[text] = op
             return name(text)
+        owner_of = getattr(op, "__self__", None)
+        if isinstance(owner_of, np.ufunc):  # `np.add.outer`
+            return ast.Attribute(self.function(owner_of), text, ast.Load())
         if module.startswith("s2sgrad."):
             self.imports.add("import numpy as np")
             self.helpers[f"_{text}"] = op
             return name(f"_{text}")
+        path = scipy_path(op)
+        if path:
+            self.imports.add(f"import {path[0]}")
+            return ast.parse(".".join(path), mode="eval").body
         if lookup(op) is not None and isinstance(op, types.FunctionType):
             return name(self.given(op))
         raise InternalError("emit", f"no spelling for {op!r}", "")
@@ -144,7 +167,10 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
         if op is ops.add_lists:
             return _add_lists(args)
         if op is ops.zeros_list:
-            return _zeros_list(args[0], spelling)
+            zero = ast.Call(spelling.function(np.zeros_like), [name("v")], [])
+            return _each(zero, args[0])
+        if op is ops.copy_items:
+            return _each(_copy(name("v")), args[0])
         if op in (ops.broadcast_like, ops.reshape_like, ops.cast_like):
             return _like(op, args, spelling)
         if op is ops.zeros_like:
@@ -184,11 +210,9 @@ def _add_lists(args: list[ast.expr]) -> ast.expr:
     return ast.ListComp(ast.BinOp(name("a"), ast.Add(), name("b")), [over])
 
 
-def _zeros_list(x: ast.expr, spelling: Spelling) -> ast.expr:
-    """`[np.zeros_like(v) for v in x]`."""
-    zero = ast.Call(spelling.function(np.zeros_like), [name("v")], [])
-    over = ast.comprehension(ast.Name("v", ast.Store()), x, [], 0)
-    return ast.ListComp(zero, [over])
+def _each(item: ast.expr, x: ast.expr) -> ast.expr:
+    """`[item for v in x]`."""
+    return ast.ListComp(item, [ast.comprehension(ast.Name("v", ast.Store()), x, [], 0)])
 
 
 def _copy(x: ast.expr) -> ast.expr:

@@ -61,6 +61,9 @@ def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emi
     return Emitted(body, func.name, emitter.spelling.handed)
 
 
+RESERVED = {"np", "math", "scipy", "range", "float", "len", "abs", "print", "dict", "zip"}
+
+
 class _Emitter:
     def __init__(self, func: Func) -> None:
         self.func = func
@@ -73,8 +76,7 @@ class _Emitter:
         self.fold(func.body)
         self.spelling = expr.Spelling(func.names)
         spans = liveness(func, self.folded, self.tape_items)
-        reserved = {"np", "math", "range", "float", "len", "abs", "print", "dict", "zip"}
-        self.names = Names(func, spans, reserved | called(func.body))
+        self.names = Names(func, spans, RESERVED | called(func.body))
         self.handed = handed_on(func.body)
         self.lines: list[str] = []
         self.tapes: dict[Var, str] = {}

@@ -17,13 +17,16 @@ from s2sgrad.front.values import Closure, Known, Method, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import makes_memory
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Undef, Var
-from s2sgrad.ir.types import Array
+from s2sgrad.ir.types import Array, Several
 
 _METHOD_NAMES = """sum mean prod var std max min cumsum cumprod reshape ravel transpose swapaxes
 squeeze dot copy clip trace diagonal repeat take argmax argmin argsort all any round conj"""
 METHODS = {name: getattr(np, name) for name in _METHOD_NAMES.split()}
 METHODS["copy"] = np.ndarray.copy  # in C order, which `np.copy` is not
 EFFECTS = {print}
+# What makes an array in C order.
+CONTIGUOUS: set[Any] = {np.zeros, np.ones, np.full, np.empty, np.arange, np.linspace, np.eye}
+CONTIGUOUS |= {np.ndarray.copy}
 # What writes to its first argument.
 WRITERS: dict[Any, str] = {np.copyto: "store", np.add.at: "add", np.subtract.at: "subtract"}
 
@@ -82,6 +85,9 @@ class Calls(Expressions):
     ) -> Value:
         if op in SIZES and float_as_size(op, args, kwargs):
             raise self.refuse(node, WHY, WAY_OUT, "int")
+        view = self.reshaped_view(op, args, kwargs)
+        if view is not None:
+            return view
         writer = WRITERS.get(op)
         if writer is not None:
             return self.call_writer(writer, args, kwargs, node)
@@ -96,12 +102,41 @@ class Calls(Expressions):
         plain = not named and templates == tuple(Hole(k) for k in range(len(flat)))
         form = None if plain else Form(templates, named)
         made = self.emit(op, tuple(flat), form, at=node, effect=effect)
+        if isinstance(made.type, Several):
+            return self.several(made, node)
         if target is not None and not (isinstance(target, Lit) and target.value is None):
             return self.into(target, made, kwargs, node)
         if makes_memory(op, form):
-            return self.own(made)
+            return self.own(made, contiguous=op in CONTIGUOUS)
         roots = [r.root for a in (*args, *kwargs.values()) for r in refs(a)]
         return self.own(made, [x for r in roots for x in (r, *r.linked)])
+
+    def several(self, out: Var, node: ast.AST) -> Tup:
+        """The results of an operation that has several."""
+        assert isinstance(out.type, Several)
+        forms = [Form((Hole(0), k)) for k in range(len(out.type.items))]
+        items = [self.emit(ops.getitem, (out,), f, at=node) for f in forms]
+        return Tup(tuple(map(self.own, items)))
+
+    def reshaped_view(
+        self, op: Callable[..., Any], args: list[Value], kwargs: dict[str, Value]
+    ) -> Ref | None:
+        """`x.reshape(...)` where it is surely a view: `x` is in C order."""
+        if op not in (np.reshape, np.ravel) or kwargs or not args:
+            return None
+        owner = args[0]
+        if not isinstance(owner, Ref) or not owner.root.contiguous:
+            return None
+        if any(not (isinstance(s, Pack) and s.kind == "reshape") for s in owner.path):
+            return None
+        shape = args[1:] or [Lit(-1)]
+        items = shape[0].items if isinstance(shape[0], Tup) else shape
+        dims = [i.value if isinstance(i, Lit) else i for i in items]
+        if not all(isinstance(d, int | Var) for d in dims):
+            return None
+        part = owner.part(Pack("reshape", tuple(dims)))
+        self.read(part, self._node)
+        return part
 
     def into(self, target: Value, made: Var, kwargs: dict[str, Value], node: ast.AST) -> Value:
         """`out=target`: the result is written there, and is that array."""

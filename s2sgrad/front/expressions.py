@@ -45,10 +45,16 @@ BINARY: dict[type[ast.operator], Callable[..., Any]] = {
     ast.Mod: operator.mod,
     ast.FloorDiv: operator.floordiv,
     ast.MatMult: operator.matmul,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
 }
 UNARY: dict[type[ast.unaryop], Callable[..., Any]] = {
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
+    ast.Invert: operator.invert,
 }
 COMPARE: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.Lt: operator.lt,
@@ -60,7 +66,15 @@ COMPARE: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
 }
-_OWN = {ops.getitem, ops.setitem, ops.additem, ops.not_, ops.list_, ops.append}
+_OWN = {
+    ops.getitem,
+    ops.setitem,
+    ops.additem,
+    ops.not_,
+    ops.list_,
+    ops.append,
+    ops.reshape_like,
+}
 
 
 def _is_library(obj: Any) -> bool:
@@ -431,6 +445,8 @@ class Expressions(Memory):
         return self.subscript(self.expr(node.value), node)
 
     def subscript(self, owner: Value, node: ast.Subscript) -> Value:
+        if isinstance(owner, Known) and owner.obj in (np.r_, np.c_):
+            return self.joined(owner.obj, node)
         if not isinstance(owner, Ref | Var):
             raise self.refuse(node, "only arrays and tuples can be subscripted", "")
         return self.element(owner, self.index(node.slice), node)
@@ -451,6 +467,19 @@ class Expressions(Memory):
             return part
         # A number or a view: which, is not known.
         return self.own(value, (owner.root, *owner.root.linked))
+
+    def joined(self, kind: Any, node: ast.Subscript) -> Value:
+        """`np.r_[...]` and `np.c_[...]` of vectors and numbers."""
+        given = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        atoms = [self.atom(e) for e in given if not isinstance(e, ast.Slice)]
+        ranks = [len(t.shape) if isinstance(t, Array) else 0 for t in map(self.type_of, atoms)]
+        if len(atoms) < len(given) or not all(n <= 1 if kind is np.r_ else n == 1 for n in ranks):
+            raise self.refuse(
+                node, "ranges and matrices in `np.r_` and `np.c_`", "use np.concatenate", "index"
+            )
+        form = Form((Pack("list", tuple(map(Hole, range(len(atoms))))),))
+        op = np.hstack if kind is np.r_ else np.column_stack
+        return self.own(self.emit(op, tuple(atoms), form, node))
 
     def index(self, node: ast.expr) -> Any:
         """The template of an index, its atoms in their places."""

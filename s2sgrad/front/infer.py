@@ -22,6 +22,7 @@ from s2sgrad.ir.types import (
     Dim,
     List,
     Scalar,
+    Several,
     Static,
     Type,
     Undefined,
@@ -97,8 +98,9 @@ def stand_in(t: Type, scale: float = 1.0, extent: int = 3) -> Any:
     if isinstance(t, List):
         return [stand_in(t.item, scale, extent)] * extent
     assert isinstance(t, Array)
-    shape = tuple(d if isinstance(d, int) and d <= 4 else extent for d in t.shape)
-    made = np.full(shape, _STAND_IN[t.kind], dtype=t.char)
+    shape = tuple(d if isinstance(d, int) and d <= 4 and extent > 1 else extent for d in t.shape)
+    value = 0 if t.kind == "int" and scale == 0.0 else _STAND_IN[t.kind]  # 0: any index is valid
+    made = np.full(shape, value, dtype=t.char)
     if len(shape) >= 2 and shape[-1] == shape[-2] and t.kind in ("float", "complex"):
         made = made + (2 * np.eye(shape[-1])).astype(t.char)
     return made
@@ -123,16 +125,25 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         listed = _listed(op, [atom_type(a) for a in args], form)
         if listed is not None:
             return listed
-    if op is np.reshape and form is not None and isinstance(types[0], Array | Scalar):
-        reshaped = _reshaped(types[0], form)
+    if op is ops.getitem and isinstance(first, Several):
+        index = form.args[1] if form is not None else None
+        return first.items[index] if isinstance(index, int) else UNKNOWN
+    if op in (np.reshape, np.broadcast_to) and form and isinstance(first, Array | Scalar):
+        reshaped = _reshaped(first, form)
         if reshaped is not None:
             return reshaped
-    if op is ops.getitem and form is not None and isinstance(types[0], Array):
-        shape = _read(types[0].shape, form.args[1], types)
+    if op is ops.getitem and form is not None and isinstance(first, Array):
+        shape = _read(first.shape, form.args[1], types)
         if shape is not None:
-            t = types[0]
-            return Array(t.char, shape) if shape else Scalar(t.kind, t.char)
-    for scale, extent in ((1.0, 3), (3.0, 3), (1.0, 12)):
+            return Array(first.char, shape) if shape else Scalar(first.kind, first.char)
+    rule = lookup(op)
+    if rule is not None and rule.like is not None:
+        template = form.args[rule.like] if form is not None else Hole(rule.like)
+        t = types[template.k] if isinstance(template, Hole) else None
+        return UNKNOWN if t is None else t
+    # Extents do not matter to an elementwise operation, and a literal one need not be 3.
+    tries = ((1.0, 1),) if is_elementwise(op) else ((1.0, 3), (3.0, 3), (1.0, 12), (0.0, 3))
+    for scale, extent in tries:
         try:
             values = [
                 a.value if isinstance(a, Lit) else stand_in(t, scale, extent)  # type: ignore[arg-type]
@@ -146,6 +157,10 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     else:
         return UNKNOWN
     t = type_of_value(result)
+    if isinstance(t, Several) and not _sure_count(op, args, types, form, len(t.items)):
+        return UNKNOWN
+    if rule is not None and rule.maybe_complex:
+        t = _as_complex(t)
     if isinstance(t, Array):
         arrays = [u for u in types if isinstance(u, Array)]
         loose = is_elementwise(op) and bool(arrays) and all(u.loose for u in arrays)
@@ -170,7 +185,15 @@ def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Typ
         return List(join(first.item, types[1]))
     if op is ops.getitem:
         return first.item
-    if op in (ops.setitem, ops.additem, ops.drop_last, ops.zeros_list, ops.copy, ops.add_lists):
+    if op in (
+        ops.setitem,
+        ops.additem,
+        ops.drop_last,
+        ops.zeros_list,
+        ops.copy,
+        ops.copy_items,
+        ops.add_lists,
+    ):
         return first
     if op is len:
         return INT
@@ -181,6 +204,32 @@ def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Typ
     if op is np.array and isinstance(first.item, Array) and form is None:
         return Array(first.item.char, (fresh_dim(), *first.item.shape))
     return None
+
+
+def _sure_count(
+    op: Callable[..., Any], args: tuple[Atom, ...], types: list[Type | None], form: Form | None,
+    count: int,
+) -> bool:  # fmt: skip
+    """Is the number of results the same whatever the extents are?"""
+    if any(kind_of(t) == "int" for t in types if t is not None):
+        return False
+    values = [
+        a.value if isinstance(a, Lit) else stand_in(t, 1.0, 12)  # type: ignore[arg-type]
+        for a, t in zip(args, types, strict=True)
+    ]
+    try:
+        return len(_ask(op, values, form)) == count
+    except Exception:  # NumPy refuses this size: the operation fixes it, and so the count
+        return True
+
+
+def _as_complex(t: Type) -> Type:
+    """The complex type of a result that is complex or real as the values are."""
+    if isinstance(t, Several):
+        return Several(tuple(map(_as_complex, t.items)))
+    if isinstance(t, Array):
+        return Array({"f": "F", "d": "D"}.get(t.char, t.char), t.shape)
+    return Scalar("complex", "D" if t.char else "") if isinstance(t, Scalar) else t
 
 
 def _reshaped(t: Array | Scalar, form: Form) -> Type | None:
@@ -215,6 +264,9 @@ def _ask(op: Callable[..., Any], values: list[Any], form: Form | None) -> Any:
 
 def type_of_value(v: Any) -> Type:
     """The type of a value, every extent of an array fresh."""
+    if isinstance(v, tuple | list):
+        items = tuple(map(type_of_value, v))
+        return UNKNOWN if UNKNOWN in items else Several(items)
     if isinstance(v, np.ndarray):
         return Array(v.dtype.char, tuple(fresh_dim() for _ in v.shape))
     if isinstance(v, np.generic):

@@ -241,9 +241,11 @@ class Loops(Lists):
     ) -> bool:
         stands = True
         for n in list(assumed.inits):
-            if n not in turn.results and assumed.inits[n] is UNDEF:
-                # A function made in the loop: nothing that a loop can carry.
-                env[n] = self.poison(f"`{n}` is made in a loop and used after it")
+            if n not in turn.results:
+                # A function, or an array of which it is not known which: nothing to be carried.
+                env[n] = assumed.dead[n] = self.poison(
+                    f"`{n}` is not the same thing after each turn of a loop"
+                )
                 del assumed.inits[n], assumed.atoms[n], assumed.types[n]
                 stands = False
             else:
@@ -262,8 +264,7 @@ class Loops(Lists):
     def settle_types(self, n: str, assumed: _Assumed, turn: _Turn) -> bool:
         """Widen what is assumed of the carried name `n`; was it right already?"""
         atoms, after = turn.results.get(n), turn.after[n]
-        if atoms is None:
-            raise self.refuse_name(n)
+        assert atoms is not None
         types = assumed.types[n]
         if is_undefined(assumed.inits[n]) and isinstance(after, Tup):
             assumed.inits[n] = rebuild(after, [UNDEF] * len(atoms))

@@ -85,6 +85,11 @@ def copy(x: Any) -> Any:
     return x.copy() if isinstance(x, list) else x.copy(order="K")
 
 
+def copy_items(x: list[Any]) -> list[Any]:
+    """A list of copies."""
+    return [v.copy(order="K") for v in x]
+
+
 def list_(*items: Any) -> list[Any]:
     """`[a, b, c]`."""
     return list(items)
