@@ -470,6 +470,8 @@ class _Reverse:
         elif isinstance(template, Pack) and isinstance(bar, list | tuple):
             for t, b in zip(template.items, bar, strict=True):
                 self._spread(t, b, bars)
+        elif isinstance(template, Pack):  # silence would be a zero where there is a derivative
+            raise InternalError("reverse", "one cotangent for a list of operands", "")
 
     def shaped(self, bar: Atom, x: Var) -> Atom:
         """Repair, once for all rules: broadcasting is undone, and a wider dtype."""
