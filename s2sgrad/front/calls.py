@@ -15,6 +15,7 @@ from s2sgrad.front.values import Closure, Known, Method, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Undef, Var
 from s2sgrad.ir.types import Array, Several, Unknown
+from s2sgrad.rules.registry import lookup as rule_of
 
 _METHOD_NAMES = """sum mean prod var std max min cumsum cumprod reshape ravel transpose swapaxes
 squeeze dot copy clip trace diagonal repeat take argmax argmin argsort all any round conj"""
@@ -26,6 +27,11 @@ EFFECTS = {print}
 def _counts_from_zero(over: Range) -> bool:
     """Is the index of the range also the number of the turn?"""
     return [a.value if isinstance(a, Lit) else None for a in (over.start, over.step)] == [0, 1]
+
+
+def echoes_of(op: Callable[..., Any]) -> dict[int, tuple[int, str, Any]]:
+    rule = rule_of(op)
+    return rule.echoes if rule is not None else {}
 
 
 class Calls(Expressions):
@@ -79,7 +85,12 @@ class Calls(Expressions):
         out = self.emit(
             op, tuple(flat), None if plain else Form(templates, named), at=node, effect=effect
         )
-        return self.several(out, node) if isinstance(out.type, Several) else out
+        if not isinstance(out.type, Several):
+            return out
+        items = list(self.several(out, node).items)
+        for k, (place, name, default) in echoes_of(op).items():
+            items[k] = args[place] if len(args) > place else kwargs.get(name, Lit(default))
+        return Tup(tuple(items))
 
     def several(self, out: Var, node: ast.AST) -> Tup:
         """The results of an operation that has several."""
