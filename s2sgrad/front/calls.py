@@ -98,6 +98,18 @@ class Calls(Expressions):
         forms = [Form((Hole(0), k)) for k in range(len(out.type.items))]
         return Tup(tuple(self.emit(ops.getitem, (out,), f, at=node) for f in forms))
 
+    def joined(self, kind: Any, node: ast.Subscript) -> Value:
+        """`np.r_[...]` and `np.c_[...]` of vectors and numbers."""
+        given = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        atoms = [self.atom(e) for e in given if not isinstance(e, ast.Slice)]
+        ranks = [len(t.shape) if isinstance(t, Array) else 0 for t in map(self.type_of, atoms)]
+        if len(atoms) < len(given) or not all(n <= 1 if kind is np.r_ else n == 1 for n in ranks):
+            raise self.refuse(
+                node, "ranges and matrices in `np.r_` and `np.c_`", "use np.concatenate", "index"
+            )
+        form = Form((Pack("list", tuple(map(Hole, range(len(atoms))))),))
+        return self.emit(np.hstack if kind is np.r_ else np.column_stack, tuple(atoms), form, node)
+
     def refuse_writes(
         self, op: Callable[..., Any], args: list[Value], kwargs: dict[str, Value], node: ast.AST
     ) -> None:

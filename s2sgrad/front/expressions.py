@@ -409,18 +409,6 @@ class Expressions:
         template = self.index(node.slice, args)
         return self.emit(ops.getitem, tuple(args), Form((Hole(0), template)), at=node)
 
-    def joined(self, kind: Any, node: ast.Subscript) -> Value:
-        """`np.r_[...]` and `np.c_[...]` of vectors and numbers."""
-        given = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        atoms = [self.atom(e) for e in given if not isinstance(e, ast.Slice)]
-        ranks = [len(t.shape) if isinstance(t, Array) else 0 for t in map(self.type_of, atoms)]
-        if len(atoms) < len(given) or not all(n <= 1 if kind is np.r_ else n == 1 for n in ranks):
-            raise self.refuse(
-                node, "ranges and matrices in `np.r_` and `np.c_`", "use np.concatenate", "index"
-            )
-        form = Form((Pack("list", tuple(map(Hole, range(len(atoms))))),))
-        return self.emit(np.hstack if kind is np.r_ else np.column_stack, tuple(atoms), form, node)
-
     def index(self, node: ast.expr, args: list[Atom]) -> Any:
         if isinstance(node, ast.Tuple):
             return Pack("tuple", tuple(self.index(e, args) for e in node.elts))
@@ -450,4 +438,7 @@ class Expressions:
         raise self.refuse(at, "it is not known how many items this has", "")
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
+        raise NotImplementedError
+
+    def joined(self, kind: Any, node: ast.Subscript) -> Value:
         raise NotImplementedError
