@@ -52,8 +52,8 @@ SCIPY_NO_FORWARD = {
     "scipy.linalg.solve_triangular", "scipy.linalg.svd", "scipy.linalg.svdvals",
     "scipy.linalg.toeplitz", "scipy.ndimage.gaussian_filter", "scipy.ndimage.gaussian_filter1d",
     "scipy.ndimage.uniform_filter", "scipy.signal.lfilter", "scipy.signal.sosfilt",
-    "scipy.spatial.distance.cdist", "scipy.spatial.distance.math.dist",
-    "scipy.spatial.distance.math.modf", "scipy.spatial.distance.math.prod",
+    "scipy.spatial.distance.cdist",
+
     "scipy.spatial.distance.pdist", "scipy.spatial.distance.squareform",
     "scipy.special.multigammaln", "scipy.stats.dirichlet.logpdf", "scipy.stats.dirichlet.pdf",
     "scipy.stats.entropy", "scipy.stats.gmean", "scipy.stats.multivariate_normal.entropy",
