@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import operator
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from s2sgrad.emit import expr, printer
-from s2sgrad.emit.facts import Order, collected, handed_on, helper, minus_one
+from s2sgrad.emit.facts import Order, called, collected, handed_on, helper, minus_one
 from s2sgrad.emit.live import at_hand, is_tape, liveness, uses
 from s2sgrad.emit.names import Names
+from s2sgrad.emit.results import Result, statement
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.graph import (
@@ -29,7 +30,7 @@ from s2sgrad.ir.graph import (
     Var,
     atom_type,
 )
-from s2sgrad.ir.types import Array, Scalar
+from s2sgrad.ir.types import Array, List, Scalar
 from s2sgrad.ir.walk import bound_by
 
 SIGNS: dict[object, str] = {
@@ -46,12 +47,20 @@ class Emitted:
 
     source: str
     name: str
+    given: dict[str, Callable[..., object]]  # functions of the user's that it calls
 
 
-def emit(func: Func, result: str, keyword_only: int = 0) -> Emitted:
-    """Python source of `func`; `result` is a format of its results, as in `({0}, {1})`."""
-    body = _Emitter(func).function(result, keyword_only)
-    return Emitted(body, func.name)
+def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emitted:
+    """Python source of `func`; `result` is the structure of what it returns.
+
+    `header` are its parameters as they are written (`x`, `*`, `**options`), if not the names alone.
+    """
+    emitter = _Emitter(func)
+    body = emitter.function(result, func.names if header is None else header)
+    return Emitted(body, func.name, emitter.spelling.handed)
+
+
+RESERVED = {"np", "math", "scipy", "range", "float", "len", "abs", "print", "dict", "zip"}
 
 
 class _Emitter:
@@ -64,9 +73,9 @@ class _Emitter:
         self.in_place: set[Var] = func.notes.get("in_place", set())
         self.order = Order(func, self.in_place)
         self.fold(func.body)
-        self.spelling = expr.Spelling()
+        self.spelling = expr.Spelling(func.names)
         spans = liveness(func, self.folded, self.tape_items)
-        self.names = Names(func, spans, {"np", "math", "range", "float", "len", "abs", "print"})
+        self.names = Names(func, spans, RESERVED | called(func.body))
         self.handed = handed_on(func.body)
         self.lines: list[str] = []
         self.tapes: dict[Var, str] = {}
@@ -133,7 +142,12 @@ class _Emitter:
 
     def value(self, s: Eqn | Branch) -> ast.expr:
         if isinstance(s, Eqn):
-            return expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling)
+            made = expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling)
+            if s.op is ops.copy and s.args[0] in self.func.body.params:
+                # An argument's copy keeps its order in memory, and so the order of summation.
+                assert isinstance(made, ast.Call)
+                made.keywords.append(ast.keyword("order", ast.Constant("K")))
+            return made
         then, orelse = s.then.results[0], s.orelse.results[0]
         test = self.atom(s.test)
         if orelse is s.test:
@@ -150,10 +164,7 @@ class _Emitter:
     def line(self, depth: int, text: str) -> None:
         self.lines += printer.broken("    " * depth + text)
 
-    def function(self, result: str, keyword_only: int) -> str:
-        params = list(self.func.names)
-        if keyword_only:
-            params.insert(len(params) - keyword_only, "*")
+    def function(self, result: Result, header: Sequence[str]) -> str:
         body = self.func.body
         mirror = self.func.notes.get("mirror")
         if mirror is None:
@@ -163,9 +174,10 @@ class _Emitter:
             first = back[0] if back else len(body.stmts)
             self.section("# forward", body, body.stmts[:first])
             self.section("# backward", body, body.stmts[first:])
-        values = [self.text(self.atom(r)) for r in body.results]
-        self.line(1, f"return {result.format(*values)}")
-        head = f"def {self.func.name}({', '.join(params)}):"
+        values = [self.atom(r) for r in body.results]
+        for line in statement(result, values, self.spelling, self.text, printer.MARGIN - 4):
+            self.line(1, line)
+        head = f"def {self.func.name}({', '.join(header)}):"
         text = "\n".join([head, *self.lines]) + "\n"
         return self.module(text)
 
@@ -254,10 +266,16 @@ class _Emitter:
 
     def write(self, s: Eqn, depth: int) -> None:
         """`x[i] = v`, `x[i] += v`: the last pass has seen to it that they may write in place."""
-        assert s.form is not None
         target, base = self.names[s.out], self.text(self.atom(s.args[0]))
         if base != target:
             self.line(depth, f"{target} = {base}")
+        if s.op is ops.append:
+            self.line(depth, f"{target}.append({self.text(self.atom(s.args[1]))})")
+            return
+        if s.op is ops.drop_last:
+            self.drop_last(s, target, depth)
+            return
+        assert s.form is not None
         index, args = s.form.args[1], [self.atom(a) for a in s.args]
         place = expr.place(expr.name(target), index, args)
         if not isinstance(place, ast.Subscript):
@@ -271,7 +289,27 @@ class _Emitter:
         elif any(isinstance(a, Var) and isinstance(a.type, Array) for a in s.args[1:-1]):
             self.accumulate(target, index, args, depth)
             return
+        if sign and isinstance(s.out.type, List) and not isinstance(s.out.type.item, Scalar):
+            # Items may be arrays that others have, too: a new one takes the place.
+            self.line(
+                depth, f"{self.text(place)} = {self.text(place)} {sign} {self.operand(value)}"
+            )
+            return
         self.line(depth, f"{self.text(place)} {sign}= {self.text(value)}")
+
+    def operand(self, value: ast.expr) -> str:
+        simple = isinstance(value, ast.Name | ast.Constant | ast.Call | ast.Subscript)
+        return self.text(value) if simple else f"({self.text(value)})"
+
+    def drop_last(self, s: Eqn, target: str, depth: int) -> None:
+        """`v = x[-1]` right before, and `x.pop()`, are one."""
+        last = self.lines[-1].strip() if self.lines else ""
+        name, _, read = last.partition(" = ")
+        if read == f"{target}[-1]" and name.isidentifier():
+            self.lines.pop()
+            self.line(depth, f"{name} = {target}.pop()")
+        else:
+            self.line(depth, f"{target}.pop()")
 
     def changed(self, s: Eqn) -> tuple[str, ast.expr] | None:
         """Is `x[i] = x[i] + v` stored?  Then the sign and `v`."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
+import functools
 import operator
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -23,18 +26,23 @@ from s2sgrad.ir.graph import (
     fill,
 )
 from s2sgrad.ir.types import (
+    INT,
     UNDEFINED,
     UNKNOWN,
     Array,
     Dim,
+    List,
     Scalar,
+    Several,
     Static,
     Type,
     Undefined,
     Unknown,
+    join,
     kind_of,
     may_be_one,
 )
+from s2sgrad.rules.registry import lookup
 
 _STAND_IN = {"float": 0.625, "int": 2, "bool": True, "complex": 0.625 + 0.25j}
 _fresh = iter(range(1, 1 << 62))
@@ -65,7 +73,24 @@ def is_elementwise(op: Callable[..., Any]) -> bool:
     """Is each element of the result made of one element of each operand?"""
     if isinstance(op, np.ufunc):
         return op.signature is None  # `matmul` and its like have one
-    return op in ELEMENTWISE
+    if op in ELEMENTWISE:
+        return True
+    rule = lookup(op)
+    return rule is not None and rule.elementwise
+
+
+_SAME_TYPE = {
+    ops.zeros_like,
+    ops.identity,
+    ops.setitem,
+    ops.additem,
+    ops.copy,
+    ops.stop_gradient,
+}
+
+
+_ANY = {ops.list_, ops.append}  # what they hold need not be known
+_LISTS = {*_ANY, ops.spread_list, ops.split_like, builtins.list}
 
 
 REDUCTIONS = {
@@ -96,9 +121,12 @@ def stand_in(t: Type, scale: float = 1.0, extent: int = 3) -> Any:
     if isinstance(t, Scalar):
         value = _STAND_IN[t.kind] if t.kind != "float" else _STAND_IN["float"] * scale
         return np.dtype(t.char).type(value) if t.char else value
+    if isinstance(t, List):
+        return [stand_in(t.item, scale, extent)] * extent
     assert isinstance(t, Array)
-    shape = tuple(d if isinstance(d, int) and d <= 4 else extent for d in t.shape)
-    made = np.full(shape, _STAND_IN[t.kind], dtype=t.char)
+    shape = tuple(d if isinstance(d, int) and d <= 4 and extent > 1 else extent for d in t.shape)
+    value = 0 if t.kind == "int" and scale == 0.0 else _STAND_IN[t.kind]  # 0: any index is valid
+    made = np.full(shape, value, dtype=t.char)
     if len(shape) >= 2 and shape[-1] == shape[-2] and t.kind in ("float", "complex"):
         made = made + (2 * np.eye(shape[-1])).astype(t.char)
     return made
@@ -107,27 +135,41 @@ def stand_in(t: Type, scale: float = 1.0, extent: int = 3) -> Any:
 def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type:
     """The type of `op(*args)`: `UNKNOWN` when it depends on more than the types."""
     types = [a.type if isinstance(a, Var) else None for a in args]
-    if any(isinstance(t, Undefined) for t in types):
+    if any(isinstance(t, Undefined) for t in types) and op not in _ANY:
         return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
-    if any(isinstance(t, Unknown | Static) for t in types):
+    if any(isinstance(t, Unknown | Static) for t in types) and op not in _ANY:
         return UNKNOWN
-    if op in (ops.zeros_like, ops.identity, ops.setitem, ops.additem, ops.copy):
+    if op in _SAME_TYPE:
         t = types[0]
         return UNKNOWN if t is None else t
     if op is ops.last_writes:
         return atom_type(args[-1])
     if op in (ops.unbroadcast, ops.broadcast_like, ops.reshape_like, ops.cast_like):
         return _like(op, atom_type(args[0]), atom_type(args[1]))
-    if op is np.reshape and form is not None and isinstance(types[0], Array | Scalar):
-        reshaped = _reshaped(types[0], form)
+    first = types[0] if types else None
+    if op in _LISTS or isinstance(first, List):
+        listed = _listed(op, [atom_type(a) for a in args], form)
+        if listed is not None:
+            return listed
+    if op is ops.getitem and isinstance(first, Several):
+        index = form.args[1] if form is not None else None
+        return first.items[index] if isinstance(index, int) else UNKNOWN
+    if op in (np.reshape, np.broadcast_to) and form and isinstance(first, Array | Scalar):
+        reshaped = _reshaped(first, form)
         if reshaped is not None:
             return reshaped
-    if op is ops.getitem and form is not None and isinstance(types[0], Array):
-        shape = _read(types[0].shape, form.args[1], types)
+    if op is ops.getitem and form is not None and isinstance(first, Array):
+        shape = _read(first.shape, form.args[1], types)
         if shape is not None:
-            t = types[0]
-            return Array(t.char, shape) if shape else Scalar(t.kind, t.char)
-    for scale, extent in ((1.0, 3), (3.0, 3), (1.0, 12)):
+            return Array(first.char, shape) if shape else Scalar(first.kind, first.char)
+    rule = lookup(op)
+    if rule is not None and rule.like is not None:
+        template = form.args[rule.like] if form is not None else Hole(rule.like)
+        t = types[template.k] if isinstance(template, Hole) else None
+        return UNKNOWN if t is None else t
+    # Extents do not matter to an elementwise operation, and a literal one need not be 3.
+    tries = ((1.0, 1),) if is_elementwise(op) else ((1.0, 3), (3.0, 3), (1.0, 12), (0.0, 3))
+    for scale, extent in tries:
         try:
             values = [
                 a.value if isinstance(a, Lit) else stand_in(t, scale, extent)  # type: ignore[arg-type]
@@ -141,11 +183,79 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     else:
         return UNKNOWN
     t = type_of_value(result)
+    if isinstance(t, Several) and not _sure_count(op, args, types, form, len(t.items)):
+        return UNKNOWN
+    if rule is not None and rule.maybe_complex:
+        t = _as_complex(t)
     if isinstance(t, Array):
         arrays = [u for u in types if isinstance(u, Array)]
         loose = is_elementwise(op) and bool(arrays) and all(u.loose for u in arrays)
         return Array(t.char, _shape(op, args, types, t, form), loose)
     return t
+
+
+def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Type | None:
+    """Lists: what is known without asking NumPy."""
+    if op is ops.list_:
+        start: Type = UNDEFINED
+        return List(functools.reduce(join, types, start))
+    first = types[0]
+    if op is ops.spread_list or op is ops.split_like:
+        return List(first)
+    if op is builtins.list and isinstance(first, Array):
+        row = first.shape[1:]
+        return List(Array(first.char, row) if row else Scalar(first.kind, first.char))
+    if not isinstance(first, List):
+        return None
+    if op is ops.append:
+        return List(join(first.item, types[1]))
+    if op is ops.getitem:
+        return first.item
+    if op in (
+        ops.setitem,
+        ops.additem,
+        ops.drop_last,
+        ops.zeros_list,
+        ops.copy,
+        ops.copy_items,
+        ops.add_lists,
+    ):
+        return first
+    if op is len:
+        return INT
+    if op is builtins.sum and isinstance(first.item, Array):
+        return first.item
+    if isinstance(first.item, Undefined):
+        return UNDEFINED
+    if op is np.array and isinstance(first.item, Array) and form is None:
+        return Array(first.item.char, (fresh_dim(), *first.item.shape))
+    return None
+
+
+def _sure_count(
+    op: Callable[..., Any], args: tuple[Atom, ...], types: list[Type | None], form: Form | None,
+    count: int,
+) -> bool:  # fmt: skip
+    """Is the number of results the same whatever the extents are?"""
+    if any(kind_of(t) == "int" for t in types if t is not None):
+        return False
+    values = [
+        a.value if isinstance(a, Lit) else stand_in(t, 1.0, 12)  # type: ignore[arg-type]
+        for a, t in zip(args, types, strict=True)
+    ]
+    try:
+        return len(_ask(op, values, form)) == count
+    except Exception:  # NumPy refuses this size: the operation fixes it, and so the count
+        return True
+
+
+def _as_complex(t: Type) -> Type:
+    """The complex type of a result that is complex or real as the values are."""
+    if isinstance(t, Several):
+        return Several(tuple(map(_as_complex, t.items)))
+    if isinstance(t, Array):
+        return Array({"f": "F", "d": "D"}.get(t.char, t.char), t.shape)
+    return Scalar("complex", "D" if t.char else "") if isinstance(t, Scalar) else t
 
 
 def _reshaped(t: Array | Scalar, form: Form) -> Type | None:
@@ -180,6 +290,9 @@ def _ask(op: Callable[..., Any], values: list[Any], form: Form | None) -> Any:
 
 def type_of_value(v: Any) -> Type:
     """The type of a value, every extent of an array fresh."""
+    if isinstance(v, tuple | list):
+        items = tuple(map(type_of_value, v))
+        return UNKNOWN if UNKNOWN in items else Several(items)
     if isinstance(v, np.ndarray):
         return Array(v.dtype.char, tuple(fresh_dim() for _ in v.shape))
     if isinstance(v, np.generic):
@@ -296,19 +409,18 @@ def _sliced(d: Dim, s: Any) -> Dim:
     if all(p is None or isinstance(p, int) for p in parts):
         if isinstance(d, int):
             return len(range(d)[slice(*parts)])
-        start, stop, step = parts[0] or 0, parts[1] or 0, parts[2] or 1
-        if step == 1 and start >= 0 >= stop and parts[1] != 0:
+        start, stop = parts[0] or 0, parts[1] or 0
+        if parts[1] != 0 and start >= 0 >= stop and parts[2] in (None, 1):
             return _shorter(d, start - stop)
         return f"?{d}[{':'.join('' if p is None else str(p) for p in parts)}]"
     return fresh_dim()
 
 
-def _shorter(d: str, n: int) -> Dim:
-    """`d` less `n`, but not less than 0: the extent of `x[1:]`, of `x[:-1]`, and so on."""
-    base, minus, less = d.rpartition("-")
-    if minus and less.isdecimal():
-        return f"{base}-{int(less) + n}"
-    return f"?{d}-{n}"
+def _shorter(d: str, k: int) -> Dim:
+    """`max(d - k, 0)`: `x[1:-1]`, `x[2:]` and `x[:-2]` have one length."""
+    found = re.fullmatch(r"\?(.+)-(\d+)", d)
+    base, less = (found[1], int(found[2])) if found else (d, 0)
+    return f"?{base}-{less + k}" if less + k else d
 
 
 def broadcast(shapes: list[tuple[Dim, ...]]) -> tuple[Dim, ...]:

@@ -21,7 +21,7 @@ import numpy as np
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Var
-from s2sgrad.ir.types import Scalar, Static, Undefined
+from s2sgrad.ir.types import Array, Scalar, Static, Undefined
 
 _serial = itertools.count()
 
@@ -39,6 +39,8 @@ class Root:
     kind: str = "own"  # 'own' | 'argument' | 'captured'
     contiguous: bool = False  # surely in C order, so that a reshape is surely a view
     linked: dict[Root, None] = field(default_factory=dict)
+    held: dict[Root, None] = field(default_factory=dict)  # by these lists
+    holds: dict[Root, None] = field(default_factory=dict)  # these arrays, if it is a list
     serial: int = field(default_factory=lambda: next(_serial))
 
 
@@ -51,7 +53,7 @@ class Ref:
 
     def part(self, step: Any) -> Ref:
         """The view of this view; `x[i][j]` is `x[i, j]`."""
-        if self.path and isinstance(step, Pack) and step.kind == "transpose":
+        if isinstance(step, Pack) and step.kind in ("transpose", "reshape"):
             return Ref(self.root, (*self.path, step))
         if self.path and _is_plain(self.path[-1]) and _is_basic(step):
             merged = Pack("tuple", (*_items(self.path[-1]), *_items(step)))
@@ -77,7 +79,8 @@ def _is_number(item: Any) -> bool:
 
 def _is_plain(step: Any) -> bool:
     """Are all items numbers, so that what follows indexes the axes that follow?"""
-    return all(map(_is_number, _items(step)))
+    whole_axes = isinstance(step, Pack) and step.kind in ("transpose", "reshape")
+    return not whole_axes and all(map(_is_number, _items(step)))
 
 
 def _is_basic(step: Any) -> bool:
@@ -142,15 +145,12 @@ class Memory:
         """The value of the IR behind `v`."""
         if not isinstance(v, Ref):
             return v
-        now = self.current(v.root, at)
-        if not v.path:
-            return now
-        key = (now, v.path)
-        if key not in self.views:
-            self.views[key] = self.view(now, v.path, at)
-        return self.views[key]
+        return self.seen(self.current(v.root, at), v.path, at)
 
     def view(self, now: Var, path: tuple[Any, ...], at: ast.AST) -> Var:
+        made = _last_reshape(path)
+        if made is not None:
+            return self.reshaped(now, path, made, at)
         if len(path) == 1 and _is_transpose(path[0]):
             axes = path[0].items
             form = Form((Hole(0), Pack("tuple", axes))) if axes else None
@@ -159,16 +159,68 @@ class Memory:
         template = holes(whole(path), args)
         return self.emit(ops.getitem, tuple(args), Form((Hole(0), template)), at=at)
 
+    def reshaped(self, now: Var, path: tuple[Any, ...], k: int, at: ast.AST) -> Var:
+        """The view at the end of a path whose last reshape is step `k`."""
+        flat = self.seen(now, path[:k], at)
+        if k == len(path) - 1:
+            args: list[Atom] = [flat]
+            shape = holes(Pack("tuple", path[k].items), args)
+            return self.emit(np.reshape, tuple(args), Form((Hole(0), shape)), at=at)
+        return self.seen(self.seen(now, path[: k + 1], at), path[k + 1 :], at)
+
+    def seen(self, now: Var, path: tuple[Any, ...], at: ast.AST) -> Var:
+        """What `path` shows of `now`."""
+        if not path:
+            return now
+        key = (now, path)
+        if key not in self.views:
+            self.views[key] = self.view(now, path, at)
+        return self.views[key]
+
     # -- writing
 
     def write(self, target: Ref, value: Atom, at: ast.AST, op: Any = ops.setitem) -> None:
         """`target[...] = value`, or with `additem` an accumulation."""
         now = self.may_write(target.root, at)
+        k = _last_reshape(target.path)
+        if k is not None:
+            self.write_reshaped(target, now, k, value, at, op)
+            return
+        if op is ops.setitem and self.write_transposed(target, now, value, at):
+            return
         args: list[Atom] = [now]
         template = holes(whole(target.path or (...,)), args)
         args.append(value)
         form = Form((Hole(0), template, Hole(len(args) - 1)))
         self.put(target.root, self.emit(op, tuple(args), form, at=at, hint=now.hint), at)
+
+    def write_reshaped(
+        self, target: Ref, now: Var, k: int, value: Atom, at: ast.AST, op: Any
+    ) -> None:
+        """A write through `x.reshape(...)`: `x` is what was written to, in its own shape."""
+        view = self.seen(now, target.path[: k + 1], at)
+        args: list[Atom] = [view]
+        template = holes(whole(target.path[k + 1 :] or (...,)), args)
+        args.append(value)
+        form = Form((Hole(0), template, Hole(len(args) - 1)))
+        made = self.emit(op, tuple(args), form, at=at)
+        back = self.emit(ops.reshape_like, (made, self.seen(now, target.path[:k], at)), at=at)
+        if k == 0:
+            self.put(target.root, back, at)
+        else:
+            self.write(Ref(target.root, target.path[:k]), back, at)
+
+    def write_transposed(self, target: Ref, now: Var, value: Atom, at: ast.AST) -> bool:
+        """`np.tanh(x.T, out=x.T)`: all of `x` is new."""
+        if len(target.path) != 1 or not _is_transpose(target.path[0]) or target.path[0].items:
+            return False
+        t, v = now.type, value.type if isinstance(value, Var) else None
+        if not (isinstance(t, Array) and isinstance(v, Array)) or t.loose or v.loose:
+            return False
+        if t.char != v.char or t.shape != v.shape[::-1] or "?" in t.shape:
+            return False
+        self.put(target.root, self.emit(np.transpose, (value,), at=at), at)
+        return True
 
     def put(self, root: Root, new: Var, at: ast.AST) -> None:
         """`new` is the content of `root` from here on."""
@@ -176,7 +228,8 @@ class Memory:
             object.__setattr__(new, "hint", root.first.hint)
         self.versions[root] = new
         self.written[root] = None
-        for other in root.linked:
+        lists = [x for r in (root, *root.linked) for x in r.held]
+        for other in (*root.linked, *lists):
             if not isinstance(self.versions.get(other), Stale):
                 self.versions[other] = Stale(at, "on some path they are the same array")
 
@@ -197,6 +250,12 @@ def whole(path: tuple[Any, ...]) -> Any:
     return path[0] if len(path) == 1 and not _is_transpose(path[0]) else Pack("path", path)
 
 
+def _last_reshape(path: tuple[Any, ...]) -> int | None:
+    """The number of the last step that is a reshape."""
+    steps = [k for k, s in enumerate(path) if isinstance(s, Pack) and s.kind == "reshape"]
+    return steps[-1] if steps else None
+
+
 def _is_transpose(step: Any) -> bool:
     return isinstance(step, Pack) and step.kind == "transpose"
 
@@ -208,10 +267,28 @@ def link(a: Root, b: Root) -> None:
         b.linked[a] = None
 
 
+def hold(owner: Root, item: Root) -> None:
+    """The list `owner` may hold the array `item`."""
+    owner.holds[item] = None
+    item.held[owner] = None
+
+
+def inherit(new: Root, old: Root) -> None:
+    """`new` may be `old`: it holds what that holds, and is held where that is."""
+    for item in old.holds:
+        hold(new, item)
+    for owner in old.held:
+        hold(owner, new)
+
+
 def may_overlap_unequally(target: Ref, value: Any) -> bool:
     """Is a bare view stored to a view of the same array that walks it in another stride?"""
     if not isinstance(value, Ref) or value.root is not target.root:
         return False
+    if len(target.path) == len(value.path) == 1:
+        row, column = _items(target.path[0]), _items(value.path[0])
+        if len(row) == 2 and row == column[::-1]:
+            return False  # `x[i, i:] = x[i:, i]`: they cross where both begin
     return [_stride(s) for s in target.path] != [_stride(s) for s in value.path] and not (
         all(map(_is_plain, target.path)) or all(map(_is_plain, value.path))
     )
