@@ -468,7 +468,6 @@ class Expressions(Memory):
         # A number or a view: which, is not known.
         return self.own(value, (owner.root, *owner.root.linked))
 
-<<<<<<< HEAD
     def joined(self, kind: Any, node: ast.Subscript) -> Value:
         """`np.r_[...]` and `np.c_[...]` of vectors and numbers."""
         given = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
@@ -484,9 +483,6 @@ class Expressions(Memory):
 
     def index(self, node: ast.expr) -> Any:
         """The template of an index, its atoms in their places."""
-=======
-    def index(self, node: ast.expr, args: list[Atom]) -> Any:
->>>>>>> rules
         if isinstance(node, ast.Tuple):
             return Pack("tuple", tuple(self.index(e) for e in node.elts))
         if isinstance(node, ast.Slice):
@@ -523,13 +519,8 @@ class Expressions(Memory):
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
         raise NotImplementedError
 
-<<<<<<< HEAD
 
 def _copies(step: Any) -> bool:
     """Is the index one that copies: by a mask or an array of ints?"""
     items = step.items if isinstance(step, Pack) and step.kind == "tuple" else (step,)
     return any(isinstance(i, Var) and isinstance(i.type, Array) for i in items)
-=======
-    def joined(self, kind: Any, node: ast.Subscript) -> Value:
-        raise NotImplementedError
->>>>>>> rules
