@@ -449,6 +449,11 @@ class _Reverse:
         templates += tuple(named.get(name) for name in names)
         for template, bar in zip(templates, found, strict=False):
             self._spread(template, bar, bars)
+            items = template.items if isinstance(template, Pack) else ()
+            live = any(isinstance(t, Hole) and s.args[t.k] in self.active for t in items)
+            if live and not isinstance(bar, list | tuple | None):
+                # Silence would be a zero where there is a derivative.
+                raise InternalError("reverse", "one cotangent for a list of operands", "")
         return bars
 
     def _no_rule(self, s: Eqn, why: str) -> DifferentiationError:
@@ -470,8 +475,6 @@ class _Reverse:
         elif isinstance(template, Pack) and isinstance(bar, list | tuple):
             for t, b in zip(template.items, bar, strict=True):
                 self._spread(t, b, bars)
-        elif isinstance(template, Pack):  # silence would be a zero where there is a derivative
-            raise InternalError("reverse", "one cotangent for a list of operands", "")
 
     def shaped(self, bar: Atom, x: Var) -> Atom:
         """Repair, once for all rules: broadcasting is undone, and a wider dtype."""
