@@ -14,6 +14,7 @@ import scipy.linalg
 
 import s2sgrad.rules  # noqa: F401
 from s2sgrad.rules import toolbox
+from s2sgrad.rules.custom import USERS
 from s2sgrad.rules.registry import RULES, can_push, canonical, entry, lookup, pullback, pushforward
 from tests.case import LIB, Case, random, z
 from tests.rule_cases import CASES
@@ -239,7 +240,8 @@ def test_recorded_ops_have_rules() -> None:
 def test_every_rule_has_a_case() -> None:
     """No op with a derivative goes untested."""
     tested = {canonical(c.op) for c in CASES}
-    missing = [op for op, found in RULES.items() if not found.zero and op not in tested]
+    own = {op: found for op, found in RULES.items() if op not in USERS}
+    missing = [op for op, found in own.items() if not found.zero and op not in tested]
     assert missing == []
 
 

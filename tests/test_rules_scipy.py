@@ -117,8 +117,8 @@ def test_edges_of_special_functions() -> None:
         (grad(lambda x: scipy.special.i1(x)), 0.5),
         (grad(lambda x: scipy.special.j1(x)), 0.5),
     ]
-    for g, limit in limits:
-        assert g(0.0) == pytest.approx(limit)
+    for slope_of, limit in limits:
+        assert slope_of(0.0) == pytest.approx(limit)
 
 
 def test_what_has_no_derivative_is_refused() -> None:

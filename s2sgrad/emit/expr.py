@@ -8,7 +8,7 @@ import math
 import operator
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ import numpy as np
 from s2sgrad.errors import InternalError
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Hole, Pack
-from s2sgrad.rules.registry import LOADED
+from s2sgrad.rules.custom import HELPERS
+from s2sgrad.rules.registry import LOADED, lookup
 
 BINARY: dict[Any, type[ast.operator]] = {
     operator.add: ast.Add,
@@ -29,6 +30,9 @@ BINARY: dict[Any, type[ast.operator]] = {
     operator.matmul: ast.MatMult,
     operator.and_: ast.BitAnd,
     operator.or_: ast.BitOr,
+    operator.xor: ast.BitXor,
+    operator.lshift: ast.LShift,
+    operator.rshift: ast.RShift,
 }
 COMPARE: dict[Any, type[ast.cmpop]] = {
     operator.lt: ast.Lt,
@@ -60,6 +64,8 @@ def constant(value: Any) -> ast.expr:
         return ast.UnaryOp(ast.USub(), ast.Constant(-value))
     if isinstance(value, np.ndarray):
         return ast.Call(Spelling().function(np.array), [constant(value.tolist())], [])
+    if type(value) is tuple:
+        return ast.Tuple([constant(v) for v in value], ast.Load())
     if isinstance(value, list):
         return ast.List([constant(v) for v in value], ast.Load())
     if isinstance(value, type | type(np.sin)) or callable(value):
@@ -88,9 +94,11 @@ def scipy_path(op: Any) -> list[str]:
 class Spelling:
     """How the emitted module names a function, and what it must import for that."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self.taken = set(taken)
         self.imports: set[str] = set()
         self.helpers: dict[str, Callable[..., Any]] = {}
+        self.handed: dict[str, Callable[..., Any]] = {}
 
     def function(self, op: Any) -> ast.expr:
         text = getattr(op, "__name__", "")
@@ -108,8 +116,12 @@ class Spelling:
                     owner = ast.Attribute(owner, part, ast.Load())
                 return ast.Attribute(owner, text, ast.Load())
         owner_of = getattr(op, "__self__", None)
-        if isinstance(owner_of, np.ufunc):
+        if isinstance(owner_of, np.ufunc):  # `np.add.outer`
             return ast.Attribute(self.function(owner_of), text, ast.Load())
+        if op in HELPERS:
+            self.imports.add("import numpy as np")
+            self.helpers[text] = op
+            return name(text)
         if module.startswith("s2sgrad."):
             self.imports.add("import numpy as np")
             self.helpers[f"_{text}"] = op
@@ -118,7 +130,21 @@ class Spelling:
         if path:
             self.imports.add(f"import {path[0]}")
             return ast.parse(".".join(path), mode="eval").body
+        if lookup(op) is not None and isinstance(op, types.FunctionType):
+            return name(self.given(op))
         raise InternalError("emit", f"no spelling for {op!r}", "")
+
+    def given(self, op: types.FunctionType) -> str:
+        """A function of the user's with a rule: imported where that is possible, else handed in."""
+        text, n = op.__name__ if op.__name__.isidentifier() else "function", 1
+        while text in self.taken or self.handed.get(text, op) is not op:
+            n += 1
+            text = f"{op.__name__}{n}"
+        self.handed[text] = op
+        module = sys.modules.get(op.__module__)
+        if module is not None and getattr(module, text, None) is op and op.__module__ != "__main__":
+            self.imports.add(f"from {op.__module__} import {text}")
+        return text
 
 
 def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.expr:
@@ -132,23 +158,85 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
             return ast.UnaryOp(UNARY[op](), args[0])
         if op is np.transpose:
             return ast.Attribute(args[0], "T", ast.Load())
-        if op is ops.identity:
+        if op in (ops.identity, ops.stop_gradient):
             return args[0]
+        if op is np.ndarray.copy or op is ops.copy:
+            return _copy(args[0])
         if op is np.size:
             return _size(args)
+        if op is ops.list_:
+            return ast.List(args, ast.Load())
+        if op is ops.spread_list:
+            items = ast.Call(name("len"), [args[1]], [])
+            return ast.BinOp(ast.List([args[0]], ast.Load()), ast.Mult(), items)
+        if op is ops.add_lists:
+            return _add_lists(args)
+        if op is ops.zeros_list:
+            zero = ast.Call(spelling.function(np.zeros_like), [name("v")], [])
+            return _each(zero, args[0])
+        if op is ops.copy_items:
+            return _each(_copy(name("v")), args[0])
         if op in (ops.broadcast_like, ops.reshape_like, ops.cast_like):
             return _like(op, args, spelling)
         if op is ops.zeros_like:
             op = np.zeros_like
         return ast.Call(spelling.function(op), args, [])
+    if op is ops.part:
+        return part(args[0], form.args[1])
     if op is ops.getitem:
         owner, index = form.args
-        return ast.Subscript(template(owner, args), template(index, args, True), ast.Load())
+        return place(template(owner, args), index, args)
     pos = [template(t, args) for t in form.args]
     if not form.kwargs and (op in BINARY or op in COMPARE or op in UNARY or op is np.size):
         return call(op, pos, None, spelling)
     named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
     return ast.Call(spelling.function(op), pos, named)
+
+
+def part(owner: ast.expr, path: tuple[tuple[str, Any], ...]) -> ast.expr:
+    """A leaf of a container: `p["W"][0].b`."""
+    for kind, key in path:
+        if kind == "attr":
+            owner = ast.Attribute(owner, key, ast.Load())
+        elif kind == "float":
+            owner = ast.Call(name("float"), [owner], [])
+        else:
+            if kind == "nth":
+                values = ast.Call(ast.Attribute(owner, "values", ast.Load()), [], [])
+                owner = ast.List([ast.Starred(values, ast.Load())], ast.Load())
+            owner = ast.Subscript(owner, constant(key), ast.Load())
+    return owner
+
+
+def _add_lists(args: list[ast.expr]) -> ast.expr:
+    """`[a + b for a, b in zip(x, y)]`."""
+    both = ast.Tuple([ast.Name(n, ast.Store()) for n in "ab"], ast.Store())
+    over = ast.comprehension(both, ast.Call(name("zip"), args, []), [], 0)
+    return ast.ListComp(ast.BinOp(name("a"), ast.Add(), name("b")), [over])
+
+
+def _each(item: ast.expr, x: ast.expr) -> ast.expr:
+    """`[item for v in x]`."""
+    return ast.ListComp(item, [ast.comprehension(ast.Name("v", ast.Store()), x, [], 0)])
+
+
+def _copy(x: ast.expr) -> ast.expr:
+    return ast.Call(ast.Attribute(x, "copy", ast.Load()), [], [])
+
+
+def place(owner: ast.expr, index: Any, args: list[ast.expr]) -> ast.expr:
+    """`owner[index]`, step by step where the index is a path."""
+    if not (isinstance(index, Pack) and index.kind == "path"):
+        return ast.Subscript(owner, template(index, args, True), ast.Load())
+    for step in index.items:
+        if not (isinstance(step, Pack) and step.kind == "transpose"):
+            owner = ast.Subscript(owner, template(step, args, True), ast.Load())
+        elif step.items:
+            axes: list[ast.expr] = [ast.Constant(k) for k in step.items]
+            owner = ast.Call(ast.Attribute(owner, "transpose", ast.Load()), axes, [])
+        else:
+            owner = ast.Attribute(owner, "T", ast.Load())
+    return owner
 
 
 def _size(args: list[ast.expr]) -> ast.expr:

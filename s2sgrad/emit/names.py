@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from s2sgrad.emit.live import Segment, is_tape
 from s2sgrad.ir import ops
+from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Var
 
 
@@ -32,6 +33,7 @@ class Names:
         self.reserved = set(reserved) | set(keyword.kwlist)
         self.names: dict[Var, str] = {}
         self.taken: dict[str, list[Var]] = defaultdict(list)
+        self.busy: dict[str, list[Segment]] = defaultdict(list)  # where a name is in use
         self.assign()
 
     def __getitem__(self, v: Var) -> str:
@@ -50,15 +52,16 @@ class Names:
 
     def clash(self, a: Var, b: Var) -> bool:
         """Are some members of both classes live at once?"""
-        for x in self.members[self.find(a)]:
-            for y in self.members[self.find(b)]:
-                for s, e in self.spans[x]:
-                    if any(s <= f and t <= e for t, f in self.spans[y]):
-                        return True
-        return False
+        return _overlap(self.live(self.find(a)), self.live(self.find(b)))
+
+    def live(self, v: Var) -> list[Segment]:
+        """Where some member of the class is live."""
+        return _union([s for m in self.members[v] for s in self.spans[m]])
 
     def wish(self, a: Atom, b: Var) -> None:
-        if not isinstance(a, Var) or a not in self.spans or self.find(a) is self.find(b):
+        if not isinstance(a, Var) or a not in self.spans or b not in self.spans:
+            return  # one of them is part of an expression
+        if self.find(a) is self.find(b):
             return
         mine, other = self.hint(a), self.hint(b)
         if mine and other and mine != other and not other.startswith("."):
@@ -86,7 +89,7 @@ class Names:
 
     def wished(self, block: Block) -> None:
         for s in block.stmts:
-            if isinstance(s, Eqn) and s.op is ops.additem:
+            if isinstance(s, Eqn) and (s.op in WRITES or s.op is ops.copy):
                 self.wish(s.args[0], s.out)
             elif isinstance(s, Loop):
                 n = len(s.carried)
@@ -118,6 +121,7 @@ class Names:
     def take(self, v: Var, name: str) -> None:
         self.names[v] = name
         self.taken[name].append(v)
+        self.busy[name] = _union([*self.busy[name], *self.live(v)])
 
     def free(self, v: Var) -> str:
         base = (
@@ -125,8 +129,8 @@ class Names:
             if self.hint(v).startswith(".")
             else (self.hint(v) or "t")
         )
-        n, name = 0, base
-        while name in self.reserved or any(self.clash(v, w) for w in self.taken[name]):
+        n, name, live = 0, base, self.live(v)
+        while name in self.reserved or _overlap(live, self.busy[name]):
             n += 1
             name = f"{base}{n}" if not base[-1].isdigit() else f"{base}_{n}"
         return name
@@ -139,6 +143,30 @@ class Names:
             name = f"{hint}{n}"
         self.reserved.add(name)
         return name
+
+
+def _union(segments: list[Segment]) -> list[Segment]:
+    """The same positions, in order and without overlaps."""
+    made: list[Segment] = []
+    for s, e in sorted(segments):
+        if made and s <= made[-1][1]:
+            made[-1] = made[-1][0], max(e, made[-1][1])
+        else:
+            made.append((s, e))
+    return made
+
+
+def _overlap(a: list[Segment], b: list[Segment]) -> bool:
+    """Have two lists in order a position in common?"""
+    i = j = 0
+    while i < len(a) and j < len(b):
+        if a[i][1] < b[j][0]:
+            i += 1
+        elif b[j][1] < a[i][0]:
+            j += 1
+        else:
+            return True
+    return False
 
 
 BUILTINS = frozenset(dir(builtins))

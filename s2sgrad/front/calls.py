@@ -11,17 +11,25 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.front.expressions import Expressions
+from s2sgrad.front.integers import SIZES, WAY_OUT, WHY, float_as_size, is_float
+from s2sgrad.front.memory import Ref, refs
 from s2sgrad.front.values import Closure, Known, Method, Tup, Value
 from s2sgrad.ir import ops
+from s2sgrad.ir.alias import makes_memory
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Undef, Var
-from s2sgrad.ir.types import Array, Several, Unknown
+from s2sgrad.ir.types import Array, Several
 from s2sgrad.rules.registry import lookup as rule_of
 
 _METHOD_NAMES = """sum mean prod var std max min cumsum cumprod reshape ravel transpose swapaxes
 squeeze dot copy clip trace diagonal repeat take argmax argmin argsort all any round conj"""
-# Results may share memory with their operand: harmless, as long as nothing is written.
 METHODS = {name: getattr(np, name) for name in _METHOD_NAMES.split()}
+METHODS["copy"] = np.ndarray.copy  # in C order, which `np.copy` is not
 EFFECTS = {print}
+# What makes an array in C order.
+CONTIGUOUS: set[Any] = {np.zeros, np.ones, np.full, np.empty, np.arange, np.linspace, np.eye}
+CONTIGUOUS |= {np.ndarray.copy}
+# What writes to its first argument.
+WRITERS: dict[Any, str] = {np.copyto: "store", np.add.at: "add", np.subtract.at: "subtract"}
 
 
 def _counts_from_zero(over: Range) -> bool:
@@ -49,9 +57,13 @@ class Calls(Expressions):
                 args.append(self.expr(a))
         kwargs: dict[str, Value] = {}
         for k in node.keywords:
-            if k.arg is None:
-                raise self.refuse(node, "`**` in a call is not supported yet", "")
-            kwargs[k.arg] = self.expr(k.value)
+            value = self.expr(k.value)
+            if k.arg is not None:
+                kwargs[k.arg] = value
+                continue
+            if not (isinstance(value, Tup) and value.kind == "dict"):
+                raise self.refuse(node, "`**` of something that is no known dict", "", "container")
+            kwargs.update(zip(value.keys, value.items, strict=True))
         return self.call(fn, args, kwargs, node)
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
@@ -77,56 +89,109 @@ class Calls(Expressions):
         node: ast.AST,
         effect: bool = False,
     ) -> Value:
-        self.refuse_writes(op, args, kwargs, node)
+        if op in SIZES and float_as_size(op, args, kwargs):
+            raise self.refuse(node, WHY, WAY_OUT, "int")
+        view = self.reshaped_view(op, args, kwargs)
+        if view is not None:
+            return view
+        writer = WRITERS.get(op)
+        if writer is not None:
+            return self.call_writer(writer, args, kwargs, node)
+        target = kwargs.pop("out", None)
+        if isinstance(op, np.ufunc) and len(args) > op.nin:
+            target = args.pop()
+        if isinstance(target, Tup) and len(target.items) == 1:
+            target = target.items[0]
         flat: list[Atom] = []
         templates = tuple(self.template(a, flat, node) for a in args)
         named = tuple((k, self.template(v, flat, node)) for k, v in kwargs.items())
         plain = not named and templates == tuple(Hole(k) for k in range(len(flat)))
-        out = self.emit(
-            op, tuple(flat), None if plain else Form(templates, named), at=node, effect=effect
-        )
-        if not isinstance(out.type, Several):
-            return out
-        items = list(self.several(out, node).items)
-        for k, (place, name, default) in echoes_of(op).items():
-            items[k] = args[place] if len(args) > place else kwargs.get(name, Lit(default))
-        return Tup(tuple(items))
+        form = None if plain else Form(templates, named)
+        made = self.emit(op, tuple(flat), form, at=node, effect=effect)
+        if isinstance(made.type, Several):
+            items = list(self.several(made, node).items)
+            for k, (place, name, default) in echoes_of(op).items():
+                items[k] = args[place] if len(args) > place else kwargs.get(name, Lit(default))
+            return Tup(tuple(items))
+        if target is not None and not (isinstance(target, Lit) and target.value is None):
+            return self.into(target, made, kwargs, node)
+        if makes_memory(op, form):
+            return self.own(made, contiguous=op in CONTIGUOUS)
+        roots = [r.root for a in (*args, *kwargs.values()) for r in refs(a)]
+        return self.own(made, [x for r in roots for x in (r, *r.linked)])
 
     def several(self, out: Var, node: ast.AST) -> Tup:
         """The results of an operation that has several."""
         assert isinstance(out.type, Several)
         forms = [Form((Hole(0), k)) for k in range(len(out.type.items))]
-        return Tup(tuple(self.emit(ops.getitem, (out,), f, at=node) for f in forms))
+        items = [self.emit(ops.getitem, (out,), f, at=node) for f in forms]
+        return Tup(tuple(map(self.own, items)))
 
-    def joined(self, kind: Any, node: ast.Subscript) -> Value:
-        """`np.r_[...]` and `np.c_[...]` of vectors and numbers."""
-        given = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        atoms = [self.atom(e) for e in given if not isinstance(e, ast.Slice)]
-        ranks = [len(t.shape) if isinstance(t, Array) else 0 for t in map(self.type_of, atoms)]
-        if len(atoms) < len(given) or not all(n <= 1 if kind is np.r_ else n == 1 for n in ranks):
-            raise self.refuse(
-                node, "ranges and matrices in `np.r_` and `np.c_`", "use np.concatenate", "index"
-            )
-        form = Form((Pack("list", tuple(map(Hole, range(len(atoms))))),))
-        return self.emit(np.hstack if kind is np.r_ else np.column_stack, tuple(atoms), form, node)
+    def reshaped_view(
+        self, op: Callable[..., Any], args: list[Value], kwargs: dict[str, Value]
+    ) -> Ref | None:
+        """`x.reshape(...)` where it is surely a view: `x` is in C order."""
+        if op not in (np.reshape, np.ravel) or kwargs or not args:
+            return None
+        owner = args[0]
+        if not isinstance(owner, Ref) or not owner.root.contiguous:
+            return None
+        if any(not (isinstance(s, Pack) and s.kind == "reshape") for s in owner.path):
+            return None
+        shape = args[1:] or [Lit(-1)]
+        items = shape[0].items if isinstance(shape[0], Tup) else shape
+        dims = [i.value if isinstance(i, Lit) else i for i in items]
+        if not all(isinstance(d, int | Var) for d in dims):
+            return None
+        part = owner.part(Pack("reshape", tuple(dims)))
+        self.read(part, self._node)
+        return part
 
-    def refuse_writes(
-        self, op: Callable[..., Any], args: list[Value], kwargs: dict[str, Value], node: ast.AST
-    ) -> None:
-        """A result that goes into an array of the user's is a write."""
-        positional = isinstance(op, np.ufunc) and len(args) > op.nin
-        positional |= getattr(op, "__name__", "") in ("copyto", "put", "fill_diagonal", "place")
-        if "out" in kwargs or positional:
+    def into(self, target: Value, made: Var, kwargs: dict[str, Value], node: ast.AST) -> Value:
+        """`out=target`: the result is written there, and is that array."""
+        if not isinstance(target, Ref) or "where" in kwargs:
             raise self.refuse(
                 node,
-                "`out=` writes into an array, which is not supported yet",
+                "`out=` of this kind is not supported yet",
                 "leave `out` away and bind the result to a name",
                 "write",
             )
+        now = self.read(target, node)
+        alike = isinstance(made.type, Array) and made.type == now.type
+        if alike and not target.path:
+            self.may_write(target.root, node)
+            self.put(target.root, made, node)
+        else:
+            self.write(target, made, node)
+        return target
+
+    def call_writer(
+        self, writer: str, args: list[Value], kwargs: dict[str, Value], node: ast.AST
+    ) -> Value:
+        """`np.copyto(x, v)`, `np.add.at(x, i, v)`, `x.fill(v)`."""
+        n = {"store": 2, "fill": 2, "add": 3, "subtract": 3}[writer]
+        if kwargs or len(args) != n or not isinstance(args[0], Ref):
+            raise self.refuse(node, "this write is not supported yet", "x[i] = v", "write")
+        target = args[0]
+        value = self.read(args[-1], node)
+        if not isinstance(value, Var | Lit):
+            raise self.refuse(
+                node, "only numbers and arrays can be stored in an array", "", "write"
+            )
+        if writer in ("add", "subtract"):
+            step = self.index_of(args[1], node)
+            if writer == "subtract":
+                value = self.emit(operator.neg, (value,), at=node)
+            self.write(target.part(step), value, node, ops.additem)
+        else:
+            self.write(target, value, node)
+        return Lit(None)
 
     def template(self, v: Value, flat: list[Atom], at: ast.AST) -> Any:
-        if isinstance(v, Tup):
-            return Pack(v.kind, tuple(self.template(i, flat, at) for i in v.items))
+        v = self.read(v, at)
+        if isinstance(v, Tup) and v.is_sequence:
+            kind = "list" if v.kind == "list" else "tuple"
+            return Pack(kind, tuple(self.template(i, flat, at) for i in v.items))
         if isinstance(v, Lit) and not isinstance(v.value, Undef | float | complex):
             return v.value
         if isinstance(v, Var | Lit):
@@ -134,13 +199,17 @@ class Calls(Expressions):
             return Hole(len(flat) - 1)
         if isinstance(v, Known):
             return v.obj
+        if isinstance(v, Tup):
+            raise self.refuse(at, f"a {v.kind} is passed where a value is needed", "", "container")
         raise self.refuse(at, "a function is passed where a value is needed", "")
 
     def method(
         self, m: Method, args: list[Value], kwargs: dict[str, Value], node: ast.Call
     ) -> Value:
         op = METHODS.get(m.name)
-        if op is None or not isinstance(m.owner, Var):
+        if m.name == "fill" and isinstance(m.owner, Ref):
+            return self.call_writer("fill", [m.owner, *args], kwargs, node)
+        if op is None or not isinstance(m.owner, Var | Ref):
             raise self.refuse(
                 node.func,
                 f"the method `.{m.name}` is not supported yet",
@@ -149,6 +218,11 @@ class Calls(Expressions):
             )
         if m.name in ("reshape", "transpose") and args and not isinstance(args[0], Tup):
             args = [Tup(tuple(args))]
+        if m.name == "transpose" and isinstance(m.owner, Ref) and not kwargs:
+            axes = [
+                i.value for a in args if isinstance(a, Tup) for i in a.items if isinstance(i, Lit)
+            ]
+            return self.transposed(m.owner, tuple(axes), node)
         return self.emit_call(op, [m.owner, *args], kwargs, node)
 
     def bind(
@@ -164,8 +238,13 @@ class Calls(Expressions):
         if a.vararg is not None:
             bound[a.vararg.arg] = Tup(tuple(args[len(positional) :]))
         allowed = {p.arg for p in (*a.args, *a.kwonlyargs)}
+        rest = {k: v for k, v in kwargs.items() if k not in allowed}
+        if a.kwarg is not None:
+            bound[a.kwarg.arg] = Tup(tuple(rest.values()), "dict", tuple(rest))
         for k, v in kwargs.items():
-            if k not in allowed:
+            if k in rest:
+                if a.kwarg is not None:
+                    continue
                 raise self.refuse(at, f"there is no parameter `{k}`", "")
             bound[k] = v
         missing = [p for p in (*positional, *(k.arg for k in a.kwonlyargs)) if p not in bound]
@@ -179,10 +258,10 @@ class Calls(Expressions):
     # -- built-in functions that structure answers
 
     def call_len(self, args: list[Value], node: ast.Call) -> Value | None:
-        if isinstance(args[0], Tup):
+        if isinstance(args[0], Tup) and args[0].kind != "object":
             return Lit(len(args[0].items))
-        if isinstance(args[0], Var) and isinstance(args[0].type, Array):
-            return self.extent(args[0], 0, node)
+        if isinstance(args[0], Ref) and isinstance(self.type_of(args[0]), Array):
+            return self.extent(self.read(args[0], node), 0, node)
         return None
 
     def call_range(self, args: list[Value], node: ast.Call) -> Value | None:
@@ -194,7 +273,7 @@ class Calls(Expressions):
             fn = self.expr(node.func)
             obj = fn.obj if isinstance(fn, Known) else None
             if obj is range and not node.keywords:
-                return self.range_of([self.atom(a) for a in node.args]), lambda i: i
+                return self.range_of([self.integer(a) for a in node.args]), lambda i: i
             if obj is enumerate and len(node.args) == 1:
                 over, item = self.iteration(node.args[0])
                 if _counts_from_zero(over):
@@ -204,15 +283,18 @@ class Calls(Expressions):
             if obj is zip and not node.keywords and node.args:
                 return self.zipped(node)
         value = self.expr(node)
-        if isinstance(value, Var) and isinstance(value.type, Array):
-            n = self.extent(value, 0, node)
-            form = Form((Hole(0), Hole(1)))
-            return Range(Lit(0), n, Lit(1)), lambda i: self.emit(
-                ops.getitem, (value, i), form, at=node
-            )
+        if isinstance(value, Ref) and isinstance(self.type_of(value), Array):
+            n = self.extent(self.read(value, node), 0, node)
+            return Range(Lit(0), n, Lit(1)), lambda i: self.element(value, i, node)
         raise self.refuse(
             node, "a loop over this is not supported yet", "loop over `range(...)`", "for"
         )
+
+    def integer(self, node: ast.expr) -> Atom:
+        value = self.atom(node)
+        if is_float(value):
+            raise self.refuse(node, WHY, WAY_OUT, "int")
+        return value
 
     def range_of(self, atoms: list[Atom]) -> Range:
         zero, one = Lit(0), Lit(1)
@@ -243,14 +325,3 @@ class Calls(Expressions):
         stops = [over.stop for over, _ in parts]
         stop = stops[0] if len(stops) == 1 else self.emit(min, tuple(stops), at=node)
         return Range(Lit(0), stop, Lit(1)), lambda i: Tup(tuple(item(i) for _, item in parts))
-
-    def check_rebinds(self, current: Value, s: ast.AugAssign) -> None:
-        """`y += 1` rebinds a number and writes into an array."""
-        t = self.type_of(current)
-        if isinstance(t, Array | Unknown):
-            raise self.refuse(
-                s,
-                "`+=` and its like write into an array in place, which is not supported yet",
-                f"{ast.unparse(s.target)} = {ast.unparse(s.target)} + ...",
-                "write",
-            )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
+import functools
 import operator
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -12,16 +15,19 @@ import numpy as np
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Var, atom_type, call_args
 from s2sgrad.ir.types import (
+    INT,
     UNDEFINED,
     UNKNOWN,
     Array,
     Dim,
+    List,
     Scalar,
     Several,
     Static,
     Type,
     Undefined,
     Unknown,
+    join,
     kind_of,
     may_be_one,
 )
@@ -49,11 +55,31 @@ ELEMENTWISE = {
     np.where,
     np.clip,
 }
+_LIKE = {np.zeros_like, np.ones_like, np.empty_like, np.copy, np.ndarray.copy, ops.copy}
 
 
-def _is_elementwise(op: Callable[..., Any]) -> bool:
-    """Not so: `matmul` and its like, which are ufuncs with a signature."""
-    return op in ELEMENTWISE or (isinstance(op, np.ufunc) and op.signature is None)
+def is_elementwise(op: Callable[..., Any]) -> bool:
+    """Is each element of the result made of one element of each operand?"""
+    if isinstance(op, np.ufunc):
+        return op.signature is None  # `matmul` and its like have one
+    if op in ELEMENTWISE:
+        return True
+    rule = lookup(op)
+    return rule is not None and rule.elementwise
+
+
+_SAME_TYPE = {
+    ops.zeros_like,
+    ops.identity,
+    ops.setitem,
+    ops.additem,
+    ops.copy,
+    ops.stop_gradient,
+}
+
+
+_ANY = {ops.list_, ops.append}  # what they hold need not be known
+_LISTS = {*_ANY, ops.spread_list, ops.split_like, builtins.list}
 
 
 def fresh_dim() -> Dim:
@@ -69,6 +95,8 @@ def stand_in(t: Type, scale: float = 1.0, extent: int = 3) -> Any:
     if isinstance(t, Scalar):
         value = _STAND_IN[t.kind] if t.kind != "float" else _STAND_IN["float"] * scale
         return np.dtype(t.char).type(value) if t.char else value
+    if isinstance(t, List):
+        return [stand_in(t.item, scale, extent)] * extent
     assert isinstance(t, Array)
     shape = tuple(d if isinstance(d, int) and d <= 4 and extent > 1 else extent for d in t.shape)
     value = 0 if t.kind == "int" and scale == 0.0 else _STAND_IN[t.kind]  # 0: any index is valid
@@ -81,29 +109,40 @@ def stand_in(t: Type, scale: float = 1.0, extent: int = 3) -> Any:
 def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type:
     """The type of `op(*args)`: `UNKNOWN` when it depends on more than the types."""
     types = [a.type if isinstance(a, Var) else None for a in args]
-    if any(isinstance(t, Undefined) for t in types):
+    if any(isinstance(t, Undefined) for t in types) and op not in _ANY:
         return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
-    if any(isinstance(t, Unknown | Static) for t in types):
+    if any(isinstance(t, Unknown | Static) for t in types) and op not in _ANY:
         return UNKNOWN
-    if op is ops.zeros_like or op is ops.identity or op is ops.setitem or op is ops.additem:
+    if op in _SAME_TYPE:
         t = types[0]
         return UNKNOWN if t is None else t
+    if op is ops.last_writes:
+        return atom_type(args[-1])
     if op in (ops.unbroadcast, ops.broadcast_like, ops.reshape_like, ops.cast_like):
         return _like(op, atom_type(args[0]), atom_type(args[1]))
-    if op is ops.getitem and isinstance(types[0], Several):
+    first = types[0] if types else None
+    if op in _LISTS or isinstance(first, List):
+        listed = _listed(op, [atom_type(a) for a in args], form)
+        if listed is not None:
+            return listed
+    if op is ops.getitem and isinstance(first, Several):
         index = form.args[1] if form is not None else None
-        return types[0].items[index] if isinstance(index, int) else UNKNOWN
-    if op in (np.reshape, np.broadcast_to) and form and isinstance(types[0], Array | Scalar):
-        reshaped = _reshaped(types[0], form)
+        return first.items[index] if isinstance(index, int) else UNKNOWN
+    if op in (np.reshape, np.broadcast_to) and form and isinstance(first, Array | Scalar):
+        reshaped = _reshaped(first, form)
         if reshaped is not None:
             return reshaped
+    if op is ops.getitem and form is not None and isinstance(first, Array):
+        shape = _read(first.shape, form.args[1], types)
+        if shape is not None:
+            return Array(first.char, shape) if shape else Scalar(first.kind, first.char)
     rule = lookup(op)
     if rule is not None and rule.like is not None:
         template = form.args[rule.like] if form is not None else Hole(rule.like)
         t = types[template.k] if isinstance(template, Hole) else None
         return UNKNOWN if t is None else t
     # Extents do not matter to an elementwise operation, and a literal one need not be 3.
-    tries = ((1.0, 1),) if _is_elementwise(op) else ((1.0, 3), (3.0, 3), (1.0, 12), (0.0, 3))
+    tries = ((1.0, 1),) if is_elementwise(op) else ((1.0, 3), (3.0, 3), (1.0, 12), (0.0, 3))
     for scale, extent in tries:
         try:
             values = [
@@ -123,8 +162,48 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     if rule is not None and rule.maybe_complex:
         t = _as_complex(t)
     if isinstance(t, Array):
-        return Array(t.char, _shape(op, args, types, t, form))
+        arrays = [u for u in types if isinstance(u, Array)]
+        loose = is_elementwise(op) and bool(arrays) and all(u.loose for u in arrays)
+        return Array(t.char, _shape(op, args, types, t, form), loose)
     return t
+
+
+def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Type | None:
+    """Lists: what is known without asking NumPy."""
+    if op is ops.list_:
+        start: Type = UNDEFINED
+        return List(functools.reduce(join, types, start))
+    first = types[0]
+    if op is ops.spread_list or op is ops.split_like:
+        return List(first)
+    if op is builtins.list and isinstance(first, Array):
+        row = first.shape[1:]
+        return List(Array(first.char, row) if row else Scalar(first.kind, first.char))
+    if not isinstance(first, List):
+        return None
+    if op is ops.append:
+        return List(join(first.item, types[1]))
+    if op is ops.getitem:
+        return first.item
+    if op in (
+        ops.setitem,
+        ops.additem,
+        ops.drop_last,
+        ops.zeros_list,
+        ops.copy,
+        ops.copy_items,
+        ops.add_lists,
+    ):
+        return first
+    if op is len:
+        return INT
+    if op is builtins.sum and isinstance(first.item, Array):
+        return first.item
+    if isinstance(first.item, Undefined):
+        return UNDEFINED
+    if op is np.array and isinstance(first.item, Array) and form is None:
+        return Array(first.item.char, (fresh_dim(), *first.item.shape))
+    return None
 
 
 def _sure_count(
@@ -206,22 +285,39 @@ def _shape(
     t: Array,
     form: Form | None,
 ) -> tuple[Dim, ...]:
-    if _is_elementwise(op):
+    if is_elementwise(op):
         shapes = [u.shape for u in types if isinstance(u, Array)]
         if not any(isinstance(a, Lit) and isinstance(a.value, np.ndarray) for a in args):
             return broadcast(shapes)
     first = types[0] if types else None
-    if op is ops.getitem and form is not None and isinstance(first, Array):
-        return _indexed(first.shape, form.args[1], types) or t.shape
+    if op in _LIKE and isinstance(first, Array):
+        return first.shape
     if op in (np.matmul, operator.matmul, np.dot) and len(types) == 2:
         a, b = types
-        if isinstance(a, Array) and isinstance(b, Array) and len(a.shape) <= 2 >= len(b.shape):
+        if isinstance(a, Array) and isinstance(b, Array) and _plain_ranks(a, b):
             return (*a.shape[:-1], *b.shape[1:])
     if op is np.transpose and len(args) == 1 and isinstance(first, Array):
         return first.shape[::-1]
     if op is np.outer and all(isinstance(u, Array) and len(u.shape) == 1 for u in types):
         return tuple(u.shape[0] for u in types if isinstance(u, Array))
     return t.shape
+
+
+def _read(
+    shape: tuple[Dim, ...] | None, index: Any, types: list[Type | None]
+) -> tuple[Dim, ...] | None:
+    """The extents of `x[index]`, also along a path."""
+    if not (isinstance(index, Pack) and index.kind == "path"):
+        return None if shape is None else _indexed(shape, index, types)
+    for step in index.items:
+        if shape is None:
+            return None
+        if isinstance(step, Pack) and step.kind == "transpose":
+            axes = step.items or range(len(shape))[::-1]
+            shape = tuple(shape[k] for k in axes)
+        else:
+            shape = _indexed(shape, step, types)
+    return shape
 
 
 def _indexed(
@@ -233,6 +329,8 @@ def _indexed(
     taken = sum(i is not None and i is not Ellipsis for i in items)
     dims: list[Dim] = []
     left = list(shape)
+    if taken > len(shape):
+        return None  # NumPy will say so
     for i in items:
         if i is None:
             dims.append(1)
@@ -242,11 +340,19 @@ def _indexed(
             del left[:rest]
         elif isinstance(i, slice) or (isinstance(i, Pack) and i.kind == "slice"):
             dims.append(_sliced(left.pop(0), i))
-        elif isinstance(i, int) or (isinstance(i, Hole) and isinstance(types[i.k], Scalar)):
+        elif isinstance(i, int) or (isinstance(i, Hole) and _is_int(types[i.k])):
             left.pop(0)
         else:
             return None
     return (*dims, *left)
+
+
+def _plain_ranks(a: Array, b: Array) -> bool:
+    return 1 <= len(a.shape) <= 2 and 1 <= len(b.shape) <= 2
+
+
+def _is_int(t: Type | None) -> bool:
+    return isinstance(t, Scalar) and t.kind == "int"
 
 
 def _sliced(d: Dim, s: Any) -> Dim:
@@ -256,8 +362,18 @@ def _sliced(d: Dim, s: Any) -> Dim:
     if all(p is None or isinstance(p, int) for p in parts):
         if isinstance(d, int):
             return len(range(d)[slice(*parts)])
+        start, stop = parts[0] or 0, parts[1] or 0
+        if parts[1] != 0 and start >= 0 >= stop and parts[2] in (None, 1):
+            return _shorter(d, start - stop)
         return f"?{d}[{':'.join('' if p is None else str(p) for p in parts)}]"
     return fresh_dim()
+
+
+def _shorter(d: str, k: int) -> Dim:
+    """`max(d - k, 0)`: `x[1:-1]`, `x[2:]` and `x[:-2]` have one length."""
+    found = re.fullmatch(r"\?(.+)-(\d+)", d)
+    base, less = (found[1], int(found[2])) if found else (d, 0)
+    return f"?{base}-{less + k}" if less + k else d
 
 
 def broadcast(shapes: list[tuple[Dim, ...]]) -> tuple[Dim, ...]:
@@ -294,4 +410,30 @@ def fits(t: Type, out: Type) -> bool | None:
     return answer
 
 
-__all__ = ["broadcast", "fits", "fresh_dim", "infer", "kind_of", "stand_in", "type_of_value"]
+def spread_axes(t: Array, out: Array) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Over which axes a `t` was broadcast to an `out`: leading ones, and those of length 1.
+
+    The second are counted without the first.  None where it depends on the sizes.
+    """
+    lead = len(out.shape) - len(t.shape)
+    if lead < 0 or t.loose:
+        return None
+    ones = []
+    for k, (a, b) in enumerate(zip(t.shape, out.shape[lead:], strict=True)):
+        if a == 1 and b != 1:
+            ones.append(k)
+        elif (a != b or a == "?") and may_be_one(a):
+            return None
+    return tuple(range(lead)), tuple(ones)
+
+
+__all__ = [
+    "broadcast",
+    "fits",
+    "fresh_dim",
+    "infer",
+    "kind_of",
+    "spread_axes",
+    "stand_in",
+    "type_of_value",
+]

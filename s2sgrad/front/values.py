@@ -4,21 +4,39 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from s2sgrad.ir.graph import Atom, Lit, Var
+from s2sgrad.front.memory import Ref
+from s2sgrad.ir.graph import UNDEF, Atom, Lit, Var
+from s2sgrad.ir.types import Undefined
 
 
 @dataclass(frozen=True, slots=True)
 class Tup:
-    """A tuple: structure that is known while parsing and never a value of the IR.
+    """A container: structure that is known while parsing and never a value of the IR.
 
-    A list display is one too: while lists cannot be written to, nothing tells them apart.
+    `kind` is 'tuple', 'list', 'namedtuple', 'dict' or 'object'; `keys` are a dict's keys, or the
+    names of fields and attributes; `cls` is the class of a namedtuple or object.  While lists
+    cannot be written to, nothing tells a list display from a tuple.
     """
 
     items: tuple[Value, ...]
     kind: str = "tuple"
+    keys: tuple[Any, ...] = ()
+    cls: type | None = None
+
+    @property
+    def is_sequence(self) -> bool:
+        """Is it indexed by position?"""
+        return self.kind in ("tuple", "list", "namedtuple")
+
+    def get(self, key: Any) -> Value | None:
+        """The item or field of that name, if there is one."""
+        for k, item in zip(self.keys, self.items, strict=True):
+            if type(k) is type(key) and k == key:
+                return item
+        return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +55,7 @@ class Closure:
     defaults: dict[str, Value]
     file: str
     key: object  # identity of the code, to recognise recursion
+    scope: dict[str, Value] | None = None  # names of the function around it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,32 +66,56 @@ class Method:
     name: str
 
 
-Value = Atom | Tup | Known | Closure | Method
+@dataclass(frozen=True, slots=True, eq=False)
+class Bound:
+    """A method of the user's class, with the object that it is read from."""
+
+    function: Closure
+    owner: Value
 
 
-def flatten(v: Value) -> list[Atom] | None:
-    """The atoms of a value, or None if some part of it is no value of the IR."""
-    if isinstance(v, Var | Lit):
+Value = Atom | Ref | Tup | Known | Closure | Method | Bound
+
+
+def leaves(v: Value) -> list[Atom | Ref] | None:
+    """The numbers and arrays of a value, or None if some part of it is neither."""
+    if isinstance(v, Var | Lit | Ref):
         return [v]
     if isinstance(v, Tup):
-        parts = [flatten(i) for i in v.items]
+        parts = [leaves(i) for i in v.items]
         return None if None in parts else [a for p in parts if p is not None for a in p]
     return None
 
 
-def rebuild(like: Value, atoms: list[Atom]) -> Value:
-    """A value of the structure of `like`, its atoms taken from the front of `atoms`."""
+def rebuild(like: Value, new: list[Value]) -> Value:
+    """A value of the structure of `like`, its leaves taken from the front of `new`."""
     if isinstance(like, Tup):
-        return Tup(tuple(rebuild(i, atoms) for i in like.items), like.kind)
-    return atoms.pop(0)
+        return replace(like, items=tuple(rebuild(i, new) for i in like.items))
+    return new.pop(0)
+
+
+def is_undefined(v: Value) -> bool:
+    """Is nothing bound yet?  In a loop in a loop that is a slot without a type."""
+    return v is UNDEF or (isinstance(v, Var) and isinstance(v.type, Undefined))
+
+
+def alike(a: Value, b: Value) -> bool:
+    """Are both containers of one structure, their items aside?"""
+    return (
+        isinstance(a, Tup)
+        and isinstance(b, Tup)
+        and (len(a.items), a.kind, a.keys, a.cls) == (len(b.items), b.kind, b.keys, b.cls)
+    )
 
 
 def same(a: Value, b: Value) -> bool:
     """Are both the same value, for sure?"""
     if isinstance(a, Tup) and isinstance(b, Tup):
-        return len(a.items) == len(b.items) and all(map(same, a.items, b.items))
+        return alike(a, b) and all(map(same, a.items, b.items))
     if isinstance(a, Known) and isinstance(b, Known):
         return a.obj is b.obj
     if isinstance(a, Lit) and isinstance(b, Lit):
         return type(a.value) is type(b.value) and bool(repr(a.value) == repr(b.value))
+    if isinstance(a, Ref) and isinstance(b, Ref):
+        return a == b
     return a is b

@@ -10,24 +10,128 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.ir.graph import Path, Transposed
+
+
+def view(x: Any, path: Path) -> Any:
+    """The view of `x` at the end of `path`."""
+    for step in path.steps:
+        x = np.transpose(x, step.axes or None) if isinstance(step, Transposed) else x[step]
+    return x
+
+
+def _place(x: Any, index: Any) -> tuple[Any, Any]:
+    """An array and an index of it, that stand for `index` of `x`."""
+    if not isinstance(index, Path):
+        return x, index
+    *first, last = index.steps
+    if isinstance(last, Transposed):
+        return view(x, index), ...
+    return view(x, Path(tuple(first))), last
+
 
 def getitem(x: Any, index: Any) -> Any:
     """`x[index]`."""
-    return x[index]
+    return view(x, index) if isinstance(index, Path) else x[index]
+
+
+def part(x: Any, path: tuple[tuple[str, Any], ...]) -> Any:
+    """A leaf of a container: `path` has the steps `('item', key)`, `('attr', name)`, `('nth', k)`.
+
+    `nth` is a value of a dict whose keys cannot be written down; `('float', None)` at the end takes
+    an int as a float.  An entry of the compiled function: no derivative passes through it.
+    """
+    for kind, key in path:
+        if kind == "attr":
+            x = getattr(x, key)
+        elif kind == "float":
+            x = float(x)
+        else:
+            x = [*x.values()][key] if kind == "nth" else x[key]
+    return x
+
+
+def like(x: Any, /, **fields: Any) -> Any:
+    """An object of the class of `x` with these attributes, made without calling `__init__`."""
+    made = object.__new__(type(x))
+    for name, value in fields.items():
+        object.__setattr__(made, name, value)
+    return made
 
 
 def setitem(x: Any, index: Any, value: Any) -> Any:
     """A copy of `x` in which `x[index] = value` was executed."""
-    out = x.copy()
-    out[index] = value
+    if isinstance(x, list):
+        k = range(len(x))[index]
+        return [*x[:k], value, *x[k + 1 :]]
+    out = x.copy(order="K")
+    target, last = _place(out, index)
+    target[last] = value
     return out
 
 
 def additem(x: Any, index: Any, value: Any) -> Any:
     """A copy of `x` with `value` added at `index`; repeated indices add up."""
-    out = x.copy()
-    np.add.at(out, index, value)
+    if isinstance(x, list):
+        return setitem(x, index, x[index] + value)
+    out = x.copy(order="K")
+    target, last = _place(out, index)
+    np.add.at(target, last, value)
     return out
+
+
+def copy(x: Any) -> Any:
+    """A copy of `x`: where the last pass puts one, a write would destroy what is still read."""
+    return x.copy() if isinstance(x, list) else x.copy(order="K")
+
+
+def copy_items(x: list[Any]) -> list[Any]:
+    """A list of copies."""
+    return [v.copy(order="K") for v in x]
+
+
+def list_(*items: Any) -> list[Any]:
+    """`[a, b, c]`."""
+    return list(items)
+
+
+def append(x: list[Any], value: Any) -> list[Any]:
+    """A copy of the list with `value` appended."""
+    return [*x, value]
+
+
+def drop_last(x: list[Any]) -> list[Any]:
+    """A copy of the list without its last item."""
+    return x[:-1]
+
+
+def add_lists(x: list[Any], y: list[Any]) -> list[Any]:
+    """The sums of the items of two lists."""
+    return [a + b for a, b in zip(x, y, strict=True)]
+
+
+def zeros_list(x: list[Any]) -> list[Any]:
+    """The zero cotangents of the items of a list."""
+    return [zeros_like(v) for v in x]
+
+
+def spread_list(g: Any, x: list[Any]) -> list[Any]:
+    """`g` once for each item of `x`."""
+    return [g] * len(x)
+
+
+def split_like(g: Any, x: list[Any], axis: int = 0) -> list[Any]:
+    """The parts of `g` that the items of `x` make when they are concatenated."""
+    ends = np.cumsum([v.shape[axis] for v in x])
+    return np.split(g, ends[:-1], axis=axis)
+
+
+def last_writes(x: Any, index: Any, g: Any) -> Any:
+    """`g`, zero where a later element of the store `x[index] = ...` wrote to the same place."""
+    order = np.zeros(x.shape, np.intp)
+    turn = np.arange(g.size).reshape(g.shape)
+    order[index] = turn
+    return np.where(order[index] == turn, g, 0.0)
 
 
 def zeros_like(x: Any) -> Any:
@@ -42,6 +146,18 @@ def not_(x: Any) -> bool:
 
 def identity(x: Any) -> Any:
     """`x` itself."""
+    return x
+
+
+def stop_gradient(x: Any) -> Any:
+    """`x` itself, taken as a constant: no derivative passes through it.
+
+    A container stays what it is, and its leaves are constants.
+
+    >>> from s2sgrad import grad, stop_gradient
+    >>> grad(lambda x: x * stop_gradient(x))(3.0)
+    3.0
+    """
     return x
 
 

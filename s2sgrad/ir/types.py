@@ -33,10 +33,14 @@ class Scalar(Type):
 
 @dataclass(frozen=True, slots=True)
 class Array(Type):
-    """An ndarray: its dtype's character and one extent an axis."""
+    """An ndarray: its dtype's character and one extent an axis.
+
+    `loose`: on some path it is still a number (`s = 0.0`, then `s += row`), which broadcasts alike.
+    """
 
     char: str
     shape: tuple[Dim, ...]
+    loose: bool = False
 
     @property
     def kind(self) -> str:
@@ -46,6 +50,13 @@ class Array(Type):
 @dataclass(frozen=True, slots=True)
 class Seq(Type):
     """One item a turn: what a loop collects and another walks (a tape).  Not an array."""
+
+    item: Type
+
+
+@dataclass(frozen=True, slots=True)
+class List(Type):
+    """A Python list whose length is not part of its type: one that grows."""
 
     item: Type
 
@@ -92,6 +103,8 @@ def kind_of(t: Type) -> str | None:
 
 def is_differentiable(t: Type) -> bool:
     """Can a value of this type carry a derivative?  Unknown can."""
+    if isinstance(t, List):
+        return isinstance(t.item, Undefined) or is_differentiable(t.item)
     if isinstance(t, Several):
         return any(map(is_differentiable, t.items))
     return isinstance(t, Unknown) or kind_of(t) in ("float", "complex")
@@ -103,15 +116,26 @@ def join(a: Type, b: Type) -> Type:
         return a
     if isinstance(a, Undefined):
         return b
+    if isinstance(a, List) and isinstance(b, List):
+        return List(join(a.item, b.item))
     if isinstance(a, Scalar) and isinstance(b, Scalar):
         kind = max(a.kind, b.kind, key=ORDER.index)
         return Scalar(kind, a.char if a.char == b.char else "")
+    for x, y in ((a, b), (b, a)):
+        if isinstance(x, Scalar) and isinstance(y, Array) and _holds(y, x):
+            return Array(y.char, y.shape, True)
     if not (isinstance(a, Array) and isinstance(b, Array)):
         return UNKNOWN
     if len(a.shape) == len(b.shape) and a.char == b.char:
         dims = zip(a.shape, b.shape, strict=True)
-        return Array(a.char, tuple(_join_dims(m, n) for m, n in dims))
+        shape = tuple(_join_dims(m, n) for m, n in dims)
+        return Array(a.char, shape, a.loose or b.loose)
     return UNKNOWN
+
+
+def _holds(array: Array, number: Scalar) -> bool:
+    """Is the number of a kind that the array could hold?"""
+    return len(array.shape) > 0 and ORDER.index(number.kind) <= ORDER.index(array.kind)
 
 
 def may_be_one(d: Dim) -> bool:

@@ -66,7 +66,11 @@ class Recorder:
         flat: list[Atom] = []
         templates = tuple(self.template(a, flat) for a in args)
         named = tuple((k, self.template(v, flat)) for k, v in kwargs.items())
-        plain = not named and templates == tuple(Hole(k) for k in range(len(flat)))
+        plain = (
+            op is not ops.getitem
+            and not named
+            and templates == tuple(Hole(k) for k in range(len(flat)))
+        )
         return self.symbol(self.emit(op, tuple(flat), None if plain else Form(templates, named)))
 
     def template(self, v: Any, flat: list[Atom]) -> Any:
@@ -111,10 +115,10 @@ def _type(v: Any) -> Type:
 
 def _expand(r: Recorder, g: Any, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """`g[:, None]`: the axes that a reduction took away."""
-    rank = np.ndim(a)
-    if keepdims or rank == 0 or isinstance(_type(g), Scalar):
+    if keepdims or axis is None or isinstance(_type(g), Scalar):
         return g
-    if axis is None:
+    rank = np.ndim(a)
+    if rank == 0:
         return g
     lost = {k % rank for k in (axis if isinstance(axis, tuple) else (axis,))}
     index = tuple(None if k in lost else slice(None) for k in range(rank))
@@ -249,6 +253,9 @@ class Symbol:
 
     def __neg__(self) -> Any:
         return self.recorder.call(operator.neg, (self,), {})
+
+    def __abs__(self) -> Any:
+        return self.recorder.call(abs, (self,), {})
 
     def __invert__(self) -> Any:
         return self.recorder.call(operator.invert, (self,), {})

@@ -3,6 +3,7 @@
 from s2sgrad.rules import (
     arithmetic,
     constant,
+    custom,
     elementwise,
     fourier,
     grids,
@@ -29,6 +30,7 @@ __all__ = [
     "arithmetic",
     "canonical",
     "constant",
+    "custom",
     "elementwise",
     "fourier",
     "grids",
