@@ -66,7 +66,7 @@ REFUSED = {
     "piecewise": "a function is passed where a value is needed",
     "vectorize": "a function is passed where a value is needed",
     "apply_along_axis": "a function is passed where a value is needed",
-    "unstack": "rank",  # the number of results depends on an extent
+    "unstack": "not known before the program runs",  # the number of results depends on an extent
     # SciPy: functions that take functions, and what has no rule yet.
     "odeint": "a function is passed where a value is needed",
     "solve_ivp": "a function is passed where a value is needed",
@@ -93,7 +93,7 @@ TAKE_REAL = {"sqrtm", "logm"}
 NOT_ZERO = {"nextafter", "unique_inverse"}
 # What NumPy's protocols do not report: the tape cannot see it, the compiler can.
 NOT_ON_TAPE = {
-    *(f for f, why in REFUSED.items() if why != "rank"),
+    *(f for f, why in REFUSED.items() if not why.startswith("not known")),
     "r_", "c_", "array (nested lists of scalars)", "asarray", "asarray (list)",
     "ascontiguousarray", "full", "full_like", "float()/int() of a traced value",
 }  # fmt: skip
