@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.ir import ops
+from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Eqn, Form, Hole, Pack, Var, atom_type
-from s2sgrad.ir.types import Array, List, Scalar, Seq, Static
+from s2sgrad.ir.types import Array, List, Seq, is_memory_type
 
 _OPERATORS = """add sub mul truediv floordiv mod pow matmul neg pos invert and_ or_ xor lt le gt ge
 eq ne not_ is_ is_not"""
@@ -66,11 +67,13 @@ WRITES = frozenset({ops.setitem, ops.additem, ops.append, ops.drop_last})
 
 def is_memory(v: Var) -> bool:
     """May this value share memory with another?  Numbers and static values do not."""
-    return not isinstance(v.type, Scalar | Static)
+    return is_memory_type(v.type)
 
 
 def makes_memory(op: Callable[..., Any], form: Form | None) -> bool:
     """Is what `op` returns always in memory of its own?"""
+    if isinstance(op, Kept):  # what it returns it has copied, if need be
+        return True
     if op in FRESH:
         return not (form and op is np.array and any(k == "copy" for k, _ in form.kwargs))
     if isinstance(op, np.ufunc):

@@ -11,6 +11,7 @@ import numpy as np
 from s2sgrad.errors import InternalError
 from s2sgrad.front.infer import ELEMENTWISE
 from s2sgrad.ir import ops
+from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Var
 from s2sgrad.ir.types import Undefined, is_differentiable
 from s2sgrad.rules.registry import lookup
@@ -40,8 +41,10 @@ def carries_derivative(eqn: Eqn) -> bool:
         return False
     if eqn.op in STRUCTURAL:
         return True
-    if eqn.effect or eqn.op in (ops.not_, ops.part, ops.fstring):
+    if eqn.effect or eqn.op in (ops.not_, ops.part, ops.fstring, ops.pack, ops.held):
         return False
+    if isinstance(eqn.op, Kept):
+        return True
     rule = lookup(eqn.op)
     if rule is None:  # silence here would be a zero where there is a derivative
         raise InternalError("activity", f"no rule for {eqn.op!r}", "", span=eqn.at)

@@ -9,7 +9,7 @@ where it is bound and *walked* in the mirror; one that is a cheap operation away
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from s2sgrad.errors import DifferentiationError, InternalError, Refusal
 from s2sgrad.front.infer import fits, spread_axes
 from s2sgrad.ir import ops
+from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import (
     UNDEF,
     Atom,
@@ -40,6 +41,7 @@ from s2sgrad.ir.span import Span
 from s2sgrad.ir.types import INT, Array, List, Scalar, Seq, Several, Type, kind_of
 from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.activity import active, carries_derivative
+from s2sgrad.passes.calls import Pair, Pairs, forward_call, reverse_call
 from s2sgrad.passes.lists import LISTS, list_cotangents
 from s2sgrad.passes.record import Recorder, StaticFact, Symbol
 from s2sgrad.passes.selected import Selected, guard
@@ -91,6 +93,19 @@ def reverse(func: Func, wrt: Sequence[Var], seeds: Sequence[Atom], extra: Sequen
     return _Reverse(func, wrt).build(seeds, extra)
 
 
+def _reversed(
+    func: Func, wrt: Sequence[Var], seeds: Sequence[Var | None], marked: Collection[Var], pairs: Pairs
+) -> tuple[Func, tuple[bool, ...]]:
+    """A kept function with its backward half; which of its cotangents are zero by selection."""
+    one = _Reverse(func, wrt, pairs)
+    if marked:  # what it is given may be singular
+        one.selected.taint(func.body)
+        one.selected.bars.update(marked)
+    whole = one.build([s or ZERO for s in seeds], [s for s in seeds if s])
+    bars = whole.body.results[len(func.body.results) :]
+    return whole, tuple(b in one.selected.bars for b in bars)
+
+
 @dataclass(eq=False)
 class _Frame:
     """The mirror of one block, being built."""
@@ -107,8 +122,10 @@ class _Frame:
 
 
 class _Reverse:
-    def __init__(self, func: Func, wrt: Sequence[Var]) -> None:
+    def __init__(self, func: Func, wrt: Sequence[Var], pairs: Pairs | None = None) -> None:
         self.func, self.wrt = func, wrt
+        self.pairs = pairs or Pairs(_reversed)
+        self.saved: dict[Eqn, tuple[Pair, Var]] = {}  # calls that have a backward half
         self.active = active(func, wrt, func.body.results)
         self.home: dict[Var, Block] = {}
         self.made_by: dict[Var, Eqn] = {}
@@ -171,7 +188,7 @@ class _Reverse:
             (*body.results, *bars),
         )
         mirror = {v for s in self.frame.stmts for v in bound_by(s)}
-        notes = {**self.func.notes, "mirror": mirror}
+        notes = {**self.func.notes, "mirror": mirror, "pairs": self.pairs}
         names = (*self.func.names, *(v.hint for v in extra))
         return replace(self.func, body=whole, names=names, notes=notes)
 
@@ -334,6 +351,9 @@ class _Reverse:
     def eqn(self, s: Eqn) -> None:
         g = self._bar_of(s)
         if g is None:
+            return
+        if isinstance(s.op, Kept):
+            reverse_call(self, s, g if isinstance(g, list) else [g])
             return
         if not isinstance(g, list) and self._structural(s, g):
             return
@@ -639,11 +659,15 @@ class _Reverse:
     # -- the forward sweep, with what the backward sweep collects
 
     def _with_collects(self, block: Block) -> Block:
-        return replace(block, stmts=tuple(self._collecting(s) for s in block.stmts))
+        stmts: list[Stmt] = []
+        for s in block.stmts:
+            if isinstance(s, Eqn):
+                stmts += forward_call(s, *self.saved[s]) if s in self.saved else [s]
+            else:
+                stmts.append(self._collecting(s))
+        return replace(block, stmts=tuple(stmts))
 
-    def _collecting(self, s: Stmt) -> Stmt:
-        if isinstance(s, Eqn):
-            return s
+    def _collecting(self, s: Loop | Branch) -> Stmt:
         if isinstance(s, Loop):
             extra = self.collects.get((s, 0), {})
             body = self._with_collects(s.body)
