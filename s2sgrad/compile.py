@@ -31,6 +31,7 @@ from s2sgrad.passes.reverse import reverse
 from s2sgrad.passes.seeds import Seeds, check_elementwise, plan
 from s2sgrad.passes.share import share
 from s2sgrad.passes.shift import shift
+from s2sgrad.passes.shifted import shifted
 from s2sgrad.passes.simplify import simplify
 
 TIDY: tuple[Callable[[Func], Func], ...] = (
@@ -46,6 +47,8 @@ TIDY: tuple[Callable[[Func], Func], ...] = (
     share,
     contract,
     defer,
+    prune,
+    shifted,
     prune,
 )
 

@@ -74,6 +74,7 @@ _OWN = {
     ops.list_,
     ops.append,
     ops.reshape_like,
+    ops.bound,
 }
 
 
@@ -87,6 +88,8 @@ def _is_library(obj: Any) -> bool:
 
 def _may_raise(op: Callable[..., Any], args: tuple[Atom, ...], t: Type) -> bool:
     """Does plain Python end with an exception where NumPy would warn?"""
+    if op is ops.bound or getattr(np.linalg, getattr(op, "__name__", ""), None) is op:
+        return True
     if getattr(math, getattr(op, "__name__", ""), None) is op:
         return op not in _TOTAL
     if op in (operator.truediv, operator.floordiv, operator.mod):
@@ -116,6 +119,7 @@ class Expressions(Memory):
         self.lookup: Callable[[str, ast.AST], Value] = lambda n, at: UNDEF
         self.file = ""
         self.active_calls: list[object] = []
+        self.choosing = 0  # conditional expressions around
         self.outside: dict[Var, Ref] = {}  # arrays that are not the function's own
 
     # -- building
@@ -192,7 +196,7 @@ class Expressions(Memory):
         made = value
         if isinstance(value, Ref):  # the name of a view is that of what was read of it last
             made = self.read(value, self._node) if value.path else value.root.first
-        if isinstance(made, Var) and not made.hint:
+        if isinstance(made, Var) and not made.hint and name != "_":  # that says: not used
             object.__setattr__(made, "hint", name)  # a hint is not part of what a value is
         return value
 
@@ -229,7 +233,10 @@ class Expressions(Memory):
                 )
             if isinstance(value, Known) and isinstance(value.obj, _Poison):
                 raise self.refuse(node, value.obj.why, "use two names", "kinds")
-            return value
+            sure: Value = self.sure(value, node)
+            if sure is not value and not self.choosing:
+                self.env[node.id] = sure
+            return sure
         return self.from_outside(self.lookup(node.id, node))
 
     def from_outside(self, value: Value) -> Value:
@@ -366,7 +373,9 @@ class Expressions(Memory):
         c = self.truth(test, at)
         if isinstance(c, Lit):
             return then() if c.value else orelse()
+        self.choosing += 1
         arms = [self.arm(lambda make=make: self.read(make(), at)) for make in (then, orelse)]  # type: ignore[misc]
+        self.choosing -= 1
         if any(arm.env != self.env for arm in arms):
             raise self.refuse(at, "`:=` in a part that may not be evaluated", "use an if", "walrus")
         a, b = (arm.value for arm in arms)

@@ -21,6 +21,7 @@ STRUCTURAL = {
     ops.setitem,
     ops.additem,
     ops.copy,
+    ops.bound,
     ops.list_,
     ops.append,
     ops.drop_last,
