@@ -183,8 +183,12 @@ class _Emitter:
         values = [self.atom(r) for r in body.results]
         for line in statement(result, values, self.spelling, self.text, printer.MARGIN - 4):
             self.line(1, line)
-        head = f"def {self.func.name}({', '.join(header)}):"
-        text = "\n".join([head, *self.lines]) + "\n"
+        head = [f"def {self.func.name}({', '.join(header)}):"]
+        quiet = [f'{k}="{how}"' for k, how in self.func.notes.get("quiet", {}).items()]
+        if quiet:
+            self.spelling.imports.add("import numpy as np")
+            head.insert(0, f"@np.errstate({', '.join(quiet)})")
+        text = "\n".join([*head, *self.lines]) + "\n"
         return self.module(text)
 
     def section(self, title: str, body: Block, stmts: Sequence[Stmt]) -> None:
@@ -374,7 +378,10 @@ class _Emitter:
 
         class Rename(ast.NodeTransformer):
             def visit_Name(inner, node: ast.Name) -> ast.AST:
-                return self.atom(values[node.id]) if node.id in values else node
+                value = values.get(node.id)
+                if isinstance(value, Lit) and isinstance(value.value, type):
+                    return expr.name(self.spelling.given(value.value))
+                return node if value is None else self.atom(value)
 
         self.line(depth, ast.unparse(ast.fix_missing_locations(Rename().visit(tree))))
 
@@ -428,7 +435,7 @@ class _Emitter:
         changes: list[str | None] = []
         for target, a in pairs:
             if isinstance(a, Lit) and isinstance(a.value, Undef):
-                if target in self.handed and self.hands_on(target):
+                if self.hands_on(target, set()):
                     self.line(depth, f"{self.names[target]} = None")
                     self.nones.add(self.names[target])
                 continue
@@ -449,9 +456,16 @@ class _Emitter:
         made = self.folded.get(a) if isinstance(a, Var) else None
         return self.change(self.names[target], made) if isinstance(made, Eqn) else None
 
-    def hands_on(self, v: Var) -> bool:
-        """Is the unbound value `v` assigned to another name on some path?"""
-        return any(self.names[t] != self.names[v] for t in self.handed[v])
+    def hands_on(self, v: Var, seen: set[Var]) -> bool:
+        """Is the unbound value `v` put on a tape, or assigned to another name, on some path?"""
+        if v in seen:
+            return False
+        seen.add(v)
+        return v in self.tape_items or any(
+            self.names[t] != self.names[v] or self.hands_on(t, seen)
+            for t in self.handed.get(v, ())
+            if t not in self.folded
+        )
 
     # -- branches and loops
 

@@ -18,7 +18,15 @@ from s2sgrad.front.integers import WAY_OUT, WHY, is_float
 from s2sgrad.front.join import Arm, Join
 from s2sgrad.front.memory import Memory, Ref, Root, holes, is_array, now
 from s2sgrad.front.source import span_of
-from s2sgrad.front.values import Closure, Known, Method, Tup, Value
+from s2sgrad.front.values import (
+    CALLABLE,
+    Choice,
+    Closure,
+    Known,
+    Method,
+    Tup,
+    Value,
+)
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
     UNDEF,
@@ -33,7 +41,7 @@ from s2sgrad.ir.graph import (
     atom_type,
 )
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import FLOAT, INT, UNDEFINED, Array, Scalar, Type, Unknown, kind_of
+from s2sgrad.ir.types import FLOAT, INT, UNDEFINED, Array, Scalar, Static, Type, Unknown, kind_of
 from s2sgrad.rules.registry import lookup
 
 BINARY: dict[type[ast.operator], Callable[..., Any]] = {
@@ -78,12 +86,15 @@ _OWN = {
 }
 
 
+_LIBRARIES = ("numpy", "math", "scipy", "s2sgrad", "operator", "functools", "itertools")
+
+
 def _is_library(obj: Any) -> bool:
     """A module, type or function of NumPy, SciPy or `math`: its attributes stand still."""
     if isinstance(obj, np.ufunc):
         return True
     name = obj.__name__ if isinstance(obj, types.ModuleType) else getattr(obj, "__module__", None)
-    return str(name).split(".")[0] in ("numpy", "math", "scipy", "s2sgrad")
+    return str(name).split(".")[0].lstrip("_") in _LIBRARIES
 
 
 def _may_raise(op: Callable[..., Any], args: tuple[Atom, ...], t: Type) -> bool:
@@ -120,6 +131,9 @@ class Expressions(Memory):
         self.file = ""
         self.active_calls: list[object] = []
         self.choosing = 0  # conditional expressions around
+        self.stored: set[str] = set()  # names that the function binds
+        self.rebound: list[str] = []  # names that calls of its inner functions may bind
+        self.aliased: dict[tuple[int, str], dict[str, Value]] = {}  # frames of `nonlocal` names
         self.outside: dict[Var, Ref] = {}  # arrays that are not the function's own
 
     # -- building
@@ -151,7 +165,7 @@ class Expressions(Memory):
                 "give it one with `s2sgrad.rule`, or write it in NumPy",
                 "no-rule",
             )
-        out = Var(hint, infer(op, args, form))
+        out = Var(hint, Static("NoneType") if effect else infer(op, args, form))
         raises = _may_raise(op, args, out.type)
         span = self.span(at) if at else None
         self.stmts.append(Eqn(out, op, args, form, span, effect, raises))
@@ -251,7 +265,8 @@ class Expressions(Memory):
         env, outer = self.env, self.lookup
 
         def lookup(name: str, at: ast.AST) -> Value:
-            return env[name] if name in env else outer(name, at)
+            frame = self.aliased.get((id(env), name), env)
+            return frame[name] if name in frame else outer(name, at)
 
         args = node.args
         positional = [*args.posonlyargs, *args.args]
@@ -376,17 +391,24 @@ class Expressions(Memory):
         self.choosing += 1
         arms = [self.arm(lambda make=make: self.read(make(), at)) for make in (then, orelse)]  # type: ignore[misc]
         self.choosing -= 1
-        if any(arm.env != self.env for arm in arms):
-            raise self.refuse(at, "`:=` in a part that may not be evaluated", "use an if", "walrus")
         a, b = (arm.value for arm in arms)
+        if isinstance(a, CALLABLE) and isinstance(b, CALLABLE) and not self.has_acted(arms):
+            return Choice(c, a, b)
         if not (isinstance(a, Var | Lit) and isinstance(b, Var | Lit)):
             raise self.refuse(
                 at, "a conditional expression of things that are no numbers", "use an if"
             )
         join_ = Join(self, arms, at)
         value = join_.phi("", a, b)
+        if any(arm.env != self.env for arm in arms):  # `:=`
+            for n, (x, y) in self.merge(arms[0].env, arms[1].env, dict(self.env)).items():
+                self.env[n] = join_.phi(n, x, y)
         join_.close(c)
         return value
+
+    def has_acted(self, arms: list[Arm]) -> bool:
+        """Have the arms done anything but to name a value?"""
+        return any(arm.stmts or arm.env != self.env for arm in arms)
 
     def truth(self, v: Value, at: ast.AST) -> Atom:
         v = self.read(v, at)
@@ -526,6 +548,11 @@ class Expressions(Memory):
         raise self.refuse(at, "it is not known how many items this has", "")
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
+        raise NotImplementedError
+
+    def merge(
+        self, a: dict[str, Value], b: dict[str, Value], before: dict[str, Value]
+    ) -> dict[str, tuple[Value, Value]]:
         raise NotImplementedError
 
 

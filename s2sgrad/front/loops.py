@@ -113,8 +113,8 @@ class Loops(Lists):
 
     def assume(self, s: ast.For | ast.While, env: dict[str, Value]) -> _Assumed:
         assumed = _Assumed({}, {}, {})
-        rebound = _bound(s, augmented=False)
-        for n in _bound(s, augmented=True):
+        rebound = [*_bound(s, augmented=False), *self.rebound]
+        for n in dict.fromkeys([*_bound(s, augmented=True), *self.rebound]):
             value = env.get(n, UNDEF)
             found = leaves(value)
             if found is None or (n not in rebound and self.is_memory(value)):
@@ -233,9 +233,9 @@ class Loops(Lists):
         if self.env != names:
             raise self.refuse(
                 s,
-                "`:=` in the test of a `while` is not supported yet",
-                "assign before the loop and at its end",
-                "walrus",
+                "the test of this `while` rebinds names",
+                "bind them before the loop and at its end",
+                "nonlocal",
             )
         return stmts, test
 

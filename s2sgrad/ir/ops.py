@@ -6,6 +6,7 @@ the new one.  The last pass shows that each of them may run in place.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -183,6 +184,23 @@ def assert_(test: Any, message: Any = None) -> None:
     """`assert test, message`."""
     if not test:
         raise AssertionError(message)
+
+
+_CONVERSIONS: dict[int, Callable[[Any], str]] = {ord("r"): repr, ord("s"): str, ord("a"): ascii}
+
+
+def fstring(pieces: tuple[Any, ...], *values: Any) -> str:
+    """An f-string: literal text, and for each value how it is converted and formatted."""
+    found, rest = [], list(values)
+    for p in pieces:
+        if isinstance(p, str):
+            found.append(p)
+            continue
+        value = rest.pop(0)
+        if p[0] != -1:
+            value = _CONVERSIONS[p[0]](value)
+        found.append(format(value, p[1]))
+    return "".join(found)
 
 
 def raise_(source: str, names: tuple[str, ...], *values: Any) -> None:

@@ -41,7 +41,7 @@ def carries_derivative(eqn: Eqn) -> bool:
         return False
     if eqn.op in STRUCTURAL:
         return True
-    if eqn.effect or eqn.op in (ops.not_, ops.part):
+    if eqn.effect or eqn.op in (ops.not_, ops.part, ops.fstring):
         return False
     rule = lookup(eqn.op)
     if rule is None:  # silence here would be a zero where there is a derivative
