@@ -148,6 +148,6 @@ def helper(name: str, fn: object) -> str:
     assert isinstance(node, ast.FunctionDef)
     node.name, node.decorator_list, node.returns = name, [], None
     rest = [a for a in (node.args.vararg, node.args.kwarg) if a is not None]
-    for a in (*node.args.args, *node.args.kwonlyargs, *rest):
+    for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, *rest):
         a.annotation = None
     return ast.unparse(node) + "\n"

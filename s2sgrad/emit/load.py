@@ -20,7 +20,8 @@ def load(source: str, name: str, given: Mapping[str, Any] | None = None) -> Call
     # No modification time: `linecache.checkcache` leaves such entries alone.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     space: dict[str, Any] = {**(given or {}), "__name__": filename}
-    exec(compile(source, filename, "exec"), space)
+    # Without our own `from __future__` imports: the text must stand by itself.
+    exec(compile(source, filename, "exec", dont_inherit=True), space)
     run: Callable[..., Any] = space[name]
     weakref.finalize(run, linecache.cache.pop, filename, None)
     return run

@@ -63,6 +63,8 @@ def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emi
 Moves = list[tuple[Var, Atom]]
 # The place of the flag among what a branch joins, and the moves that are due before `break`.
 Exits = dict[Branch, tuple[int, list[Moves]]]
+# Of one expression: more would be past any margin, and too deep for a long sum.
+MOST_OPERATIONS = 24
 RESERVED = {"np", "math", "scipy", "range", "float", "len", "abs", "print", "dict", "zip"}
 
 
@@ -73,6 +75,7 @@ class _Emitter:
         uses(func.body, self.where)
         self.tape_items = set(collected(func.body))
         self.folded: dict[Var, Eqn | Branch] = {}
+        self.operations: dict[Var, int] = {}  # in the expression of a folded value
         self.in_place: set[Var] = func.notes.get("in_place", set())
         self.order = Order(func, self.in_place)
         self.fold(func.body)
@@ -93,7 +96,10 @@ class _Emitter:
         for s in block.stmts:
             if isinstance(s, Eqn):
                 if self.can_fold(s.out, block) and not s.effect and s.op not in WRITES:
-                    self.folded[s.out] = s
+                    size = 1 + sum(self.operations.get(a, 0) for a in s.args if isinstance(a, Var))
+                    if size <= MOST_OPERATIONS:
+                        self.folded[s.out] = s
+                        self.operations[s.out] = size
             elif isinstance(s, Branch):
                 self.fold(s.then)
                 self.fold(s.orelse)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.errors import DifferentiationError, Refusal
+from s2sgrad.front import sizes
 from s2sgrad.front.infer import infer
 from s2sgrad.front.integers import WAY_OUT, WHY, is_float
 from s2sgrad.front.join import Arm, Join
@@ -165,7 +166,8 @@ class Expressions(Memory):
                 "give it one with `s2sgrad.rule`, or write it in NumPy",
                 "no-rule",
             )
-        out = Var(hint, Static("NoneType") if effect else infer(op, args, form))
+        t = Static("NoneType") if effect else infer(op, args, form)
+        out = Var(hint, t, sizes.extent(op, args, t))
         raises = _may_raise(op, args, out.type)
         span = self.span(at) if at else None
         self.stmts.append(Eqn(out, op, args, form, span, effect, raises))

@@ -348,6 +348,8 @@ class _Reverse:
             if bar is None:
                 raise self._no_rule(s, "one of them has no rule")
             if not _is_zero(bar):
+                if _keeps_shapes(s):
+                    _retype(bar, a)
                 bar = self.shaped(bar, a)
                 self.selected.mark(s, g, bar)
                 self.add(a, bar)
@@ -744,3 +746,20 @@ class _Lazy(Symbol):
 
 
 __all__ = ["reverse"]
+
+
+def _keeps_shapes(s: Eqn) -> bool:
+    """Is nothing broadcast: a join, or a product of vectors and matrices?"""
+    if s.op in (np.concatenate, np.hstack, np.vstack):
+        return True
+    types = [atom_type(a) for a in s.args]
+    ranked = all(isinstance(t, Array) and len(t.shape) <= 2 and not t.loose for t in types)
+    return s.op in (np.matmul, operator.matmul, np.dot) and ranked and s.form is None
+
+
+def _retype(bar: Atom, x: Var) -> None:
+    """`bar` was just made in the shape of `x`, which the extents of its operands may not show."""
+    if not (isinstance(bar, Var) and isinstance(bar.type, Array) and isinstance(x.type, Array)):
+        return
+    if len(bar.type.shape) == len(x.type.shape):
+        object.__setattr__(bar, "type", Array(bar.type.char, x.type.shape))
