@@ -7,13 +7,17 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from s2sgrad.emit import printer
+from s2sgrad.ir.graph import Block, Branch, Eqn, Loop, Range, Var
+from s2sgrad.ir.types import List, Seq, Several, Type, Unknown
 from tests.goldens.golden import Golden
 from tests.goldens.programs import GOLDENS
+from tests.goldens.stages import STAGES, Stage
 
 IDS = [g.name for g in GOLDENS]
 each = pytest.mark.parametrize("golden", GOLDENS, ids=IDS)
@@ -29,7 +33,7 @@ def test_there_are_enough() -> None:
 
 @each
 def test_bytes(golden: Golden) -> None:
-    assert golden.source() == golden.file.read_text(encoding="utf-8"), UPDATE
+    assert golden.text() == golden.file.read_text(encoding="utf-8"), UPDATE
 
 
 @each
@@ -47,7 +51,7 @@ def test_numbers(golden: Golden) -> None:
 def test_through_both_printers(golden: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
     assert printer.printer() is not ast.unparse
     monkeypatch.setattr(printer, "printer", lambda: ast.unparse)
-    assert golden.source() == golden.file.read_text(encoding="utf-8")
+    assert golden.text() == golden.file.read_text(encoding="utf-8")
 
 
 @each
@@ -64,9 +68,7 @@ def test_it_is_readable_python(golden: Golden) -> None:
 
 def test_the_same_bytes_in_another_process() -> None:
     """The order of sets differs with the seed of hashes; the text does not."""
-    script = (
-        "from tests.goldens.programs import GOLDENS\nfor g in GOLDENS: print(g.source(), end='')"
-    )
+    script = "from tests.goldens.programs import GOLDENS\nfor g in GOLDENS: print(g.text(), end='')"
     want = "".join(g.file.read_text(encoding="utf-8") for g in GOLDENS)
     for seed in ("1", "4242"):
         done = subprocess.run(
@@ -93,3 +95,42 @@ def test_length(capsys: pytest.CaptureFixture[str]) -> None:
         )
         print(", ".join(f"{n} {ratios[n]:.1f}" for n in worst))
     assert median <= 5.5  # what is reached; the aim is 3
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=[s.name for s in STAGES])
+def test_what_a_pass_does(stage: Stage) -> None:
+    assert stage.text() == stage.file.read_text(encoding="utf-8"), UPDATE
+
+
+def variables(block: Block) -> Iterator[Var]:
+    """All that a block binds."""
+    yield from block.params
+    for s in block.stmts:
+        yield from (s.out,) if isinstance(s, Eqn) else s.outs
+        if isinstance(s, Loop) and not isinstance(s.over, Range):
+            yield from variables(s.over.test)
+        for inner in () if isinstance(s, Eqn) else s.arms if isinstance(s, Branch) else (s.body,):
+            yield from variables(inner)
+
+
+def is_unknown(t: Type) -> bool:
+    if isinstance(t, Seq | List):
+        return is_unknown(t.item)
+    return any(map(is_unknown, t.items)) if isinstance(t, Several) else isinstance(t, Unknown)
+
+
+def test_types_are_known() -> None:
+    """At every stage; what is emitted without types, and containers as such, have none."""
+    known = []
+    for golden in GOLDENS:
+        if golden.generic:
+            continue
+        d = golden.derivative()
+        golden.lower(d)
+        containers = {x.owner.hint for x in d._last.leaves if x.path}
+        for stage, func in d._last.ir.items():
+            found = [v for v in variables(func.body) if is_unknown(v.type)]
+            assert {v.hint for v in found} <= containers, f"{golden.name} after {stage}"
+            assert all(v in func.body.params for v in found)
+        known.append(golden.name)
+    assert len(known) >= 20

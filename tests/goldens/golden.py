@@ -43,13 +43,15 @@ class Golden:
         """The transformed function."""
         return getattr(s2sgrad, self.what)(self.f, self.wrt)
 
-    def source(self) -> str:
+    def text(self) -> str:
         """What is emitted now."""
         d = self.derivative()
-        if self.generic:
-            return str(d.source)
+        return str(d.source if self.generic else self.lower(d).source)
+
+    def lower(self, d: Any) -> Any:
+        """The compilation of `d` for the arguments."""
         more = {"out_bar": self.seed()} if self.what == "vjp" else {}
-        return str(d.source_for(*copy.deepcopy(self.args), **more))
+        return d.lower(*copy.deepcopy(self.args), **more)
 
     def as_generic(self) -> Golden:
         return replace(self, generic=True)

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from tests.goldens.programs import GOLDENS
+from tests.goldens.stages import STAGES
 
 
 def write(file: Path, text: str) -> bool:
@@ -25,15 +26,16 @@ def write(file: Path, text: str) -> bool:
 
 def main(names: list[str]) -> None:
     """Rewrite those of these names, or all."""
-    texts = {g: g.source() for g in GOLDENS if not names or g.name in names}
-    changed = [g.name for g, text in texts.items() if write(g.file, text)]
+    kept = [*GOLDENS, *STAGES]
+    chosen = [g for g in kept if not names or g.name in names]
+    changed = [g.name for g in chosen if write(g.file, g.text())]
     if not names:
-        known = {g.file for g in GOLDENS}
-        for file in {f for g in GOLDENS for f in g.file.parent.glob("*.txt")} - known:
+        known = {g.file for g in kept}
+        for file in sorted({f for g in kept for f in g.file.parent.glob("*.txt")} - known):
             file.unlink()
             changed.append(f"{file.stem} (removed)")
-    print(f"{len(texts)} goldens, {len(changed)} changed: {', '.join(changed) or 'none'}")
-    ratio = statistics.median(g.ratio(text) for g, text in texts.items())
+    print(f"{len(chosen)} goldens, {len(changed)} changed: {', '.join(changed) or 'none'}")
+    ratio = statistics.median(g.ratio(g.file.read_text(encoding="utf-8")) for g in GOLDENS)
     print(f"median of emitted over primal statements: {ratio:.2f}")
 
 
