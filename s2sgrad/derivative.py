@@ -273,11 +273,11 @@ class Derivative(Generic[P, R]):
         out_bar: Any,
         seed: Signature | None,
     ) -> Compiled:
-        scope = Scope(type_of_argument)
+        whole = self._callee.whole.parameters
+        scope = Scope(type_of_argument, taken=frozenset((*whole, NAME)))
         closure = self._callee.closure(scope, tuple(signatures))
         if self._what == "vjp" and out_bar is None:
             seed = pattern(1.0)
-        whole = self._callee.whole.parameters
         request = Request(
             signatures,
             targets,

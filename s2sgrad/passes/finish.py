@@ -114,9 +114,32 @@ class _Finish:
         kind = {"float": float, "complex": complex}[t.kind]
         if isinstance(g, Lit):
             return Lit(kind(g.value))
-        if isinstance(got, Scalar) and got.char in ("", "d", "D") and got.kind == t.kind:
-            return g
-        return self.emit(kind, (g,), t)
+        return g if self.is_python(g, t) else self.emit(kind, (g,), t)
+
+    def is_python(self, g: Atom, t: Scalar) -> bool:
+        """Is it a Python number, or the NumPy scalar that is one?
+
+        A sum over turns that starts at 0.0 has the type of a Python float, and is as narrow as what
+        the turns add: so what it is made of is looked at.
+        """
+        if kind_of(atom_type(g)) != t.kind:
+            return False
+        seen: set[Atom] = set()
+        todo = [g]
+        while todo:
+            v = todo.pop()
+            if v in seen:
+                continue
+            seen.add(v)
+            got = atom_type(v)
+            if not isinstance(got, Scalar) or got.char not in _PYTHON[got.kind]:
+                return False
+            made = None if got.char else self.sources.get(v)
+            if isinstance(made, list):
+                todo += made
+            elif made is not None:
+                todo += [a for a in made.args if isinstance(atom_type(a), Scalar)]
+        return True
 
     def real(self, g: Atom, t: Type) -> Atom:
         """Real in, real gradient out."""
@@ -131,6 +154,9 @@ class _Finish:
         out = Var(hint, t)
         self.stmts.append(Eqn(out, op, args, form))  # type: ignore[arg-type]
         return out
+
+
+_PYTHON = {"float": ("", "d"), "complex": ("", "D"), "int": ("", "l"), "bool": ("", "?")}
 
 
 def _char(t: Type) -> str:
