@@ -135,7 +135,7 @@ class Spelling:
         raise InternalError("emit", f"no spelling for {op!r}", "")
 
     def given(self, op: types.FunctionType | type) -> str:
-        """A function of the user's with a rule, or an exception: imported where that is possible, else handed in."""
+        """A function of the user's with a rule, or an exception: imported if it can be, else handed in."""
         text, n = op.__name__ if op.__name__.isidentifier() else "function", 1
         while text in self.taken or self.handed.get(text, op) is not op:
             n += 1

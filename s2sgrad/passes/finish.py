@@ -11,15 +11,19 @@ from dataclasses import replace
 
 import numpy as np
 
+from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES, makes_memory, sources
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Hole, Lit, Loop, Var, atom_type
 from s2sgrad.ir.types import Array, Scalar, Type, Unknown, kind_of
 
 
-def finish(func: Func, n: int, wrt: Sequence[Var]) -> Func:
-    """`func`, whose results after the first `n` are the gradients of `wrt`, made fit to return."""
+def finish(func: Func, n: int, types: Sequence[Type]) -> Func:
+    """`func`, whose results after the first `n` are derivatives, made fit to return.
+
+    `types` are those of what they are derivatives of.
+    """
     one = _Finish(func, n)
-    bars = [one.bar(g, v.type) for g, v in zip(func.body.results[n:], wrt, strict=True)]
+    bars = [one.bar(g, t) for g, t in zip(func.body.results[n:], types, strict=True)]
     block = replace(
         func.body,
         stmts=(*func.body.stmts, *one.stmts),
@@ -28,11 +32,15 @@ def finish(func: Func, n: int, wrt: Sequence[Var]) -> Func:
     return replace(func, body=block)
 
 
+_ENTRIES = {ops.part, ops.identity}
+
+
 class _Finish:
     def __init__(self, func: Func, n: int) -> None:
         self.sources: dict[Atom, list[Atom] | Eqn] = {}
         self.stmts: list[Eqn] = []
         self.returned: set[Atom] = set()
+        self.params = set(func.body.params)
         self.index(func.body)
         for r in func.body.results[:n]:
             self.returned |= self.origins(r)
@@ -71,10 +79,16 @@ class _Finish:
         return found
 
     def fresh(self, a: Atom) -> bool:
-        """Has `a` memory of its own, in whichever way it was made?"""
-        for v in self.origins(a):
-            made = self.sources.get(v)
-            if isinstance(made, list):
+        """Has `a` memory of its own, in whichever way it was made?
+
+        Before it writes to what is an argument, the last pass copies that.
+        """
+        origins = self.origins(a)
+        made_of = [self.sources.get(v) for v in origins]
+        written = any(isinstance(made, Eqn) and made.op in WRITES for made in made_of)
+        for v, made in zip(origins, made_of, strict=True):
+            given = v in self.params or (isinstance(made, Eqn) and made.op in _ENTRIES)
+            if isinstance(made, list) or (written and given):
                 continue
             if not isinstance(made, Eqn):
                 return False
