@@ -158,7 +158,7 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
             return ast.UnaryOp(UNARY[op](), args[0])
         if op is np.transpose:
             return ast.Attribute(args[0], "T", ast.Load())
-        if op in (ops.identity, ops.stop_gradient):
+        if op in (ops.identity, ops.stop_gradient, ops.bound):
             return args[0]
         if op is np.ndarray.copy or op is ops.copy:
             return _copy(args[0])

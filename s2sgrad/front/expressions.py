@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.errors import DifferentiationError, Refusal
+from s2sgrad.front import sizes
 from s2sgrad.front.infer import infer
 from s2sgrad.front.integers import WAY_OUT, WHY, is_float
 from s2sgrad.front.join import Arm, Join, Unreached
@@ -82,6 +83,7 @@ _OWN = {
     ops.list_,
     ops.append,
     ops.reshape_like,
+    ops.bound,
 }
 
 
@@ -98,6 +100,8 @@ def _is_library(obj: Any) -> bool:
 
 def _may_raise(op: Callable[..., Any], args: tuple[Atom, ...], t: Type) -> bool:
     """Does plain Python end with an exception where NumPy would warn?"""
+    if op is ops.bound or getattr(np.linalg, getattr(op, "__name__", ""), None) is op:
+        return True
     if getattr(math, getattr(op, "__name__", ""), None) is op:
         return op not in _TOTAL
     if op in (operator.truediv, operator.floordiv, operator.mod):
@@ -130,6 +134,7 @@ class Expressions(Memory):
         self.lookup: Callable[[str, ast.AST], Value] = lambda n, at: UNDEF
         self.file = ""
         self.active_calls: list[tuple[object, Any]] = []  # functions, structures of arguments
+        self.choosing = 0  # conditional expressions around
         self.stored: set[str] = set()  # names that the function binds
         self.rebound: list[str] = []  # names that calls of its inner functions may bind
         self.aliased: dict[tuple[int, str], dict[str, Value]] = {}  # frames of `nonlocal` names
@@ -164,7 +169,8 @@ class Expressions(Memory):
                 "give it one with `s2sgrad.rule`, or write it in NumPy",
                 "no-rule",
             )
-        out = Var(hint, Static("NoneType") if effect else infer(op, args, form))
+        t = Static("NoneType") if effect else infer(op, args, form)
+        out = Var(hint, t, sizes.extent(op, args, t))
         raises = _may_raise(op, args, out.type)
         span = self.span(at) if at else None
         self.stmts.append(Eqn(out, op, args, form, span, effect, raises))
@@ -209,7 +215,7 @@ class Expressions(Memory):
         made = value
         if isinstance(value, Ref):  # the name of a view is that of what was read of it last
             made = self.read(value, self._node) if value.path else value.root.first
-        if isinstance(made, Var) and not made.hint:
+        if isinstance(made, Var) and not made.hint and name != "_":  # that says: not used
             object.__setattr__(made, "hint", name)  # a hint is not part of what a value is
         return value
 
@@ -246,7 +252,10 @@ class Expressions(Memory):
                 )
             if isinstance(value, Known) and isinstance(value.obj, _Poison):
                 raise self.refuse(node, value.obj.why, "use two names", "kinds")
-            return value
+            sure: Value = self.sure(value, node)
+            if sure is not value and not self.choosing:
+                self.env[node.id] = sure
+            return sure
         return self.from_outside(self.lookup(node.id, node))
 
     def from_outside(self, value: Value) -> Value:
@@ -389,7 +398,9 @@ class Expressions(Memory):
         c = self.truth(test, at)
         if isinstance(c, Lit):
             return then() if c.value else orelse()
+        self.choosing += 1
         arms = [self.arm(lambda make=make: self.read(make(), at)) for make in (then, orelse)]  # type: ignore[misc]
+        self.choosing -= 1
         if all(arm.unreached for arm in arms):
             raise Unreached
         for arm in arms:

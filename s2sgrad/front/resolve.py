@@ -72,6 +72,7 @@ class Scope:
     fixed: list[tuple[Getter, Any]] = field(default_factory=list)
     found: dict[tuple[int, str], Value] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
+    taken: frozenset[str] = frozenset()  # names that what is read from outside must not have
 
     def closure(self, fun: types.FunctionType, with_defaults: bool = True) -> Closure:
         """A Python function as the parser knows it."""
@@ -131,7 +132,7 @@ class Scope:
         t = None if isinstance(obj, bool) else self.type_of(obj)
         if t is not None:
             unique = name
-            while unique in self.data:
+            while unique in self.data or unique in self.taken:
                 unique += "_"
             self.data[unique] = (get, Var(unique, t))
             return self.data[unique][1]

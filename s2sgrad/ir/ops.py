@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.ir.graph import Path, Transposed
+from s2sgrad.ir.graph import Path, Transposed, Undef
 
 
 def view(x: Any, path: Path) -> Any:
@@ -169,6 +169,13 @@ def stop_gradient(x: Any) -> Any:
     >>> grad(lambda x: x * stop_gradient(x))(3.0)
     3.0
     """
+    return x
+
+
+def bound(x: Any) -> Any:
+    """`x` itself; raises where the name is not bound on the path that was taken."""
+    if isinstance(x, Undef):
+        raise UnboundLocalError("a name is read that is not bound")
     return x
 
 
