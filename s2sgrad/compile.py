@@ -15,6 +15,7 @@ from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.structure import Const, Signature, Struct
 from s2sgrad.front.values import Closure, Tup, Value, rebuild
+from s2sgrad.ir.call import called_by
 from s2sgrad.ir.graph import Block, Func, Hole, Var, atom_type
 from s2sgrad.ir.text import text
 from s2sgrad.ir.types import INT
@@ -107,12 +108,13 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
     """The derivative of the function `name` for one signature."""
     arguments, func, result = _front(closure, scope, name, request)
     stages = {"parse": _verified(func, "parse")}
+    _kept_functions(func)
     written = [leaf for leaf in arguments.leaves if leaf.var in func.notes["written"]]
     if request.what == "jvp":
         func, structure, seeds = _pushed(func, arguments, request, result, stages)
     else:
         func, structure, seeds = _pulled(func, arguments, request, result, stages)
-    func = replace(func, name=f"{_identifier(name)}_{request.what}")
+    func = _halves(replace(func, name=f"{_identifier(name)}_{request.what}"), stages)
     func = stages["bufferize"] = _verified(bufferize(func), "bufferize")
     source = emit(func, structure, _header(request, func))
     run = load(source.source, source.name, source.given)
@@ -131,6 +133,23 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
 
 
 Stages = dict[str, Func]
+
+
+def _kept_functions(func: Func) -> None:
+    """The passes on the functions that `func` calls."""
+    for k in called_by([func]):
+        k.func = _tidy(_verified(k.body, "parse"), {}, k.name)
+
+
+def _halves(func: Func, stages: Stages) -> Func:
+    """`func`, and the functions that it calls in their final form."""
+    pairs = func.notes.get("pairs")
+    for pair in pairs.made.values() if pairs is not None else ():
+        pair.whole = _tidy(_verified(pair.whole, "reverse"), {}, pair.forward.name)
+        pair.split()
+    for k in called_by([func]):
+        k.func = stages[k.name] = _verified(bufferize(_verified(k.body, "calls")), "bufferize")
+    return func
 
 
 def _pulled(

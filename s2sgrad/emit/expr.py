@@ -15,6 +15,7 @@ import numpy as np
 
 from s2sgrad.errors import InternalError
 from s2sgrad.ir import ops
+from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Hole, Pack
 from s2sgrad.rules.custom import HELPERS
 from s2sgrad.rules.registry import LOADED, lookup
@@ -101,6 +102,8 @@ class Spelling:
         self.handed: dict[str, Callable[..., Any]] = {}
 
     def function(self, op: Any) -> ast.expr:
+        if isinstance(op, Kept):
+            return name(op.name)
         text = getattr(op, "__name__", "")
         module = getattr(op, "__module__", "") or ""
         if getattr(builtins, text, None) is op:
@@ -164,6 +167,8 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
             return _copy(args[0])
         if op is np.size:
             return _size(args)
+        if op is ops.pack:
+            return ast.Tuple(args, ast.Load())
         if op is ops.list_:
             return ast.List(args, ast.Load())
         if op is ops.spread_list:
