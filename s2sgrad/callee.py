@@ -51,6 +51,8 @@ def callee(fun: Any, what: str) -> Callee:
     """
     if isinstance(fun, functools.partial):
         return _partial(fun, what)
+    if isinstance(fun, functools._lru_cache_wrapper):  # a cache changes no value
+        return callee(fun.__wrapped__, what)
     if isinstance(fun, types.MethodType):
         inner = callee(fun.__func__, what)
         name = next(iter(inner.whole.parameters), None)

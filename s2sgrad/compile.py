@@ -28,6 +28,7 @@ from s2sgrad.passes.finish import finish
 from s2sgrad.passes.forward import forward, has_tangent
 from s2sgrad.passes.hoist import hoist
 from s2sgrad.passes.order import order
+from s2sgrad.passes.plain import plain
 from s2sgrad.passes.prune import prune
 from s2sgrad.passes.reverse import reverse
 from s2sgrad.passes.seeds import NAME, Seeds, check_elementwise, paired, plan
@@ -145,11 +146,12 @@ def _halves(func: Func, stages: Stages) -> Func:
     """`func`, and the functions that it calls in their final form."""
     pairs = func.notes.get("pairs")
     for pair in pairs.made.values() if pairs is not None else ():
-        pair.whole = _tidy(_verified(pair.whole, "reverse"), {}, pair.forward.name)
+        whole = _tidy(_verified(pair.whole, "reverse"), {}, pair.forward.name)
+        pair.whole = _verified(plain(whole), "plain")
         pair.split()
     for k in called_by([func]):
         k.func = stages[k.name] = _verified(bufferize(_verified(k.body, "calls")), "bufferize")
-    return func
+    return _verified(plain(func), "plain")
 
 
 def _pulled(

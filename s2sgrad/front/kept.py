@@ -15,7 +15,7 @@ from typing import Any
 
 from s2sgrad.front import signature
 from s2sgrad.front.join import Unreached
-from s2sgrad.front.memory import Ref, is_array, link, now
+from s2sgrad.front.memory import Ref, is_array, now, refs
 from s2sgrad.front.signature import Leaf
 from s2sgrad.front.statements import Statements
 from s2sgrad.front.values import Closure, Tup, Value, leaves
@@ -59,6 +59,7 @@ class Specialised:
     free: tuple[Var, ...] = ()  # values from around it that it reads: further arguments
     done: bool = False
     guess: bool = False  # is the result but a first guess?
+    shares: bool = False  # may a result share memory with what it is given?
 
     def serves(self, closure: Closure, shape: Any) -> bool:
         return self.closure.key == closure.key and self.shape == shape
@@ -152,9 +153,10 @@ class Keeping(Statements):
         meant = signature.extents(spec.types, self.given(bound))
         types = [signature.at_call(t, meant) for t in spec.results]
         outs = self.emit_kept(spec.kept, args, types, at)
-        roots = [r for _, p in pairs if isinstance(p, Ref) for r in (p.root, *p.root.linked)]
-        fresh = [self.own(v, roots if is_array(v) else ()) for v in outs]
-        return signature.with_parts(spec.result, list(fresh))
+        given = [p for _, p in pairs if spec.shares]
+        roots = [r for p in given if isinstance(p, Ref) for r in (p.root, *p.root.linked)]
+        values = [self.own(v, roots if is_array(v) else ()) for v in outs]
+        return signature.with_parts(spec.result, list(values))
 
     def emit_kept(
         self, kept: Kept, args: tuple[Atom, ...], types: list[Type], at: ast.AST
@@ -203,7 +205,7 @@ class Keeping(Statements):
         for _ in range(_MOST_ROUNDS):
             del registry.made[made:]  # they were parsed on what was assumed then
             registry.taken = set(taken)
-            before = spec.result, spec.results
+            before = spec.result, spec.results, spec.shares
             try:
                 self.parse_kept(spec, bound, at)
             except _Widened as e:
@@ -222,7 +224,7 @@ class Keeping(Statements):
                 continue
             if spec.guess:
                 spec.guess = False
-            elif before[0] is not None and before[1] == spec.results:
+            elif before[0] is not None and before[1:] == (spec.results, spec.shares):
                 if signature.shape(before[0]) == signature.shape(spec.result):  # type: ignore[arg-type]
                     return
         raise self.refuse(
@@ -264,6 +266,8 @@ class Keeping(Statements):
                 "write to a copy, and return it",
                 "recursion",
             )
+        roots = [x for r in refs(result) for x in (r.root, *r.root.linked)]
+        spec.shares |= any(r.kind != "own" or r.serial < mark for r in roots)
         spec.params = tuple(s for s in slots if isinstance(s, Var))
         returned = [sub.read(p, at) for p in signature.parts(result)]
         spec.block = Block(spec.params, tuple(sub.stmts), tuple(returned))
