@@ -292,7 +292,7 @@ class _Reverse:
         if home is frame and a in frame.primal.params and isinstance(a.type, Scalar):
             return {a}
         made = self.made_by.get(a)
-        if made is None or depth == 0 or not _is_cheap(made):
+        if made is None or depth == 0 or not _is_cheap(made) or _fills(made):
             return None
         return _union(self._missing(b, frame, depth - 1) for b in made.args)
 
@@ -302,7 +302,7 @@ class _Reverse:
         if made is None or not _is_cheap(made):
             return None
         missing = _union(self._missing(b, frame) for b in made.args)
-        if missing is None or len(missing) > 1:
+        if missing is None or len(missing) > (0 if _fills(made) else 1):
             return None
         here, self.frame = self.frame, frame
         args = tuple(self.need(b) for b in made.args)
@@ -688,10 +688,15 @@ def _is_zero(g: Atom) -> bool:
 
 
 def _is_cheap(s: Eqn) -> bool:
-    """Is computing `s` again cheaper than a tape?  So it is for numbers and for views."""
+    """Is computing `s` again cheaper than a tape?  So it is for numbers, views, and one pass."""
     if s.op is ops.getitem or (s.op is np.transpose and s.form is None):
         return True
-    return s.op in _CHEAP and isinstance(s.out.type, Scalar)
+    return s.op in _CHEAP and isinstance(s.out.type, Scalar | Array)
+
+
+def _fills(s: Eqn) -> bool:
+    """Does it make an array?  Then its operands must be at hand."""
+    return s.op in _CHEAP and isinstance(s.out.type, Array)
 
 
 def _union(parts: Iterable[set[Var] | None]) -> set[Var] | None:
