@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from s2sgrad.emit.load import load
-from s2sgrad.emit.source import emit
+from s2sgrad.emit.source import Emitted, emit
 from s2sgrad.errors import InternalError
 from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
-from s2sgrad.front.values import Tup, Value
-from s2sgrad.ir.graph import Atom, Func, Lit, Var, atom_type
+from s2sgrad.front.values import Closure, Tup, Value
+from s2sgrad.ir import ops
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Var, atom_type
 from s2sgrad.ir.text import text
-from s2sgrad.ir.types import FLOAT, Array, Scalar, Type
+from s2sgrad.ir.types import BOOL, FLOAT, Array, Scalar, Type, Unknown
 from s2sgrad.ir.verify import InvalidIR, verify
 from s2sgrad.passes.prune import prune
 from s2sgrad.passes.reverse import reverse
@@ -74,19 +75,49 @@ def compile_reverse(fun: types.FunctionType, request: Request) -> Compiled:
     """The gradient of `fun` for one signature."""
     scope = Scope(type_of_argument)
     closure = scope.closure(fun, with_defaults=False)  # the caller has bound all arguments
+    distinct = tuple(None if t is None else _distinct(t, k) for k, t in enumerate(request.types))
+    request = replace(request, types=distinct)
+    made = differentiate(closure, fun.__name__, request, lambda: scope.variables)
+    run = load(made.emitted.source, made.emitted.name)
+    source = made.emitted.source
+    return Compiled(run, source, made.stages, scope, tuple(scope.data), made.result)
+
+
+@dataclass(frozen=True, eq=False)
+class Derived:
+    """A derivative as text, with the IR after each pass and the type of the primal's result."""
+
+    emitted: Emitted
+    stages: dict[str, Func]
+    result: Type
+
+
+def differentiate(
+    closure: Closure,
+    name: str,
+    request: Request,
+    data: Callable[[], dict[str, Var]],
+    constants: bool = False,
+) -> Derived:
+    """The derivative of a parsed function.
+
+    `data` gives, once the function is parsed, what it reads from outside: trailing parameters of
+    what is emitted, or names of its module (`constants`).
+    """
     inputs = [
-        Var(n, _distinct(t, k))
-        for k, (n, t) in enumerate(zip(request.names, request.types, strict=True))
-        if t is not None
+        Var(n, t) for n, t in zip(request.names, request.types, strict=True) if t is not None
     ]
     by_name = {v.hint: v for v in inputs}
-    constants = dict(zip(request.names, request.constants, strict=True))
+    fixed = dict(zip(request.names, request.constants, strict=True))
     params: list[tuple[str, Value]] = [
-        (n, by_name[n] if n in by_name else Lit(constants[n])) for n in request.names
+        (n, by_name[n] if n in by_name else Lit(fixed[n])) for n in request.names
     ]
     # A default that was not passed is a value like any other: it is read at each call.
-    func, result = parse(closure, params, inputs, fun.__name__)
-    func = _with_data(func, scope)
+    func, result = parse(closure, params, inputs, name)
+    outside = data()
+    func = _with_data(func, outside, constants)
+    if request.what != "vjp" and isinstance(result, Var):
+        func = _scalar_checked(func, result)
     stages = {"parse": _verified(func, "parse")}
     func = _tidy(func, stages, "parse")
     wrt = [by_name[n] for n in request.wrt]
@@ -95,12 +126,26 @@ def compile_reverse(fun: types.FunctionType, request: Request) -> Compiled:
     stages["reverse"] = func
     func = _select(func, request, len(seeds))
     func = _tidy(func, stages, "reverse")
-    func = _named(func, f"{_identifier(fun.__name__)}_{request.what}")
-    source = emit(func, _result_format(request, result, len(seeds)), len(scope.data) + len(extra))
-    run = load(source.source, source.name)
-    return Compiled(
-        run, source.source, stages, scope, tuple(scope.data), _result_type(stages, result)
+    func = _named(func, f"{_identifier(name)}_{request.what}")
+    keyword_only = len(extra) + (0 if constants else len(outside))
+    emitted = emit(func, _result_format(request, result, len(seeds)), keyword_only)
+    return Derived(emitted, stages, _result_type(stages, result))
+
+
+def _scalar_checked(func: Func, result: Var) -> Func:
+    """Only a scalar has a gradient: where the types do not tell, the emitted code asks."""
+    if not isinstance(result.type, Unknown):
+        return func
+    test = Var("", BOOL)
+    message = f"`{func.name}` returns an array, not a scalar: use vjp"
+    refusal = (Lit(f"raise TypeError({message!r})"), Lit(()))
+    stop = Block((), (Eqn(Var(""), ops.raise_, refusal, effect=True),), ())
+    body = func.body
+    checks = (
+        Eqn(test, np.ndim, (result,)),
+        Branch((), test, ((), ()), stop, Block((), (), ()), 0),
     )
+    return replace(func, body=replace(body, stmts=(*body.stmts, *checks)))
 
 
 def _result_type(stages: dict[str, Func], result: Value) -> Type:
@@ -120,16 +165,11 @@ def _identifier(name: str) -> str:
     return name if name.isidentifier() else "f"
 
 
-def _with_data(func: Func, scope: Scope) -> Func:
+def _with_data(func: Func, data: dict[str, Var], constants: bool) -> Func:
     """What was read from outside becomes trailing parameters."""
-    extra = tuple(v for _, v in scope.data.values())
-    body = func.body
-    return Func(
-        func.name,
-        type(body)((*body.params, *extra), body.stmts, body.results),
-        (*func.names, *scope.data),
-        func.file,
-    )
+    body = replace(func.body, params=(*func.body.params, *data.values()))
+    notes = {**func.notes, "globals": frozenset(data)} if constants else func.notes
+    return replace(func, body=body, names=(*func.names, *data), notes=notes)
 
 
 def _seeds(request: Request, func: Func) -> tuple[list[Atom], list[Var]]:
@@ -182,4 +222,4 @@ def _verified(func: Func, stage: str) -> Func:
         raise InternalError(stage, str(e), text(func)) from e
 
 
-__all__ = ["Compiled", "Request", "compile_reverse", "type_of_argument"]
+__all__ = ["Compiled", "Request", "compile_reverse", "differentiate", "type_of_argument"]

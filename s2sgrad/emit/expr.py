@@ -6,14 +6,16 @@ import ast
 import builtins
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from s2sgrad.errors import InternalError
+from s2sgrad.rules.helpers import Helper
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Hole, Pack
+from s2sgrad.ir.types import Type, Unknown
 
 BINARY: dict[Any, type[ast.operator]] = {
     operator.add: ast.Add,
@@ -86,6 +88,10 @@ class Spelling:
                 for part in prefix.split(".")[1:]:
                     owner = ast.Attribute(owner, part, ast.Load())
                 return ast.Attribute(owner, text, ast.Load())
+        if isinstance(op, Helper):
+            self.imports.update(op.imports)
+            self.helpers.update(op.needs)
+            return name(op.name)
         if module.startswith("s2sgrad."):
             self.imports.add("import numpy as np")
             self.helpers[f"_{text}"] = op
@@ -93,8 +99,10 @@ class Spelling:
         raise InternalError("emit", f"no spelling for {op!r}", "")
 
 
-def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.expr:
-    """The expression `op(*args)`."""
+def call(
+    op: Any, args: list[ast.expr], form: Any, spelling: Spelling, types: Sequence[Type] = ()
+) -> ast.expr:
+    """The expression `op(*args)`; `types` are those of the operands."""
     if form is None:
         if op in BINARY:
             return ast.BinOp(args[0], BINARY[op](), args[1])
@@ -106,11 +114,11 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
             return ast.Attribute(args[0], "T", ast.Load())
         if op is ops.identity:
             return args[0]
-        if op is np.size:
+        if op is np.size and (len(args) == 2 or _is_array(types[0])):
             return _size(args)
-        if op in (ops.broadcast_like, ops.reshape_like, ops.cast_like):
+        if op is ops.cast_like or (op in _LIKE and _is_array(types[1])):
             return _like(op, args, spelling)
-        if op is ops.zeros_like:
+        if op is ops.zeros_like and _is_array(types[0]):
             op = np.zeros_like
         return ast.Call(spelling.function(op), args, [])
     if op is ops.getitem:
@@ -118,9 +126,17 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
         return ast.Subscript(template(owner, args), template(index, args, True), ast.Load())
     pos = [template(t, args) for t in form.args]
     if not form.kwargs and (op in BINARY or op in COMPARE or op in UNARY or op is np.size):
-        return call(op, pos, None, spelling)
+        return call(op, pos, None, spelling, types)
     named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
     return ast.Call(spelling.function(op), pos, named)
+
+
+_LIKE = (ops.broadcast_like, ops.reshape_like)
+
+
+def _is_array(t: Type) -> bool:
+    """Has it `.shape`?  Helpers cope with what may be a Python number."""
+    return not isinstance(t, Unknown) or t.array
 
 
 def _size(args: list[ast.expr]) -> ast.expr:

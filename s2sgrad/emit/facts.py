@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
-import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -52,15 +50,3 @@ def minus_one(node: ast.expr) -> ast.expr:
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
         return expr.constant(node.value - 1)
     return ast.BinOp(node, ast.Sub(), ast.Constant(1))
-
-
-def helper(name: str, fn: object) -> str:
-    """The source of one of our functions under the name that the module gives it."""
-    fn = inspect.unwrap(fn)  # type: ignore[arg-type]
-    tree = ast.parse(textwrap.dedent(inspect.getsource(fn)))  # type: ignore[arg-type]
-    node = tree.body[0]
-    assert isinstance(node, ast.FunctionDef)
-    node.name, node.decorator_list, node.returns = name, [], None
-    for a in (*node.args.args, *node.args.kwonlyargs):
-        a.annotation = None
-    return ast.unparse(node) + "\n"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import operator
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from s2sgrad.emit import expr
-from s2sgrad.emit.facts import collected, handed_on, helper, minus_one
+from s2sgrad.emit.facts import collected, handed_on, minus_one
 from s2sgrad.emit.live import at_hand, bound_by, is_tape, liveness, uses
 from s2sgrad.emit.names import Names
 from s2sgrad.ir import ops
@@ -27,8 +28,9 @@ from s2sgrad.ir.graph import (
     Var,
     atom_type,
 )
-from s2sgrad.ir.types import Array, Scalar
+from s2sgrad.ir.types import Array, Scalar, Unknown
 from s2sgrad.passes.bufferize import in_place
+from s2sgrad.rules.helpers import source_of
 
 MARGIN = 92
 
@@ -39,12 +41,33 @@ class Emitted:
 
     source: str
     name: str
+    text: str  # of the function alone
+    imports: frozenset[str]
+    helpers: dict[str, Callable[..., Any]]
 
 
 def emit(func: Func, result: str, keyword_only: int = 0) -> Emitted:
     """Python source of `func`; `result` is a format of its results, as in `({0}, {1})`."""
-    body = _Emitter(func).function(result, keyword_only)
-    return Emitted(body, func.name)
+    emitter = _Emitter(func)
+    text = emitter.function(result, keyword_only)
+    spelling = emitter.spelling
+    return Emitted(
+        module(text, spelling.imports, spelling.helpers),
+        func.name,
+        text,
+        frozenset(spelling.imports),
+        spelling.helpers,
+    )
+
+
+def module(text: str, imports: Iterable[str], helpers: dict[str, Callable[..., Any]]) -> str:
+    """A module: imports, helpers, functions."""
+    parts = []
+    if imports:
+        parts.append("\n".join(sorted(imports)) + "\n")
+    for name, fn in sorted(helpers.items()):
+        parts.append(source_of(name, fn))
+    return "\n\n".join([*parts, text]) if parts else text
 
 
 class _Emitter:
@@ -58,7 +81,9 @@ class _Emitter:
         self.spelling = expr.Spelling()
         self.in_place = in_place(func)
         spans = liveness(func, self.folded)
-        self.names = Names(func, spans, {"np", "math", "range", "float", "len", "abs", "print"})
+        self.globals: frozenset[str] = func.notes.get("globals", frozenset())
+        reserved = {"np", "math", "range", "float", "len", "abs", "print"} | self.globals
+        self.names = Names(func, spans, reserved)
         self.handed = handed_on(func.body)
         self.lines: list[str] = []
         self.tapes: dict[Var, str] = {}
@@ -119,7 +144,8 @@ class _Emitter:
 
     def value(self, s: Eqn | Branch) -> ast.expr:
         if isinstance(s, Eqn):
-            return expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling)
+            types = [atom_type(a) for a in s.args]
+            return expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling, types)
         then, orelse = s.then.results[0], s.orelse.results[0]
         test = self.atom(s.test)
         if orelse is s.test:
@@ -137,7 +163,7 @@ class _Emitter:
         self.lines.append("    " * depth + text)
 
     def function(self, result: str, keyword_only: int) -> str:
-        params = list(self.func.names)
+        params = [n for n in self.func.names if n not in self.globals]
         if keyword_only:
             params.insert(len(params) - keyword_only, "*")
         forward = self.func.notes.get("forward")
@@ -154,16 +180,7 @@ class _Emitter:
         values = [self.text(self.atom(r)) for r in body.results]
         self.line(1, f"return {result.format(*values)}")
         head = f"def {self.func.name}({', '.join(params)}):"
-        text = "\n".join([head, *self.lines]) + "\n"
-        return self.module(text)
-
-    def module(self, text: str) -> str:
-        parts = []
-        if self.spelling.imports:
-            parts.append("\n".join(sorted(self.spelling.imports)) + "\n")
-        for name, fn in sorted(self.spelling.helpers.items()):
-            parts.append(helper(name, fn))
-        return "\n\n".join([*parts, text]) if parts else text
+        return "\n".join([head, *self.lines]) + "\n"
 
     def stmts(self, block: Block, stmts: Sequence[Stmt], depth: int) -> None:
         for s in stmts:
@@ -246,7 +263,7 @@ class _Emitter:
             self.line(depth, f"{target} = {self.text(base)}.copy()")
         elif self.text(base) != target:
             self.line(depth, f"{target} = {self.text(base)}")
-        if any(isinstance(a, Var) and isinstance(a.type, Array) for a in s.args[1:-1]):
+        if any(isinstance(a, Var) and isinstance(a.type, Array | Unknown) for a in s.args[1:-1]):
             index = expr.template(s.form.args[1], args)
             at = ast.Call(expr.name("np.add.at"), [expr.name(target), index, args[-1]], [])
             self.line(depth, self.text(at))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.front.aliases import is_own_number
 from s2sgrad.front.expressions import Expressions
 from s2sgrad.front.values import Closure, Known, Method, Tup, Value
 from s2sgrad.ir import ops
@@ -174,8 +175,9 @@ class Calls(Expressions):
             if obj is zip and not node.keywords and node.args:
                 return self.zipped(node)
         value = self.expr(node)
-        if isinstance(value, Var) and isinstance(value.type, Array):
-            n = self.extent(value, 0, node)
+        if isinstance(value, Var) and isinstance(value.type, Array | Unknown):
+            known = isinstance(value.type, Array)
+            n = self.extent(value, 0, node) if known else self.emit(len, (value,), at=node)
             form = Form((Hole(0), Hole(1)))
             return Range(Lit(0), n, Lit(1)), lambda i: self.emit(
                 ops.getitem, (value, i), form, at=node
@@ -217,6 +219,8 @@ class Calls(Expressions):
     def check_rebinds(self, current: Value, s: ast.AugAssign) -> None:
         """`y += 1` rebinds a number and writes into an array."""
         t = self.type_of(current)
+        if isinstance(t, Unknown) and is_own_number(s, self.body):
+            return  # nothing else holds the array, if it is one
         if isinstance(t, Array | Unknown):
             raise self.refuse(
                 s,

@@ -15,7 +15,7 @@ import numpy as np
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.infer import infer
 from s2sgrad.front.source import span_of
-from s2sgrad.front.values import Closure, Known, Method, Tup, Value
+from s2sgrad.front.values import Closure, Known, Method, Namespace, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
     UNDEF,
@@ -99,8 +99,10 @@ class Expressions:
         self.frames: list[dict[str, Value]] = []
         self.lookup: Callable[[str, ast.AST], Value] = lambda n, at: UNDEF
         self.file = ""
+        self.body: ast.AST = ast.Pass()  # the function that is being parsed
         self.active_calls: list[object] = []
         self.captured: dict[str, Var] = {}
+        self.shapes: dict[Var, Var] = {}  # `x.shape` to x, where the number of axes is not known
 
     # -- building
 
@@ -358,6 +360,8 @@ class Expressions:
 
     def expr_Attribute(self, node: ast.Attribute) -> Value:
         owner = self.expr(node.value)
+        if isinstance(owner, Namespace) and owner.by == "attribute":
+            return owner.get(node.attr, node)
         if isinstance(owner, Known):
             if not hasattr(owner.obj, node.attr):
                 raise self.refuse(node, f"there is no `{ast.unparse(node)}`", "")
@@ -381,11 +385,13 @@ class Expressions:
         if node.attr == "shape" and isinstance(owner.type, Array):
             return Tup(tuple(self.extent(owner, k, node) for k in range(len(owner.type.shape))))
         fn: Callable[..., Any] = getattr(np, node.attr)
-        return self.emit(fn, (owner,), at=node)
+        made = self.emit(fn, (owner,), at=node)
+        if fn is np.shape:
+            self.shapes[made] = owner
+        return made
 
     def extent(self, owner: Var, k: int, at: ast.AST) -> Atom:
-        assert isinstance(owner.type, Array)
-        if isinstance(owner.type.shape[k], int):
+        if isinstance(owner.type, Array) and isinstance(owner.type.shape[k], int):
             return Lit(owner.type.shape[k])
         return self.emit(np.size, (owner, Lit(k)), at=at)
 
@@ -401,6 +407,14 @@ class Expressions:
             if isinstance(index, Lit) and isinstance(index.value, int):
                 return owner.items[index.value]
             raise self.refuse(node, "a tuple or list is indexed by something not constant", "")
+        if isinstance(owner, Namespace) and owner.by == "item":
+            key = self.expr(node.slice)
+            if isinstance(key, Lit):
+                return owner.get(key.value, node)
+        if isinstance(owner, Var) and owner in self.shapes:
+            k = self.expr(node.slice) if not isinstance(node.slice, ast.Slice) else None
+            if isinstance(k, Lit) and isinstance(k.value, int):
+                return self.extent(self.shapes[owner], k.value, node)
         if not isinstance(owner, Var):
             raise self.refuse(node, "only arrays and tuples can be subscripted", "")
         args: list[Atom] = [owner]
@@ -421,7 +435,8 @@ class Expressions:
         by_mask = (
             isinstance(value, Var) and isinstance(value.type, Array) and value.type.char == "?"
         )
-        if isinstance(value, Var) and (kind_of(value.type) == "int" or by_mask):
+        unknown = isinstance(value, Var) and isinstance(value.type, Unknown)
+        if isinstance(value, Var) and (kind_of(value.type) == "int" or by_mask or unknown):
             args.append(value)
             return Hole(len(args) - 1)
         raise self.refuse(node, "this index is not supported yet", "", "index")
@@ -430,7 +445,9 @@ class Expressions:
         """The items of something that is unpacked."""
         if isinstance(value, Tup):
             return list(value.items)
-        if isinstance(value, Var) and n is not None and isinstance(value.type, Array):
+        if isinstance(value, Var) and n is not None and value in self.shapes:
+            return [self.extent(self.shapes[value], k, at) for k in range(n)]
+        if isinstance(value, Var) and n is not None and isinstance(value.type, Array | Unknown):
             form = [Form((Hole(0), k)) for k in range(n)]
             return [self.emit(ops.getitem, (value,), f, at=at) for f in form]
         raise self.refuse(at, "it is not known how many items this has", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import warnings
 from collections.abc import Callable
@@ -12,6 +13,9 @@ import numpy as np
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Var, atom_type, call_args
 from s2sgrad.ir.types import (
+    BOOL,
+    FLOAT,
+    INT,
     UNDEFINED,
     UNKNOWN,
     Array,
@@ -21,6 +25,7 @@ from s2sgrad.ir.types import (
     Type,
     Undefined,
     Unknown,
+    is_real,
     kind_of,
     may_be_one,
 )
@@ -70,18 +75,25 @@ def stand_in(t: Type, scale: float = 1.0, extent: int = 3) -> Any:
     return made
 
 
+def is_elementwise(op: Callable[..., Any]) -> bool:
+    """Is the answer an array of what `op` makes of each element?"""
+    return op in ELEMENTWISE or (
+        isinstance(op, np.ufunc) and op.signature is None and op.nout == 1
+    )
+
+
 def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type:
     """The type of `op(*args)`: `UNKNOWN` when it depends on more than the types."""
     types = [a.type if isinstance(a, Var) else None for a in args]
     if any(isinstance(t, Undefined) for t in types):
         return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
-    if any(isinstance(t, Unknown | Static) for t in types):
-        return UNKNOWN
     if op is ops.zeros_like or op is ops.identity or op is ops.setitem or op is ops.additem:
         t = types[0]
         return UNKNOWN if t is None else t
     if op in (ops.unbroadcast, ops.broadcast_like, ops.reshape_like, ops.cast_like):
         return _like(op, atom_type(args[0]), atom_type(args[1]))
+    if any(isinstance(t, Unknown | Static) for t in types):
+        return infer_unknown(op, args, form)
     if op is np.reshape and form is not None and isinstance(types[0], Array | Scalar):
         reshaped = _reshaped(types[0], form)
         if reshaped is not None:
@@ -124,6 +136,9 @@ def _like(op: Callable[..., Any], g: Type, x: Type) -> Type:
         return Array(g.char if isinstance(g, Array) else x.char, x.shape)
     if isinstance(x, Scalar):
         return Scalar(kind_of(g) or x.kind)
+    if isinstance(x, Unknown):
+        real = is_real(g) and (x.real or op is ops.unbroadcast)
+        return Unknown(x.shape, real, x.array)
     return UNKNOWN
 
 
@@ -155,7 +170,7 @@ def _shape(
     t: Array,
     form: Form | None,
 ) -> tuple[Dim, ...]:
-    if isinstance(op, np.ufunc) or op in ELEMENTWISE:
+    if is_elementwise(op):
         shapes = [u.shape for u in types if isinstance(u, Array)]
         if not any(isinstance(a, Lit) and isinstance(a.value, np.ndarray) for a in args):
             return broadcast(shapes)
@@ -227,6 +242,10 @@ def broadcast(shapes: list[tuple[Dim, ...]]) -> tuple[Dim, ...]:
 
 def fits(t: Type, out: Type) -> bool | None:
     """Has a value of type `t` the shape of `out`, into which it was broadcast?  None: unknown."""
+    if isinstance(t, Unknown) and isinstance(out, Scalar):
+        return True  # the rule's answer is a number, and so was what it was broadcast to
+    if isinstance(t, Unknown) and isinstance(out, Unknown):
+        return True if t.shape and t.shape == out.shape else None
     if isinstance(t, Scalar):
         return None if isinstance(out, Unknown) else not isinstance(out, Array)
     if not isinstance(t, Array) or not isinstance(out, Array):
@@ -241,6 +260,55 @@ def fits(t: Type, out: Type) -> bool | None:
             return False
         answer = None
     return answer
+
+
+_REDUCTIONS = {np.sum, np.mean, np.prod, np.var, np.std, np.max, np.min, np.amax, np.amin, np.ptp,
+               np.median, np.linalg.norm}  # fmt: skip
+_INTS = {np.size, np.ndim, len, math.floor, math.ceil, math.trunc, int}
+_TRUTHS = {np.any, np.all, bool, ops.not_, operator.is_, operator.is_not}
+# Real operands may have complex answers, or `dtype=` may say so.
+_COMPLEX = ("fft", "ifft", "rfft", "eig", "eigvals", "roots", "complex", "sqrtm", "logm", "astype")
+
+
+def infer_unknown(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type:
+    """What is known of a result although some operand's type is not."""
+    types = [atom_type(a) for a in args]
+    named = dict(form.kwargs) if form is not None else {}
+    name = getattr(op, "__name__", "")
+    numbers = all(is_real(t) or isinstance(t, Static) for t in types)
+    real = numbers and "dtype" not in named and not name.endswith(_COMPLEX)
+    if op in _INTS and (form is None or not named):
+        return INT
+    if op is np.shape:
+        return Static("shape")
+    if op in _TRUTHS and (form is None or op is ops.not_):
+        return BOOL
+    if getattr(math, name, None) is op:
+        return BOOL if name.startswith("is") else FLOAT
+    if op in _REDUCTIONS and real and len(args) == 1 and _to_one(form, named):
+        return Scalar("float", "d")
+    if op in (np.zeros_like, np.ones_like) and isinstance(types[0], Unknown):
+        return Unknown(types[0].shape, True, types[0].array)
+    if is_elementwise(op):
+        return Unknown(_common(types), real, any(_is_array(t) for t in types))
+    return Unknown(str(fresh_dim()), real)
+
+
+def _to_one(form: Form | None, named: dict[str, Any]) -> bool:
+    """Does a reduction give one number?"""
+    plain = form is None or len(form.args) == 1
+    return plain and named.get("axis") is None and not named.get("keepdims")
+
+
+def _is_array(t: Type) -> bool:
+    return isinstance(t, Array) or (isinstance(t, Unknown) and t.array)
+
+
+def _common(types: list[Type]) -> str:
+    """The shape of an elementwise result: that of its operands, if all but numbers share it."""
+    tokens = {t.shape if isinstance(t, Unknown) else "" for t in types if not isinstance(t, Scalar)}
+    token = tokens.pop() if len(tokens) == 1 else ""
+    return token or str(fresh_dim())
 
 
 __all__ = ["broadcast", "fits", "fresh_dim", "infer", "kind_of", "stand_in", "type_of_value"]

@@ -64,8 +64,9 @@ class Parser(Calls):
             raise self.refuse(
                 at, "recursion is not supported yet", "write the recursion as a loop", "recursion"
             )
-        saved = self.env, self.lookup, self.file
+        saved = self.env, self.lookup, self.file, self.body
         self.env, self.lookup, self.file = dict(bound), closure.lookup, closure.file
+        self.body = closure.node
         self.active_calls.append(closure.key)
         self.frames.append(self.env)
         try:
@@ -75,7 +76,7 @@ class Parser(Calls):
         finally:
             self.frames.pop()
             self.active_calls.pop()
-            self.env, self.lookup, self.file = saved
+            self.env, self.lookup, self.file, self.body = saved
 
     def parse_block(self, stmts: Sequence[ast.stmt]) -> None:
         for s in stmts:

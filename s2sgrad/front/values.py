@@ -47,7 +47,15 @@ class Method:
     name: str
 
 
-Value = Atom | Tup | Known | Closure | Method
+@dataclass(frozen=True, slots=True, eq=False)
+class Namespace:
+    """A module of the user's, or a dict of functions: its parts are looked up by name."""
+
+    get: Callable[[Any, ast.AST], Value]
+    by: str  # 'attribute' | 'item'
+
+
+Value = Atom | Tup | Known | Closure | Method | Namespace
 
 
 def flatten(v: Value) -> list[Atom] | None:

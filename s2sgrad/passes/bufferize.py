@@ -14,7 +14,7 @@ import numpy as np
 from s2sgrad.front.infer import fits
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Stmt, Var, atom_type
-from s2sgrad.ir.types import Array
+from s2sgrad.ir.types import Array, Unknown
 
 Place = tuple[tuple[int, int], ...]  # the (statement, arm) pairs from the outside in; arm 2: a loop
 
@@ -94,7 +94,8 @@ class _Ownership:
         if v in self.made:
             made = self.made[v]
             if not isinstance(v.type, Array):
-                return False
+                # What is subscripted is an array, whatever else is known of it.
+                return isinstance(v.type, Unknown) and made.op in (ops.zeros_like, ops.additem)
             if made.op is ops.additem:
                 # in place it hands on its operand's memory, else it makes a copy
                 return True

@@ -109,10 +109,12 @@ def _type(v: Any) -> Type:
 
 def _expand(r: Recorder, g: Any, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """`g[:, None]`: the axes that a reduction took away."""
-    rank = np.ndim(a)
-    if keepdims or rank == 0 or isinstance(_type(g), Scalar):
+    if keepdims or axis is None or isinstance(_type(g), Scalar):
         return g
-    if axis is None:
+    if isinstance(_type(a), Unknown):
+        return r.call(np.expand_dims, (g, axis), {})
+    rank = np.ndim(a)
+    if rank == 0:
         return g
     lost = {k % rank for k in (axis if isinstance(axis, tuple) else (axis,))}
     index = tuple(None if k in lost else slice(None) for k in range(rank))
@@ -122,6 +124,8 @@ def _expand(r: Recorder, g: Any, a: Any, axis: Any = None, keepdims: bool = Fals
 
 
 def _count(r: Recorder, a: Any, axis: Any = None) -> Any:
+    if axis is None and isinstance(_type(a), Unknown):
+        return r.call(np.size, (a,), {})
     if np.ndim(a) == 0:
         return 1
     if axis is None:
@@ -192,8 +196,11 @@ class Symbol:
     def _kind(self, a: Any) -> str | None:
         if not isinstance(a, Symbol):
             return "complex" if isinstance(a, complex) else "float"
-        t = a.type
-        return "float" if isinstance(t, Unknown) else kind_of(t)
+        if isinstance(a.type, Unknown):
+            if not a.type.real:
+                raise StaticFact("whether an operand is complex")
+            return "float"
+        return kind_of(a.type)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
         fn = ufunc if method == "__call__" else getattr(ufunc, method)

@@ -39,6 +39,7 @@ from s2sgrad.ir.span import Span
 from s2sgrad.ir.types import INT, Array, Scalar, Seq, Type
 from s2sgrad.ir.walk import reads
 from s2sgrad.passes.activity import active, carries_derivative
+from s2sgrad.passes.generic import by_helpers
 from s2sgrad.passes.record import Recorder, StaticFact, Symbol
 from s2sgrad.rules.registry import lookup, pullback
 
@@ -239,19 +240,16 @@ class _Reverse:
         """One cotangent per flat operand of `s`."""
         rule = lookup(s.op)
         assert rule is not None
+        start = len(self.recorder.stmts)
         symbols = [_Lazy(self, a) if isinstance(a, Var) else a.value for a in s.args]
         pos, kw = call_args(s, symbols)
         try:
             found = pullback(rule, self.recorder.symbol(g), _Lazy(self, s.out), pos, kw)
         except StaticFact as e:
-            raise DifferentiationError(
-                Refusal(
-                    f"the derivative needs {e}, which is not known before the program runs",
-                    s.at or _NOWHERE,
-                    "pass arrays whose number of axes is known",
-                    anchor="unknown-type",
-                )
-            ) from e
+            del self.recorder.stmts[start:]
+            wanted = [isinstance(a, Var) and a in self.active for a in s.args]
+            out = _Lazy(self, s.out)
+            return by_helpers(self.recorder, rule, s, (g, out, pos, kw), wanted, e)
         except (TypeError, NotImplementedError) as e:
             name = getattr(s.op, "__name__", str(s.op))
             raise DifferentiationError(

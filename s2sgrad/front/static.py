@@ -1,0 +1,391 @@
+"""What the names of a file stand for, found without running it.
+
+The counterpart of `front/resolve`, which asks live function objects: here a name is followed through
+imports, sibling files and module-level assignments.  What is not certain is refused where it is used.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from s2sgrad.errors import DifferentiationError
+from s2sgrad.front.constants import Constant, evaluate, type_of_constant
+from s2sgrad.front.modules import Binding, Module, Project
+from s2sgrad.front.resolve import refuse_kind
+from s2sgrad.front.values import Closure, Known, Namespace, Tup, Value
+from s2sgrad.ir.graph import Lit, Var
+from s2sgrad.ir.types import Type, Unknown
+
+# All that the compiler itself may import.
+LIBRARIES = ("numpy", "scipy", "math", "operator", "functools", "itertools")
+TRANSFORMS = ("grad", "value_and_grad", "vjp")
+_DYNAMIC = {"getattr", "setattr", "eval", "exec", "globals", "locals", "vars", "__import__"}
+_TRANSPARENT = {"functools.lru_cache", "functools.cache", "lru_cache", "cache"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Family:
+    """A transform of s2sgrad that a file imports: known by name, and not called."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class StaticScope:
+    """What one compilation reads from outside of its functions: constants that are copied.
+
+    With `import_original` a global that cannot be copied is imported from its file when the emitted
+    module is.
+    """
+
+    project: Project
+    import_original: bool = False
+    taken: frozenset[str] = frozenset()  # names that the emitted module must not bind
+    data: dict[str, Var] = field(default_factory=dict)
+    constants: dict[str, Constant] = field(default_factory=dict)
+    found: dict[tuple[Module, str], Value] = field(default_factory=dict)
+    active: list[tuple[Module, str]] = field(default_factory=list)
+
+    def closure(self, module: Module, node: ast.FunctionDef | ast.Lambda) -> Closure:
+        """A function of a file as the parser knows it."""
+        name = node.name if isinstance(node, ast.FunctionDef) else "<lambda>"
+        refuse_kind(node, name, module.file)
+        return Closure(
+            node,
+            lambda free, at: self.lookup(module, free, at),
+            self.defaults(module, node.args),
+            module.file,
+            node,
+        )
+
+    def defaults(self, module: Module, args: ast.arguments) -> dict[str, Value]:
+        positional = [*args.posonlyargs, *args.args]
+        named = positional[len(positional) - len(args.defaults) :]
+        pairs: list[tuple[ast.arg, ast.expr | None]] = [
+            *zip(named, args.defaults, strict=True),
+            *zip(args.kwonlyargs, args.kw_defaults, strict=True),
+        ]
+        return {
+            a.arg: self.value(module, d, f"{a.arg}_default") for a, d in pairs if d is not None
+        }
+
+    # -- names
+
+    def lookup(self, module: Module, name: str, at: ast.AST) -> Value:
+        """What the free name `name` of a function in `module` stands for."""
+        key = (module, name)
+        if key not in self.found:
+            if key in self.active:
+                raise module.refuse(at, f"`{name}` is defined by itself", "", "name")
+            self.active.append(key)
+            try:
+                self.found[key] = self.resolve(module, name, at)
+            finally:
+                self.active.pop()
+        return self.found[key]
+
+    def resolve(self, module: Module, name: str, at: ast.AST) -> Value:
+        self.refuse_uncertain(module, name, at)
+        bound = module.bindings.get(name, [])
+        if not bound:
+            return self.unbound(module, name, at)
+        b = bound[0]
+        if b.kind == "opaque":
+            return self.original(module, name, at, b, b.why)
+        if b.kind == "import":
+            return self.imported(module, b.target, at, b)
+        if b.kind == "from":
+            return self.taken_from(module, b, at)
+        if b.kind == "def":
+            assert isinstance(b.node, ast.FunctionDef)
+            self.refuse_decorators(module, b.node, at)
+            return self.closure(module, b.node)
+        if b.kind == "class":
+            return self.original(module, name, at, b, "it is a class")
+        assert isinstance(b.node, ast.expr)
+        return self.value(module, b.node, name, at, b)
+
+    def refuse_uncertain(self, module: Module, name: str, at: ast.AST) -> None:
+        bound = module.bindings.get(name, [])
+        if module.dynamic is not None and (bound or not hasattr(builtins, name)):
+            raise module.refuse(
+                at,
+                f"`{name}` may be bound by code that is made at run time",
+                "leave `exec` and `globals()` out of the file, or pass it as an argument",
+                "dynamic",
+                (module.dynamic, "any name may be bound here"),
+            )
+        if len(bound) > 1:
+            notes = [(b.node, "bound here") for b in bound]
+            raise module.refuse(
+                at,
+                f"`{name}` is bound {len(bound)} times in its file, so it is not certain what it is",
+                "bind it once, or pass it as an argument",
+                "rebound",
+                *notes,
+            )
+        for star in module.stars:
+            inside = self.project.find(module, star.module or "", star.level)
+            after = bound and getattr(bound[0].node, "lineno", 0) > star.lineno
+            if inside is None and not after:
+                raise module.refuse(
+                    at,
+                    f"`{name}` may come from `{ast.unparse(star)}`",
+                    f"import it by name: from {star.module} import {name}",
+                    "star-import",
+                    (star, "this may bind any name"),
+                )
+
+    def unbound(self, module: Module, name: str, at: ast.AST) -> Value:
+        for star in reversed(module.stars):
+            inside = self.project.find(module, star.module or "", star.level)
+            if inside is not None and name in inside.bindings and not name.startswith("_"):
+                return self.lookup(inside, name, at)
+        if name in _DYNAMIC:
+            raise module.refuse(
+                at,
+                f"`{name}` finds names at run time",
+                "write the name that is meant",
+                "dynamic",
+            )
+        if hasattr(builtins, name):
+            obj = getattr(builtins, name)
+            return Lit(obj) if obj is None or isinstance(obj, bool) else Known(obj)
+        raise module.refuse(at, f"`{name}` is not defined", "define it in the file", "name")
+
+    # -- imports
+
+    def imported(self, module: Module, dotted: str, at: ast.AST, b: Binding) -> Value:
+        if dotted.split(".")[0] in LIBRARIES:
+            return Known(self.library(module, dotted, at))
+        inside = self.project.find(module, dotted, 0)
+        if inside is None:
+            return self.foreign(module, dotted, at, b)
+        self.refuse_patched(module, b, at)
+        return Namespace(lambda attr, where: self.part(inside, attr, where, module), "attribute")
+
+    def part(self, inside: Module, attr: str, at: ast.AST, importer: Module) -> Value:
+        if attr not in inside.bindings:
+            raise importer.refuse(at, f"`{inside.path.name}` binds no `{attr}`", "", "name")
+        return self.lookup(inside, attr, at)
+
+    def taken_from(self, module: Module, b: Binding, at: ast.AST) -> Value:
+        if not b.level and b.target.split(".")[0] in LIBRARIES:
+            owner = self.library(module, b.target, at)
+            if not hasattr(owner, b.attribute):
+                dotted = f"{b.target}.{b.attribute}"
+                return Known(self.library(module, dotted, at))
+            return _known(getattr(owner, b.attribute))
+        if not b.level and b.target.split(".")[0] == "s2sgrad":
+            return Known(Family(b.attribute))
+        inside = self.project.find(module, b.target, b.level)
+        if inside is not None and b.attribute in inside.bindings:
+            return self.lookup(inside, b.attribute, at)
+        dotted = f"{b.target}.{b.attribute}" if b.target else b.attribute
+        deeper = self.project.find(module, dotted, b.level)
+        if deeper is not None:
+            self.refuse_patched(module, b, at)
+            return Namespace(lambda attr, where: self.part(deeper, attr, where, module), "attribute")
+        return self.foreign(module, "." * b.level + dotted, at, b)
+
+    def foreign(self, module: Module, dotted: str, at: ast.AST, b: Binding) -> Value:
+        raise module.refuse(
+            at,
+            f"`{dotted}` is not read: it is no file below {self.project.root}, and of libraries "
+            "NumPy and SciPy alone are known",
+            "write it with NumPy, or pass what it gives as an argument",
+            "not-imported",
+            (b.node, "imported here"),
+        )
+
+    def library(self, module: Module, dotted: str, at: ast.AST) -> Any:
+        try:
+            return importlib.import_module(dotted)
+        except ImportError as e:
+            raise module.refuse(
+                at, f"`{dotted}` cannot be imported: {e}", "install it", "not-imported"
+            ) from e
+
+    def refuse_patched(self, module: Module, b: Binding, at: ast.AST) -> None:
+        """`helpers.rate = 2.0` changes what a module means."""
+        for name, bound in module.bindings.items():
+            if b in bound and name in module.touched:
+                raise module.refuse(
+                    at,
+                    f"the module `{name}` is changed after it was imported",
+                    "change it in its own file",
+                    "rebound",
+                    (module.touched[name], "changed here"),
+                )
+
+    def refuse_decorators(self, module: Module, node: ast.FunctionDef, at: ast.AST) -> None:
+        for d in node.decorator_list:
+            text = ast.unparse(d.func if isinstance(d, ast.Call) else d)
+            if text not in _TRANSPARENT:
+                raise module.refuse(
+                    at,
+                    f"`{node.name}` is decorated with `@{text}`, so it is not the function below it",
+                    "call an undecorated function",
+                    "decorator",
+                    (d, "decorated here"),
+                )
+
+    # -- values of module-level names
+
+    def value(
+        self,
+        module: Module,
+        node: ast.expr,
+        name: str,
+        at: ast.AST | None = None,
+        b: Binding | None = None,
+    ) -> Value:
+        """What an expression at module level stands for."""
+        at = at or node
+        if isinstance(node, ast.Lambda):
+            return self.closure(module, node)
+        if isinstance(node, ast.Name):
+            return self.lookup(module, node.id, node)
+        if isinstance(node, ast.Attribute):
+            known = self.dotted(module, node)
+            if known is not None:
+                return known
+        if isinstance(node, ast.Tuple | ast.List):
+            self.refuse_touched(module, name, at, b)
+            items = [
+                self.value(module, e, f"{name}_{k}", at, b) for k, e in enumerate(node.elts)
+            ]
+            return Tup(tuple(items), "list" if isinstance(node, ast.List) else "tuple")
+        if isinstance(node, ast.Dict):
+            self.refuse_touched(module, name, at, b)
+            return self.table(module, node, name, at)
+        return self.constant(module, node, name, at, b)
+
+    def refuse_touched(self, module: Module, name: str, at: ast.AST, b: Binding | None) -> None:
+        if b is not None and name in module.touched:
+            raise module.refuse(
+                at,
+                f"`{name}` is written into after it was bound",
+                "pass it as an argument",
+                "rebound",
+                (module.touched[name], "written here"),
+            )
+
+    def table(self, module: Module, node: ast.Dict, name: str, at: ast.AST) -> Value:
+        """A dict with literal keys: its items are looked up when they are named."""
+        items: dict[Any, ast.expr] = {}
+        for k, v in zip(node.keys, node.values, strict=True):
+            if not isinstance(k, ast.Constant):
+                raise module.refuse(
+                    at, f"a key of `{name}` is no literal", "use literal keys", "global"
+                )
+            items[k.value] = v
+
+        def get(key: Any, where: ast.AST) -> Value:
+            if key not in items:
+                raise module.refuse(where, f"`{name}` has no key {key!r}", "", "name")
+            return self.value(module, items[key], f"{name}_{key}", where)
+
+        return Namespace(get, "item")
+
+    def dotted(self, module: Module, node: ast.Attribute) -> Value | None:
+        """`np.linalg.norm`, `helpers.rate`; None for an attribute of anything else."""
+        if isinstance(node.value, ast.Attribute):
+            owner = self.dotted(module, node.value)
+        elif isinstance(node.value, ast.Name):
+            owner = self.lookup(module, node.value.id, node)
+        else:
+            return None
+        if isinstance(owner, Namespace) and owner.by == "attribute":
+            return owner.get(node.attr, node)
+        if isinstance(owner, Known) and hasattr(owner.obj, node.attr):
+            return _known(getattr(owner.obj, node.attr))
+        return None
+
+    def constant(
+        self, module: Module, node: ast.expr, name: str, at: ast.AST, b: Binding | None
+    ) -> Value:
+        """A literal, or an expression of NumPy alone: the emitted module gets a copy."""
+        try:
+            value = evaluate(node, lambda n: self.value(module, n, "_"))
+        except ValueError:
+            value = None
+        inline = bool | int | str | (float if b is None else bool)  # a float keeps its name
+        if isinstance(value, inline) or (isinstance(node, ast.Constant) and value is None):
+            return Lit(value)
+        text = Constant.write(node, lambda n: self.spelled(module, n))
+        if text is None:
+            return self.original(module, name, at, b, "it is no literal and no NumPy expression")
+        if value is None:
+            self.refuse_touched(module, name, at, b)
+        t = type_of_constant(value, node)
+        return self.keep(name, t, text)
+
+    def spelled(self, module: Module, node: ast.Name | ast.Attribute) -> str | None:
+        """A name in a constant's expression as the emitted module spells it; None: it cannot."""
+        made = self.lookup(module, node.id, node) if isinstance(node, ast.Name) else None
+        if isinstance(node, ast.Attribute):
+            made = self.dotted(module, node)
+        if isinstance(made, Lit):
+            return repr(made.value)
+        if isinstance(made, Var):
+            return made.hint
+        if not isinstance(made, Known):
+            return None
+        return library_name(made.obj)
+
+    def keep(self, name: str, t: Type, constant: Constant) -> Var:
+        unique = name
+        while unique in self.constants or unique in self.taken:
+            unique += "_"
+        self.constants[unique] = constant
+        self.data[unique] = Var(unique, t)
+        return self.data[unique]
+
+    def original(
+        self, module: Module, name: str, at: ast.AST, b: Binding | None, why: str
+    ) -> Value:
+        """A global that cannot be copied: imported when the emitted module is, or refused."""
+        if self.import_original and b is not None and b.kind in ("value", "opaque"):
+            dotted = ".".join(module.path.relative_to(self.project.root).with_suffix("").parts)
+            return self.keep(name, Unknown(), Constant(f"from {dotted} import {name}", True))
+        notes = [(b.node, "bound here")] if b is not None else []
+        raise module.refuse(
+            at,
+            f"the global `{name}` cannot be copied into another module: {why}",
+            "pass it as an argument, bind it to a literal or to a NumPy expression,\n"
+            "or give --import-original: the emitted module then imports it from your file",
+            "global",
+            *notes,
+        )
+
+
+def _known(obj: Any) -> Value:
+    """A part of a library."""
+    if obj is None or isinstance(obj, bool | int | float | complex | str):
+        return Lit(obj)
+    return Known(obj)
+
+
+def library_name(obj: Any) -> str | None:
+    """`np.linalg.norm`: where the emitted module finds a part of NumPy or `math`."""
+    import math
+
+    if obj is np:
+        return "np"
+    for prefix, space in (("np", np), ("np.linalg", np.linalg), ("math", math)):
+        found = getattr(space, getattr(obj, "__name__", ""), None)
+        if found is obj:
+            return f"{prefix}.{obj.__name__}"
+    return None
+
+
+Lookup = Callable[[str, ast.AST], Value]
+__all__ = ["LIBRARIES", "TRANSFORMS", "DifferentiationError", "Family", "StaticScope"]

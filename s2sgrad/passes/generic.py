@@ -1,0 +1,109 @@
+"""Rules that ask what the types do not tell: they are called when the emitted code runs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from s2sgrad.rules.helpers import Helper, NoSource, cotangent_of
+from s2sgrad.errors import DifferentiationError, Refusal
+from s2sgrad.ir import ops
+from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Pack, Var, atom_type
+from s2sgrad.ir.types import UNKNOWN, Scalar, Type, Unknown, is_real
+from s2sgrad.passes.record import Recorder
+from s2sgrad.rules.registry import Rule
+
+Call = tuple[Atom, Any, list[Any], dict[str, Any]]  # cotangent, answer, operands
+
+
+def by_helpers(
+    recorder: Recorder, rule: Rule, s: Eqn, call: Call, wanted: Sequence[bool], why: Exception
+) -> list[Atom | None]:
+    """One cotangent per flat operand of `s` that is wanted, each by a helper of its own.
+
+    Raises `DifferentiationError` where the rule is none that can be written into a module.
+    """
+    bars: list[Atom | None] = [None] * len(s.args)
+    templates = s.form.args if s.form else tuple(Hole(k) for k in range(len(s.args)))
+    for k, template in enumerate(templates):
+        holes = _holes(template)
+        if not any(wanted[h] for h in holes):
+            continue
+        whole = not isinstance(template, Hole)
+        try:
+            if rule.vjp is None:
+                raise NoSource("partials")
+            helper = cotangent_of(rule.vjp, k, whole)
+        except NoSource as e:
+            raise _refused(s, why) from e
+        t = UNKNOWN if whole else _like(atom_type(s.args[holes[0]]), atom_type(call[0]))
+        bar = _called(recorder, helper, rule, call, t)
+        _spread(recorder, template, bar, bars)
+    return bars
+
+
+def _like(x: Type, g: Type) -> Type:
+    """A cotangent of the shape of `x`."""
+    if isinstance(x, Unknown):
+        return Unknown(x.shape, x.real and is_real(g), x.array)
+    return x if isinstance(x, Scalar) else UNKNOWN
+
+
+def _called(recorder: Recorder, helper: Helper, rule: Rule, call: Call, t: Type) -> Var:
+    g, out, pos, kw = call
+    assert rule.vjp is not None
+    function = getattr(rule.vjp, "function", rule.vjp)
+    bound = inspect.signature(function).bind(recorder.symbol(g), out, *pos, **kw)
+    args: list[Any] = []
+    named: dict[str, Any] = {}
+    skipped = False
+    for name, p in bound.signature.parameters.items():
+        if p.kind is p.VAR_POSITIONAL:
+            args += bound.arguments.get(name, ())
+        elif name not in helper.params:
+            continue
+        elif name not in bound.arguments:
+            skipped = True
+        elif skipped or p.kind is p.KEYWORD_ONLY:
+            named[name] = bound.arguments[name]
+        else:
+            args.append(bound.arguments[name])
+    flat: list[Atom] = []
+    form = Form(
+        tuple(recorder.template(a, flat) for a in args),
+        tuple((n, recorder.template(v, flat)) for n, v in named.items()),
+    )
+    made = Var("", t)
+    recorder.stmts.append(Eqn(made, helper, tuple(flat), form, recorder.at))
+    return made
+
+
+def _holes(template: Any) -> list[int]:
+    if isinstance(template, Hole):
+        return [template.k]
+    if isinstance(template, Pack):
+        return [h for item in template.items for h in _holes(item)]
+    return []
+
+
+def _spread(recorder: Recorder, template: Any, bar: Atom, bars: list[Atom | None]) -> None:
+    """The items of a list's cotangent."""
+    if isinstance(template, Hole):
+        bars[template.k] = bar
+    elif isinstance(template, Pack):
+        for k, item in enumerate(template.items):
+            if _holes(item):
+                form = Form((Hole(0), k))
+                _spread(recorder, item, recorder.emit(ops.getitem, (bar,), form), bars)
+
+
+def _refused(s: Eqn, why: Exception) -> DifferentiationError:
+    return DifferentiationError(
+        Refusal(
+            f"the derivative needs {why}, which is not known before the program runs",
+            s.at,
+            "annotate the parameters, or give their types with --types",
+            anchor="unknown-type",
+        )
+    )
