@@ -198,6 +198,10 @@ class _Namer(ast.NodeTransformer):
             return ast.Constant(obj)
         return ast.Name(self.function(obj), ast.Load())
 
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        assert node.value is not None
+        return ast.Assign([node.target], self.visit(node.value), lineno=0)
+
     def function(self, obj: Any) -> str:
         rule = isinstance(obj, Definition)
         fn = inspect.unwrap(obj.function if rule else obj)

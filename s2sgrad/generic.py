@@ -1,0 +1,272 @@
+"""A derivative without arguments to look at: from annotations, and right for any number of axes.
+
+What is assumed of a parameter is said in the docstring of the emitted function and checked at entry.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from s2sgrad.compile import Derived, Request, differentiate
+from s2sgrad.emit.source import module
+from s2sgrad.errors import DifferentiationError, Refusal
+from s2sgrad.front.annotations import fresh_shape, of_annotation
+from s2sgrad.front.source import span_of
+from s2sgrad.front.values import Closure
+from s2sgrad.ir.graph import Func, Var
+from s2sgrad.ir.types import FLOAT, Array, Scalar, Type, Unknown, kind_of
+from s2sgrad.passes.scalars import scalar_params
+
+MARGIN = 92
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A function and what is asked of it."""
+
+    closure: Closure
+    name: str
+    wrt: tuple[str, ...]
+    bare: bool
+    what: str
+    types: dict[str, Type]  # declared outside of the file
+    origin: str = ""  # where the function stands, for the docstring
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """One emitted function, and what its module must hold."""
+
+    name: str
+    text: str
+    imports: frozenset[str]
+    helpers: dict[str, Callable[..., Any]]
+    stages: dict[str, Func]
+    types: dict[str, Type]
+
+    @property
+    def source(self) -> str:
+        """The function as a module of its own."""
+        return module(self.text, self.imports, self.helpers)
+
+
+def derive(task: Task, data: Callable[[], dict[str, Var]], constants: bool) -> Unit:
+    """The derivative that `task` asks for; see `differentiate` for `data` and `constants`.
+
+    Raises `DifferentiationError` for what cannot be differentiated.
+    """
+    types = _types(task)
+    made = _compile(task, types, data, constants)
+    numbers = scalar_params(made.stages["parse"], task.what != "vjp")
+    names = {v.hint for v in numbers} & {n for n, t in types.items() if not _is_array(t)}
+    if names:
+        narrow = {**types, **dict.fromkeys(names, FLOAT)}
+        try:
+            made = _compile(task, narrow, data, constants)
+            types = narrow
+        except DifferentiationError:
+            pass  # used as an index, say: it stays a number of unknown kind
+    checks = _Checks(task, types)
+    imports = made.emitted.imports | ({"import numpy as np"} if checks.tests else set())
+    extra = [*(() if constants else data()), *(["out_bar"] if task.what == "vjp" else [])]
+    text = _with_entry(task, made.emitted.text, checks, extra)
+    return Unit(
+        made.emitted.name, text, frozenset(imports), made.emitted.helpers, made.stages, types
+    )
+
+
+def _compile(
+    task: Task, types: dict[str, Type], data: Callable[[], dict[str, Var]], constants: bool
+) -> Derived:
+    request = Request(
+        tuple(types), tuple(types.values()), (None,) * len(types), task.wrt, task.bare, task.what
+    )
+    return differentiate(task.closure, task.name, request, data, constants)
+
+
+# -- types
+
+
+def _is_array(t: Type) -> bool:
+    return isinstance(t, Array) or (isinstance(t, Unknown) and t.array)
+
+
+def _types(task: Task) -> dict[str, Type]:
+    """Declared, annotated, or as the body uses the parameter."""
+    node = task.closure.node
+    a = node.args
+    for star in (a.vararg, a.kwarg):
+        if star is not None:
+            raise _refuse(task, star, f"`{star.arg}` takes any number of values")
+    arrays = set(_used_as_arrays(node))
+    containers = dict(_used_as_containers(node))
+    types: dict[str, Type] = {}
+    for p in (*a.posonlyargs, *a.args, *a.kwonlyargs):
+        declared = task.types.get(p.arg) or of_annotation(p.annotation)
+        if declared is None and p.arg in containers:
+            raise _refuse(task, containers[p.arg], f"`{p.arg}` is used as a container")
+        types[p.arg] = declared or Unknown(fresh_shape(), True, p.arg in arrays)
+    for name in task.wrt:
+        if kind_of(types[name]) not in (None, "float"):
+            raise _refuse(task, node, f"`{name}` is {kind_of(types[name])}, not float")
+    return types
+
+
+def _used_as_arrays(node: ast.AST) -> Iterable[str]:
+    """Names that are subscripted, iterated over, or asked for their shape."""
+    for n in ast.walk(node):
+        owner: ast.AST | None = None
+        if isinstance(n, ast.Subscript) or (
+            isinstance(n, ast.Attribute) and n.attr in ("T", "shape", "size", "ndim", "dtype")
+        ):
+            owner = n.value
+        elif isinstance(n, ast.For):
+            owner = n.iter
+        if isinstance(owner, ast.Name):
+            yield owner.id
+
+
+def _used_as_containers(node: ast.AST) -> Iterable[tuple[str, ast.AST]]:
+    """Names that are subscripted by strings, asked for items, or unpacked in a loop header."""
+    for n in ast.walk(node):
+        owner: ast.AST | None = None
+        if isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Constant):
+            owner = n.value if isinstance(n.slice.value, str) else None
+        elif isinstance(n, ast.Attribute) and n.attr in ("items", "keys", "values"):
+            owner = n.value
+        elif isinstance(n, ast.For) and isinstance(n.target, ast.Tuple):
+            owner = n.iter
+        if isinstance(owner, ast.Name):
+            yield owner.id, n
+
+
+def _refuse(task: Task, at: ast.AST, what: str) -> DifferentiationError:
+    return DifferentiationError(
+        Refusal(
+            f"the parameter {what}, which is not supported yet",
+            span_of(at, task.closure.file),
+            "give floats and arrays, each as a parameter of its own",
+            anchor="argument",
+        )
+    )
+
+
+# -- what stands before the body
+
+
+class _Checks:
+    """Tests of what is assumed, and the words for it."""
+
+    def __init__(self, task: Task, types: dict[str, Type]) -> None:
+        self.tests: list[str] = []
+        self.words: dict[str, list[str]] = {}
+        self.first: dict[str, str] = {}  # an extent's name to where it stands first
+        for name, t in types.items():
+            self.one(name, t, name in task.wrt)
+
+    def one(self, name: str, t: Type, differentiated: bool) -> None:
+        kind = "float" if differentiated else "real"
+        if isinstance(t, Scalar):
+            self.say(name, f"{t.kind if not differentiated else 'float'} number")
+            if t.kind in ("float", "complex"):
+                self.tests.append(f"np.ndim({name}) != 0")
+            if not differentiated and t.kind == "float":
+                self.tests.append(f"np.iscomplexobj({name})")
+        elif isinstance(t, Array):
+            dims = " ".join(d.lstrip("?") if _named(d) else str(d) for d in t.shape)
+            dims = " ".join("_" if d.startswith("?") else d for d in dims.split())
+            self.say(name, f"{t.kind} array [{dims}]")
+            self.tests.append(f"np.ndim({name}) != {len(t.shape)}")
+            self.extents(name, t)
+            if not differentiated and t.kind == "float":
+                self.tests.append(f"np.iscomplexobj({name})")
+        elif isinstance(t, Unknown):
+            self.say(name, f"{kind} array" if t.array else f"{kind} number or array")
+            if t.array:
+                self.tests.append(f"not isinstance({name}, np.ndarray)")
+            if t.real and not differentiated:
+                self.tests.append(f"np.iscomplexobj({name})")
+        if differentiated:
+            self.tests.append(f"np.result_type({name}).kind != 'f'")
+
+    def say(self, name: str, words: str) -> None:
+        self.words.setdefault(words, []).append(f"`{name}`")
+
+    def extents(self, name: str, t: Array) -> None:
+        for k, d in enumerate(t.shape):
+            place = f"{name}.shape[{k}]"
+            if isinstance(d, int):
+                self.tests.append(f"{place} != {d}")
+            elif _named(d):
+                first = self.first.setdefault(d, place)
+                if first != place:
+                    self.tests.append(f"{place} != {first}")
+
+    @property
+    def text(self) -> str:
+        return "; ".join(f"{', '.join(names)}: {words}" for words, names in self.words.items())
+
+
+def _named(d: int | str) -> bool:
+    return isinstance(d, str) and d[1:].isidentifier()
+
+
+_TITLES = {
+    "grad": "Gradient of `{f}` in {wrt}.",
+    "value_and_grad": "Value of `{f}`, and its gradient in {wrt}.",
+    "vjp": "Value of `{f}`, and `out_bar` pulled back to {wrt}.",
+}
+
+
+def _with_entry(task: Task, text: str, checks: _Checks, extra: list[str]) -> str:
+    """The function with the user's defaults in its head, a docstring, and the checks."""
+    _, _, body = text.partition("\n")
+    lines = [f"def {task.name}_{task.what}({_head(task, extra)}):"]
+    wrt = ", ".join(f"`{n}`" for n in task.wrt)
+    title = _TITLES[task.what].format(f=task.name, wrt=wrt)
+    lines.append(f'    """{title}')
+    lines += ["", *_wrapped(f"Assumed, and checked: {checks.text}.", "    "), '    """']
+    lines += _check_lines(task, checks)
+    return "\n".join(lines) + "\n" + body
+
+
+def _head(task: Task, extra: list[str]) -> str:
+    a = task.closure.node.args
+    bare = ast.arguments(
+        posonlyargs=[ast.arg(p.arg) for p in a.posonlyargs],
+        args=[ast.arg(p.arg) for p in a.args],
+        kwonlyargs=[ast.arg(p.arg) for p in (*a.kwonlyargs, *map(ast.arg, extra))],
+        kw_defaults=[*a.kw_defaults, *(None for _ in extra)],
+        defaults=list(a.defaults),
+    )
+    return ast.unparse(bare)
+
+
+def _check_lines(task: Task, checks: _Checks) -> list[str]:
+    if not checks.tests:
+        return []
+    message = f"{task.name}_{task.what}: {checks.text}"
+    one = f"    if {' or '.join(checks.tests)}:"
+    head = [one]
+    if len(one) > MARGIN:
+        first, *rest = checks.tests
+        head = ["    if (", f"        {first}", *(f"        or {t}" for t in rest), "    ):"]
+    said = f"        raise TypeError({message!r})"
+    if len(said) <= MARGIN:
+        return [*head, said]
+    parts = _wrapped(message, "", MARGIN - 16)
+    quoted = [f"            {p + ' ' * (k < len(parts) - 1)!r}" for k, p in enumerate(parts)]
+    return [*head, "        raise TypeError(", *quoted, "        )"]
+
+
+def _wrapped(text: str, indent: str, margin: int = MARGIN) -> list[str]:
+    lines, line = [], indent
+    for word in text.split(" "):
+        if len(line) + len(word) > margin and line.strip():
+            lines.append(line.rstrip())
+            line = indent
+        line += word + " "
+    return [*lines, line.rstrip()]
