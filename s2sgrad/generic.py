@@ -17,7 +17,7 @@ from s2sgrad.front.annotations import fresh_shape, of_annotation
 from s2sgrad.front.source import span_of
 from s2sgrad.front.values import Closure
 from s2sgrad.ir.graph import Func, Var
-from s2sgrad.ir.types import FLOAT, Array, Scalar, Type, Unknown, kind_of
+from s2sgrad.ir.types import FLOAT, Array, Scalar, Static, Type, Unknown, kind_of
 from s2sgrad.passes.scalars import scalar_params
 
 MARGIN = 92
@@ -33,7 +33,6 @@ class Task:
     bare: bool
     what: str
     types: dict[str, Type]  # declared outside of the file
-    origin: str = ""  # where the function stands, for the docstring
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +68,7 @@ def derive(task: Task, data: Callable[[], dict[str, Var]], constants: bool) -> U
             types = narrow
         except DifferentiationError:
             pass  # used as an index, say: it stays a number of unknown kind
+    _check_result(task, made.result)
     checks = _Checks(task, types)
     imports = made.emitted.imports | ({"import numpy as np"} if checks.tests else set())
     extra = [*(() if constants else data()), *(["out_bar"] if task.what == "vjp" else [])]
@@ -76,6 +76,28 @@ def derive(task: Task, data: Callable[[], dict[str, Var]], constants: bool) -> U
     return Unit(
         made.emitted.name, text, frozenset(imports), made.emitted.helpers, made.stages, types
     )
+
+
+def _check_result(task: Task, t: Type) -> None:
+    """Only one scalar has a gradient; what the types leave open is asked at run time."""
+    what = ""
+    if type(t) is Type:
+        what = "several results"
+    elif isinstance(t, Static):
+        what = f"a {t.name}"
+    elif task.what != "vjp" and isinstance(t, Array) and t.shape:
+        what = f"a {len(t.shape)}-dimensional array"
+    elif task.what != "vjp" and kind_of(t) == "complex":
+        what = "a complex number"
+    if what:
+        raise DifferentiationError(
+            Refusal(
+                f"`{task.name}` returns {what}, not a scalar",
+                span_of(task.closure.node, task.closure.file),
+                "return one number; for one array there is vjp",
+                anchor="result",
+            )
+        )
 
 
 def _compile(

@@ -20,12 +20,23 @@ from s2sgrad.ir.types import FLOAT, Scalar, Type, Unknown
 _IMPURE = ("random", "load", "fromfile", "memmap", "genfromtxt", "fromregex", "frombuffer", "empty")
 
 
+_IMPORTS = {"np": "import numpy as np", "math": "import math"}
+
+
 @dataclass(frozen=True, slots=True)
 class Constant:
     """How the emitted module gets a constant: an expression, or a whole import statement."""
 
     text: str
     is_import: bool = False
+
+    @property
+    def imports(self) -> set[str]:
+        """The import statements that it needs, or is."""
+        if self.is_import:
+            return {self.text}
+        names = {n.id for n in ast.walk(ast.parse(self.text)) if isinstance(n, ast.Name)}
+        return {_IMPORTS[n] for n in names if n in _IMPORTS}
 
     @staticmethod
     def write(

@@ -15,6 +15,8 @@ from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.source import span_of
 from s2sgrad.ir.span import Span
 
+# `transpile --append` writes below this line; what stands there is no part of the program.
+MARKER = "# --- derivatives, written by s2sgrad: all below this line is replaced ---"
 _CHANGES = set(
     """append extend insert pop remove clear sort reverse update setdefault popitem add discard
     fill put resize itemset partition setfield setflags""".split()
@@ -86,7 +88,7 @@ class Project:
         """The module in a file. Raises `DifferentiationError` where it does not parse."""
         path = path.resolve()
         if path not in self.modules:
-            text = path.read_bytes().decode("utf-8-sig")
+            text = path.read_bytes().decode("utf-8-sig").partition(MARKER)[0]
             try:
                 tree = ast.parse(text, str(path))
             except SyntaxError as e:

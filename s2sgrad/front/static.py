@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,13 +31,6 @@ _DYNAMIC = {"getattr", "setattr", "eval", "exec", "globals", "locals", "vars", "
 _TRANSPARENT = {"functools.lru_cache", "functools.cache", "lru_cache", "cache"}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Family:
-    """A transform of s2sgrad that a file imports: known by name, and not called."""
-
-    name: str
-
-
 @dataclass(eq=False)
 class StaticScope:
     """What one compilation reads from outside of its functions: constants that are copied.
@@ -47,7 +41,7 @@ class StaticScope:
 
     project: Project
     import_original: bool = False
-    taken: frozenset[str] = frozenset()  # names that the emitted module must not bind
+    home: Module | None = None  # the file that the emitted text is appended to: its names are there
     data: dict[str, Var] = field(default_factory=dict)
     constants: dict[str, Constant] = field(default_factory=dict)
     found: dict[tuple[Module, str], Value] = field(default_factory=dict)
@@ -64,6 +58,47 @@ class StaticScope:
             module.file,
             node,
         )
+
+    def function(self, module: Module, node: ast.FunctionDef) -> Closure:
+        """A function to differentiate: transforms that decorate it are not part of it."""
+        refuse_kind(node, node.name, module.file)
+        if len(module.bindings[node.name]) > 1:
+            self.refuse_uncertain(module, node.name, node)
+        rest = copy.copy(node)
+        rest.decorator_list = [d for d in node.decorator_list if not self.transform(module, d)]
+        self.refuse_decorators(module, rest, node)
+        own = copy.deepcopy(node)
+        own.args.defaults = [self.written(module, d) for d in node.args.defaults]
+        own.args.kw_defaults = [d and self.written(module, d) for d in node.args.kw_defaults]
+        return Closure(
+            own, lambda free, at: self.lookup(module, free, at), {}, module.file, node
+        )
+
+    def transform(self, module: Module, decorator: ast.expr) -> str:
+        """`grad`, where a decorator is s2sgrad's; else ''."""
+        node = decorator.func if isinstance(decorator, ast.Call) else decorator
+        root = node
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if not isinstance(root, ast.Name):
+            return ""
+        bound = module.bindings.get(root.id, [])
+        if len(bound) != 1 or bound[0].target.split(".")[0] != "s2sgrad":
+            return ""
+        name = node.attr if isinstance(node, ast.Attribute) else bound[0].attribute
+        return name if name in TRANSFORMS else ""
+
+    def written(self, module: Module, default: ast.expr) -> ast.expr:
+        """A default as the emitted module says it."""
+        made = Constant.write(default, lambda n: self.spelled(module, n))
+        if made is None:
+            raise module.refuse(
+                default,
+                "this default cannot be copied into another module",
+                "use a literal or a NumPy expression",
+                "global",
+            )
+        return ast.parse(made.text, mode="eval").body
 
     def defaults(self, module: Module, args: ast.arguments) -> dict[str, Value]:
         positional = [*args.posonlyargs, *args.args]
@@ -183,8 +218,6 @@ class StaticScope:
                 dotted = f"{b.target}.{b.attribute}"
                 return Known(self.library(module, dotted, at))
             return _known(getattr(owner, b.attribute))
-        if not b.level and b.target.split(".")[0] == "s2sgrad":
-            return Known(Family(b.attribute))
         inside = self.project.find(module, b.target, b.level)
         if inside is not None and b.attribute in inside.bindings:
             return self.lookup(inside, b.attribute, at)
@@ -326,7 +359,15 @@ class StaticScope:
         if value is None:
             self.refuse_touched(module, name, at, b)
         t = type_of_constant(value, node)
+        if b is not None and module is self.home:
+            return self.present(name, t)
         return self.keep(name, t, text)
+
+    def present(self, name: str, t: Type) -> Var:
+        """A name of the file that the emitted text becomes part of."""
+        if name not in self.data:
+            self.data[name] = Var(name, t)
+        return self.data[name]
 
     def spelled(self, module: Module, node: ast.Name | ast.Attribute) -> str | None:
         """A name in a constant's expression as the emitted module spells it; None: it cannot."""
@@ -343,7 +384,7 @@ class StaticScope:
 
     def keep(self, name: str, t: Type, constant: Constant) -> Var:
         unique = name
-        while unique in self.constants or unique in self.taken:
+        while unique in self.constants or (self.home and unique in self.home.bindings):
             unique += "_"
         self.constants[unique] = constant
         self.data[unique] = Var(unique, t)
@@ -353,6 +394,8 @@ class StaticScope:
         self, module: Module, name: str, at: ast.AST, b: Binding | None, why: str
     ) -> Value:
         """A global that cannot be copied: imported when the emitted module is, or refused."""
+        if module is self.home and b is not None and b.kind in ("value", "opaque"):
+            return self.present(name, Unknown())
         if self.import_original and b is not None and b.kind in ("value", "opaque"):
             dotted = ".".join(module.path.relative_to(self.project.root).with_suffix("").parts)
             return self.keep(name, Unknown(), Constant(f"from {dotted} import {name}", True))
@@ -388,4 +431,4 @@ def library_name(obj: Any) -> str | None:
 
 
 Lookup = Callable[[str, ast.AST], Value]
-__all__ = ["LIBRARIES", "TRANSFORMS", "DifferentiationError", "Family", "StaticScope"]
+__all__ = ["LIBRARIES", "TRANSFORMS", "DifferentiationError", "StaticScope"]
