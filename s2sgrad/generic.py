@@ -45,6 +45,7 @@ class Unit:
     helpers: dict[str, Callable[..., Any]]
     stages: dict[str, Func]
     types: dict[str, Type]
+    wrt: tuple[str, ...]
 
     @property
     def source(self) -> str:
@@ -74,7 +75,13 @@ def derive(task: Task, data: Callable[[], dict[str, Var]], constants: bool) -> U
     extra = [*(() if constants else data()), *(["out_bar"] if task.what == "vjp" else [])]
     text = _with_entry(task, made.emitted.text, checks, extra)
     return Unit(
-        made.emitted.name, text, frozenset(imports), made.emitted.helpers, made.stages, types
+        made.emitted.name,
+        text,
+        frozenset(imports),
+        made.emitted.helpers,
+        made.stages,
+        types,
+        task.wrt,
     )
 
 

@@ -38,9 +38,15 @@ class Options:
 class Written:
     """The text of the module, what is in it, and what was refused."""
 
-    text: str
+    header: str
+    body: str
     units: tuple[Unit, ...]
     refused: dict[str, S2SGradError]
+
+    @property
+    def text(self) -> str:
+        """The whole module."""
+        return self.header + self.body
 
 
 def transpile(
@@ -67,7 +73,7 @@ def transpile(
         _refuse_clashes(module, units)
     header = _header(project, module, command)
     body = _module(scope, units)
-    return Written(f"{header}{body}", tuple(units), refused)
+    return Written(header, body, tuple(units), refused)
 
 
 def _refuse_clashes(module: Module, units: Sequence[Unit]) -> None:

@@ -54,6 +54,14 @@ def reverse(func: Func, wrt: Sequence[Var], seeds: Sequence[Atom], extra: Sequen
     return _Reverse(func, wrt).build(seeds, extra)
 
 
+def local_cotangents(s: Eqn, g: Atom) -> tuple[list[Stmt], list[Atom | None]]:
+    """The rule of one equation alone: what it computes, and the cotangent of each flat operand."""
+    params = tuple(dict.fromkeys(a for a in (*s.args, s.out, g) if isinstance(a, Var)))
+    body = Block(params, (s,), (s.out,))
+    alone = _Reverse(Func("", body, tuple(p.hint for p in params)), params)
+    return alone.recorder.stmts, alone.cotangents(s, g)
+
+
 @dataclass(eq=False)
 class _Frame:
     """The mirror of one block, being built."""
