@@ -20,6 +20,7 @@ from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Var, atom_type
 from s2sgrad.ir.text import text
 from s2sgrad.ir.types import BOOL, FLOAT, Array, Scalar, Type, Unknown
 from s2sgrad.ir.verify import InvalidIR, verify
+from s2sgrad.passes.own import own
 from s2sgrad.passes.prune import prune
 from s2sgrad.passes.reverse import reverse
 from s2sgrad.passes.share import share
@@ -98,15 +99,15 @@ def differentiate(
     request: Request,
     data: Callable[[], dict[str, Var]],
     constants: bool = False,
+    standalone: bool = False,
 ) -> Derived:
     """The derivative of a parsed function.
 
     `data` gives, once the function is parsed, what it reads from outside: trailing parameters of
-    what is emitted, or names of its module (`constants`).
+    what is emitted, or names of its module (`constants`).  `standalone`: no dispatcher will copy
+    gradients that share memory, so the emitted function does.
     """
-    inputs = [
-        Var(n, t) for n, t in zip(request.names, request.types, strict=True) if t is not None
-    ]
+    inputs = [Var(n, t) for n, t in zip(request.names, request.types, strict=True) if t is not None]
     by_name = {v.hint: v for v in inputs}
     fixed = dict(zip(request.names, request.constants, strict=True))
     params: list[tuple[str, Value]] = [
@@ -126,6 +127,9 @@ def differentiate(
     stages["reverse"] = func
     func = _select(func, request, len(seeds))
     func = _tidy(func, stages, "reverse")
+    if standalone:
+        func = _verified(own(func, 0 if request.what == "grad" else len(seeds)), "own")
+        stages["own"] = func
     func = _named(func, f"{_identifier(name)}_{request.what}")
     keyword_only = len(extra) + (0 if constants else len(outside))
     emitted = emit(func, _result_format(request, result, len(seeds)), keyword_only)

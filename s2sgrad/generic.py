@@ -1,6 +1,7 @@
 """A derivative without arguments to look at: from annotations, and right for any number of axes.
 
-What is assumed of a parameter is said in the docstring of the emitted function and checked at entry.
+What is assumed of a parameter is said in the docstring of the emitted function, and checked at
+entry.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def _compile(
     request = Request(
         tuple(types), tuple(types.values()), (None,) * len(types), task.wrt, task.bare, task.what
     )
-    return differentiate(task.closure, task.name, request, data, constants)
+    return differentiate(task.closure, task.name, request, data, constants, standalone=True)
 
 
 # -- types
@@ -205,8 +206,7 @@ class _Checks:
             if not differentiated and t.kind == "float":
                 self.tests.append(f"np.iscomplexobj({name})")
         elif isinstance(t, Array):
-            dims = " ".join(d.lstrip("?") if _named(d) else str(d) for d in t.shape)
-            dims = " ".join("_" if d.startswith("?") else d for d in dims.split())
+            dims = " ".join(map(_shown, t.shape))
             self.say(name, f"{t.kind} array [{dims}]")
             self.tests.append(f"np.ndim({name}) != {len(t.shape)}")
             self.extents(name, t)
@@ -237,6 +237,12 @@ class _Checks:
     @property
     def text(self) -> str:
         return "; ".join(f"{', '.join(names)}: {words}" for words, names in self.words.items())
+
+
+def _shown(d: int | str) -> str:
+    if isinstance(d, int):
+        return str(d)
+    return d[1:] if _named(d) else "_"
 
 
 def _named(d: int | str) -> bool:

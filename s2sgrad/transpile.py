@@ -54,13 +54,15 @@ def transpile(
 ) -> Written:
     """The derivatives of the functions of `file` as the text of a module.
 
-    `command` is named in the header.  `told` hears the name of each function before it is worked on.
+    `command` is named in the header; `told` hears the name of each function before its turn.
     Raises `DifferentiationError` where the file itself cannot be read, and `S2SGradError` for a
     request that names what is not there.
     """
     project = Project(file)
     module = project.load(file)
-    scope = StaticScope(project, options.import_original, module if options.append else None)
+    home = module if options.append else None
+    params = frozenset(p for f in module.functions().values() for p in _parameters(f))
+    scope = StaticScope(project, options.import_original, home, params)
     units: list[Unit] = []
     refused: dict[str, S2SGradError] = {}
     for name, node in _chosen(module, options).items():

@@ -62,7 +62,12 @@ def _random(name: str, t: Type, rng: np.random.Generator, extents: dict[str, int
 
 
 def compare(
-    source: str, name: str, primal: Callable[..., Any], args: list[Any], places: list[int], seed: int
+    source: str,
+    name: str,
+    primal: Callable[..., Any],
+    args: list[Any],
+    places: list[int],
+    seed: int,
 ) -> tuple[float, float]:
     """The directional derivative by the emitted function, and by central differences."""
     run = load(source, name)

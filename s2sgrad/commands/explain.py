@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,7 +17,7 @@ from s2sgrad.ir.types import Seq
 from s2sgrad.passes.bufferize import in_place
 from s2sgrad.rules.helpers import Helper
 
-FINAL = "reverse+prune"
+FINAL = "own"
 _ADDS = {operator.add, operator.sub, operator.neg, np.add, np.subtract, np.negative}
 _MULTIPLIES = {operator.mul, operator.truediv, np.multiply, np.divide}
 _PRODUCTS = {operator.matmul, np.matmul, np.dot, np.outer, np.einsum, np.inner, np.tensordot}
@@ -78,7 +79,8 @@ def _kind(s: Eqn) -> str:
         return ROWS[3]
     if s.op in _PARTS:
         return ROWS[4]
-    return ROWS[2] if is_elementwise(s.op) else ROWS[5]
+    python = getattr(math, getattr(s.op, "__name__", ""), None) is s.op
+    return ROWS[2] if python or is_elementwise(s.op) else ROWS[5]
 
 
 def _facts(func: Func, unit: Unit) -> list[str]:

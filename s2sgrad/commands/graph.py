@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -33,7 +34,7 @@ _LONGEST = 48
 
 
 def dot(unit: Unit, name: str) -> str:
-    """The graph of the primal: values are nodes, and an edge says what a cotangent is multiplied by.
+    """The graph of the primal: an edge says what a cotangent is multiplied by on its way back.
 
     For an operation that is not elementwise the edge has the whole cotangent, in terms of `g`.
     """
@@ -78,7 +79,8 @@ class _Graph:
             self.lines.append(f'  result{k} [label="result", shape=plaintext];')
             self.edge(r, f"result{k}", "", 1)
         inner = "\n".join(self.lines)
-        return f"digraph {_quoted(self.name)} {{\n  rankdir=BT;\n  node [shape=ellipse];\n{inner}\n}}\n"
+        head = f"digraph {_quoted(self.name)} {{\n  rankdir=BT;\n  node [shape=ellipse];"
+        return f"{head}\n{inner}\n}}\n"
 
     def label(self, v: Var) -> str:
         if v not in self.labels:
@@ -144,7 +146,8 @@ class _Graph:
         """What each operand's edge says, summed where an operand is read twice."""
         if s.op is ops.getitem:
             return {a: "1" for a in s.args[:1] if isinstance(a, Var)}
-        g: Atom = Lit(1.0) if is_elementwise(s.op) else Var("g")
+        python = getattr(math, getattr(s.op, "__name__", ""), None) is s.op
+        g: Atom = Lit(1.0) if python or is_elementwise(s.op) else Var("g")
         try:
             stmts, bars = local_cotangents(s, g)
         except DifferentiationError:
@@ -196,7 +199,7 @@ class _Graph:
 
 
 def _number(text: str) -> str:
-    return "1" if text == "1.0" else text
+    return {"1.0": "1", "-1.0": "-1"}.get(text, text)
 
 
 def _short(text: str) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.errors import InternalError
-from s2sgrad.rules.helpers import Helper
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Hole, Pack
 from s2sgrad.ir.types import Type, Unknown
+from s2sgrad.rules.helpers import Helper
 
 BINARY: dict[Any, type[ast.operator]] = {
     operator.add: ast.Add,
@@ -114,7 +114,7 @@ def call(
             return ast.Attribute(args[0], "T", ast.Load())
         if op is ops.identity:
             return args[0]
-        if op is np.size and (len(args) == 2 or _is_array(types[0])):
+        if op is np.size and _is_array(types[0]):
             return _size(args)
         if op is ops.cast_like or (op in _LIKE and _is_array(types[1])):
             return _like(op, args, spelling)

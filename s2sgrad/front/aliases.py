@@ -9,10 +9,11 @@ import ast
 
 _FRESH = ast.Constant | ast.BinOp | ast.UnaryOp | ast.Compare
 _OPERATION = ast.BinOp | ast.UnaryOp | ast.Compare | ast.Return | ast.AugAssign | ast.While | ast.If
-_FRESH_CALLS = set(
-    """sum mean prod dot exp log sin cos tanh sqrt abs max min zeros ones empty zeros_like ones_like
-    copy array float vdot matmul square power""".split()
-)
+_FRESH_CALLS = {
+    "sum", "mean", "prod", "dot", "exp", "log", "sin", "cos", "tanh", "sqrt", "abs", "max", "min",
+    "zeros", "ones", "empty", "zeros_like", "ones_like", "copy", "array", "float", "vdot", "matmul",
+    "square", "power",
+}  # fmt: skip
 
 
 def is_own_number(s: ast.AugAssign, function: ast.AST) -> bool:
@@ -29,12 +30,12 @@ def is_own_number(s: ast.AugAssign, function: ast.AST) -> bool:
 
 def _only_fresh(name: str, function: ast.AST) -> bool:
     for parent in ast.walk(function):
-        if isinstance(parent, ast.FunctionDef | ast.Lambda) and parent is not function:
-            if any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(parent)):
-                return False  # an inner function holds it
-        if isinstance(parent, ast.Assign | ast.AnnAssign) and _binds(parent, name):
-            if not _is_fresh(parent, name):
-                return False
+        inner = isinstance(parent, ast.FunctionDef | ast.Lambda) and parent is not function
+        if inner and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(parent)):
+            return False  # an inner function holds it
+        binds = isinstance(parent, ast.Assign | ast.AnnAssign) and _binds(parent, name)
+        if binds and not _is_fresh(parent, name):  # type: ignore[arg-type]
+            return False
         for child in ast.iter_child_nodes(parent):
             if not (isinstance(child, ast.Name) and child.id == name):
                 continue

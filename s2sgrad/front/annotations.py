@@ -50,7 +50,7 @@ def of_text(text: str) -> Type:
     text = text.strip()
     if text in _NUMBERS:
         return _NUMBERS[text]
-    head, bracket, rest = text.partition("[")
+    head, _, rest = text.partition("[")
     name = head.strip().rpartition(".")[2]
     if name in _ARRAYS:
         return Unknown(fresh_shape(), real="complex" not in rest, array=True)

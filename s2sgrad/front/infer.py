@@ -77,9 +77,7 @@ def stand_in(t: Type, scale: float = 1.0, extent: int = 3) -> Any:
 
 def is_elementwise(op: Callable[..., Any]) -> bool:
     """Is the answer an array of what `op` makes of each element?"""
-    return op in ELEMENTWISE or (
-        isinstance(op, np.ufunc) and op.signature is None and op.nout == 1
-    )
+    return op in ELEMENTWISE or (isinstance(op, np.ufunc) and op.signature is None and op.nout == 1)
 
 
 def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type:

@@ -17,10 +17,11 @@ from s2sgrad.ir.span import Span
 
 # `transpile --append` writes below this line; what stands there is no part of the program.
 MARKER = "# --- derivatives, written by s2sgrad: all below this line is replaced ---"
-_CHANGES = set(
-    """append extend insert pop remove clear sort reverse update setdefault popitem add discard
-    fill put resize itemset partition setfield setflags""".split()
-)
+_CHANGES = {
+    "append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse", "update", "add",
+    "setdefault", "popitem", "discard", "fill", "put", "resize", "itemset", "partition", "setfield",
+}  # fmt: skip
+_FILLS = {"fill_diagonal", "copyto", "put", "place", "putmask", "at", "shuffle"}
 _HARMLESS = {"print", "len", "repr", "str", "assert"}
 
 
@@ -46,6 +47,7 @@ class Module:
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
     stars: list[ast.ImportFrom] = field(default_factory=list)
     touched: dict[str, ast.AST] = field(default_factory=dict)  # written into after it was bound
+    writers: set[str] | None = None
     dynamic: ast.AST | None = None  # an `exec` or `globals()`: any name may be bound there
 
     @property
@@ -130,10 +132,51 @@ def _read(module: Module) -> Module:
     for node in ast.walk(module.tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             _read_function(module, node)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id == "globals" and module.dynamic is None:
-                module.dynamic = node
+        if isinstance(node, ast.Call):
+            _read_call(module, node)
+    _spread_touched(module)
     return module
+
+
+def _read_call(module: Module, call: ast.Call) -> None:
+    """Calls that write into their arguments."""
+    name = ast.unparse(call.func).rpartition(".")[2]
+    if name == "globals" and module.dynamic is None:
+        module.dynamic = call
+    written = list(call.args) if name in _writers(module) else []
+    written += call.args[:1] if name in _FILLS else []
+    written += [k.value for k in call.keywords if k.arg == "out"]
+    for a in written:
+        for n in ast.walk(a):
+            if isinstance(n, ast.Name):
+                module.touched.setdefault(n.id, call)
+
+
+def _writers(module: Module) -> set[str]:
+    """The functions of the file that write into a parameter of theirs."""
+    if module.writers is None:
+        module.writers = set()
+        for f in ast.walk(module.tree):
+            if isinstance(f, ast.FunctionDef):
+                params = {a.arg for a in ast.walk(f.args) if isinstance(a, ast.arg)}
+                if any(name in params for name, _ in _writes(f)):
+                    module.writers.add(f.name)
+    return module.writers
+
+
+def _spread_touched(module: Module) -> None:
+    """`B = A; B[0] = 1` writes into `A` too."""
+    size = -1
+    while size != len(module.touched):
+        size = len(module.touched)
+        for name, bound in module.bindings.items():
+            if name not in module.touched:
+                continue
+            for b in bound:
+                if b.kind == "value":
+                    for n in ast.walk(b.node):
+                        if isinstance(n, ast.Name):
+                            module.touched.setdefault(n.id, module.touched[name])
 
 
 class _Reader:
@@ -216,9 +259,8 @@ class _Reader:
     def read_Expr(self, s: ast.Expr) -> None:
         self.opaque(s, "it is bound by `:=`")  # only a walrus binds in an expression
         for node in ast.walk(s):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                if node.func.id == "exec":
-                    self.module.dynamic = node
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "exec":
+                self.module.dynamic = node
 
     def read_If(self, s: ast.If) -> None:
         test = ast.unparse(s.test)

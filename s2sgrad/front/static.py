@@ -1,7 +1,8 @@
 """What the names of a file stand for, found without running it.
 
-The counterpart of `front/resolve`, which asks live function objects: here a name is followed through
-imports, sibling files and module-level assignments.  What is not certain is refused where it is used.
+The counterpart of `front/resolve`, which asks live function objects: here a name is followed
+through imports, sibling files and module-level assignments.  What is not certain is refused where
+it is used.
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ import ast
 import builtins
 import copy
 import importlib
-from collections.abc import Callable
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.constants import Constant, evaluate, type_of_constant
 from s2sgrad.front.modules import Binding, Module, Project
 from s2sgrad.front.resolve import refuse_kind
@@ -42,6 +42,7 @@ class StaticScope:
     project: Project
     import_original: bool = False
     home: Module | None = None  # the file that the emitted text is appended to: its names are there
+    avoid: frozenset[str] = frozenset()  # parameters: a constant of that name is called otherwise
     data: dict[str, Var] = field(default_factory=dict)
     constants: dict[str, Constant] = field(default_factory=dict)
     found: dict[tuple[Module, str], Value] = field(default_factory=dict)
@@ -70,9 +71,7 @@ class StaticScope:
         own = copy.deepcopy(node)
         own.args.defaults = [self.written(module, d) for d in node.args.defaults]
         own.args.kw_defaults = [d and self.written(module, d) for d in node.args.kw_defaults]
-        return Closure(
-            own, lambda free, at: self.lookup(module, free, at), {}, module.file, node
-        )
+        return Closure(own, lambda free, at: self.lookup(module, free, at), {}, module.file, node)
 
     def transform(self, module: Module, decorator: ast.expr) -> str:
         """`grad`, where a decorator is s2sgrad's; else ''."""
@@ -107,9 +106,7 @@ class StaticScope:
             *zip(named, args.defaults, strict=True),
             *zip(args.kwonlyargs, args.kw_defaults, strict=True),
         ]
-        return {
-            a.arg: self.value(module, d, f"{a.arg}_default") for a, d in pairs if d is not None
-        }
+        return {a.arg: self.value(module, d, f"{a.arg}_default") for a, d in pairs if d is not None}
 
     # -- names
 
@@ -161,7 +158,7 @@ class StaticScope:
             notes = [(b.node, "bound here") for b in bound]
             raise module.refuse(
                 at,
-                f"`{name}` is bound {len(bound)} times in its file, so it is not certain what it is",
+                f"`{name}` is bound {len(bound)} times in its file: it is not certain what it is",
                 "bind it once, or pass it as an argument",
                 "rebound",
                 *notes,
@@ -204,7 +201,10 @@ class StaticScope:
         if inside is None:
             return self.foreign(module, dotted, at, b)
         self.refuse_patched(module, b, at)
-        return Namespace(lambda attr, where: self.part(inside, attr, where, module), "attribute")
+        return self.namespace(inside, module)
+
+    def namespace(self, inside: Module, importer: Module) -> Namespace:
+        return Namespace(lambda attr, at: self.part(inside, attr, at, importer), "attribute")
 
     def part(self, inside: Module, attr: str, at: ast.AST, importer: Module) -> Value:
         if attr not in inside.bindings:
@@ -225,7 +225,7 @@ class StaticScope:
         deeper = self.project.find(module, dotted, b.level)
         if deeper is not None:
             self.refuse_patched(module, b, at)
-            return Namespace(lambda attr, where: self.part(deeper, attr, where, module), "attribute")
+            return self.namespace(deeper, module)
         return self.foreign(module, "." * b.level + dotted, at, b)
 
     def foreign(self, module: Module, dotted: str, at: ast.AST, b: Binding) -> Value:
@@ -264,7 +264,7 @@ class StaticScope:
             if text not in _TRANSPARENT:
                 raise module.refuse(
                     at,
-                    f"`{node.name}` is decorated with `@{text}`, so it is not the function below it",
+                    f"`{node.name}` is decorated with `@{text}`: it is not the function below it",
                     "call an undecorated function",
                     "decorator",
                     (d, "decorated here"),
@@ -292,9 +292,7 @@ class StaticScope:
                 return known
         if isinstance(node, ast.Tuple | ast.List):
             self.refuse_touched(module, name, at, b)
-            items = [
-                self.value(module, e, f"{name}_{k}", at, b) for k, e in enumerate(node.elts)
-            ]
+            items = [self.value(module, e, f"{name}_{k}", at, b) for k, e in enumerate(node.elts)]
             return Tup(tuple(items), "list" if isinstance(node, ast.List) else "tuple")
         if isinstance(node, ast.Dict):
             self.refuse_touched(module, name, at, b)
@@ -360,11 +358,18 @@ class StaticScope:
             self.refuse_touched(module, name, at, b)
         t = type_of_constant(value, node)
         if b is not None and module is self.home:
-            return self.present(name, t)
+            return self.present(module, name, t, at)
         return self.keep(name, t, text)
 
-    def present(self, name: str, t: Type) -> Var:
+    def present(self, module: Module, name: str, t: Type, at: ast.AST) -> Var:
         """A name of the file that the emitted text becomes part of."""
+        if name in self.avoid:
+            raise module.refuse(
+                at,
+                f"`{name}` is a global and a parameter of a function that reads it",
+                "rename one of them, or write to another file with -o",
+                "rebound",
+            )
         if name not in self.data:
             self.data[name] = Var(name, t)
         return self.data[name]
@@ -384,7 +389,8 @@ class StaticScope:
 
     def keep(self, name: str, t: Type, constant: Constant) -> Var:
         unique = name
-        while unique in self.constants or (self.home and unique in self.home.bindings):
+        taken = self.avoid | (set(self.home.bindings) if self.home else set())
+        while unique in self.constants or unique in taken:
             unique += "_"
         self.constants[unique] = constant
         self.data[unique] = Var(unique, t)
@@ -395,7 +401,7 @@ class StaticScope:
     ) -> Value:
         """A global that cannot be copied: imported when the emitted module is, or refused."""
         if module is self.home and b is not None and b.kind in ("value", "opaque"):
-            return self.present(name, Unknown())
+            return self.present(module, name, Unknown(), at)
         if self.import_original and b is not None and b.kind in ("value", "opaque"):
             dotted = ".".join(module.path.relative_to(self.project.root).with_suffix("").parts)
             return self.keep(name, Unknown(), Constant(f"from {dotted} import {name}", True))
@@ -419,16 +425,10 @@ def _known(obj: Any) -> Value:
 
 def library_name(obj: Any) -> str | None:
     """`np.linalg.norm`: where the emitted module finds a part of NumPy or `math`."""
-    import math
-
     if obj is np:
         return "np"
+    name = getattr(obj, "__name__", "")
     for prefix, space in (("np", np), ("np.linalg", np.linalg), ("math", math)):
-        found = getattr(space, getattr(obj, "__name__", ""), None)
-        if found is obj:
-            return f"{prefix}.{obj.__name__}"
+        if getattr(space, name, None) is obj:
+            return f"{prefix}.{name}"
     return None
-
-
-Lookup = Callable[[str, ast.AST], Value]
-__all__ = ["LIBRARIES", "TRANSFORMS", "DifferentiationError", "StaticScope"]

@@ -6,12 +6,12 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from s2sgrad.rules.helpers import Helper, NoSource, cotangent_of
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Pack, Var, atom_type
 from s2sgrad.ir.types import UNKNOWN, Scalar, Type, Unknown, is_real
 from s2sgrad.passes.record import Recorder
+from s2sgrad.rules.helpers import Helper, NoSource, cotangent_of
 from s2sgrad.rules.registry import Rule
 
 Call = tuple[Atom, Any, list[Any], dict[str, Any]]  # cotangent, answer, operands

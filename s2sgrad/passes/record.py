@@ -124,8 +124,8 @@ def _expand(r: Recorder, g: Any, a: Any, axis: Any = None, keepdims: bool = Fals
 
 
 def _count(r: Recorder, a: Any, axis: Any = None) -> Any:
-    if axis is None and isinstance(_type(a), Unknown):
-        return r.call(np.size, (a,), {})
+    if isinstance(_type(a), Unknown) and (axis is None or type(axis) is int):
+        return r.call(np.size, (a,) if axis is None else (a, axis), {})
     if np.ndim(a) == 0:
         return 1
     if axis is None:

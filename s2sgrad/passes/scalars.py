@@ -1,8 +1,8 @@
 """Which parameters are numbers, in a function whose result is one.
 
 An elementwise operation gives a number only of numbers.  So from a scalar result one may conclude,
-backwards through arithmetic, branches and loops, that parameters are numbers too: that is assumed of
-them, said in the emitted docstring, and checked at entry.
+backwards through arithmetic, branches and loops, that parameters are numbers too: that is assumed
+of them, said in the emitted docstring, and checked at entry.
 """
 
 from __future__ import annotations

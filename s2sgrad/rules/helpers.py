@@ -54,7 +54,7 @@ class Helper:
 
 
 def source_of(name: str, fn: Any) -> str:
-    """The text of a helper, or of one of our own functions under the name that the module gives it."""
+    """The text of a helper, or of one of our own functions under the name it has in the module."""
     if isinstance(fn, Helper):
         return fn.text
     node = _parsed(fn)
@@ -138,7 +138,7 @@ def _helper(
     fn: Callable[..., Any], node: ast.FunctionDef, name: str, drop: bool, shaped: bool = False
 ) -> Helper:
     fn = inspect.unwrap(fn)
-    namer = _Namer(fn.__globals__, node)  # type: ignore[attr-defined]
+    namer = _Namer(fn.__globals__, node)
     node.decorator_list, node.returns, node.name = [], None, name
     if isinstance(node.body[0], ast.Expr):
         node.body = node.body[1:]  # its words are about the rule
@@ -168,15 +168,13 @@ def _drop_unused(args: ast.arguments, used: set[str]) -> None:
     args.defaults = [args.defaults[k - first] for k in keep if k >= first]
     args.args = [args.args[k] for k in keep]
     pairs = [
-        (a, d)
-        for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True)
-        if a.arg in used
+        (a, d) for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if a.arg in used
     ]
     args.kwonlyargs, args.kw_defaults = [a for a, _ in pairs], [d for _, d in pairs]
 
 
 class _Namer(ast.NodeTransformer):
-    """Free names of a rule: NumPy stays, functions of ours become helpers, constants are written."""
+    """Free names of a rule: NumPy stays, our functions become helpers, constants are written."""
 
     def __init__(self, space: dict[str, Any], node: ast.FunctionDef) -> None:
         self.space = space
