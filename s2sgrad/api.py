@@ -41,9 +41,12 @@ class Derivative:
 
     @property
     def source(self) -> str:
-        """The emitted Python of the signature that was called last."""
+        """The emitted Python of the last signature; before any call, the generic form."""
         if self._last is None:
-            raise S2SGradError("nothing is compiled before the first call")
+            from s2sgrad.generic import of_function
+
+            assert isinstance(self.primal, types.FunctionType)
+            return of_function(self.primal, self._wrt, self._bare, self._what).source
         return self._last.source
 
     def ir(self, after: str = "reverse+prune") -> str:

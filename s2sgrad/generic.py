@@ -9,12 +9,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
-from s2sgrad.compile import Derived, Request, differentiate
+from s2sgrad.compile import Derived, Request, differentiate, type_of_argument
 from s2sgrad.emit.source import module
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.annotations import fresh_shape, of_annotation
+from s2sgrad.front.resolve import Scope
 from s2sgrad.front.source import span_of
 from s2sgrad.front.values import Closure
 from s2sgrad.ir.graph import Func, Var
@@ -52,6 +54,14 @@ class Unit:
     def source(self) -> str:
         """The function as a module of its own."""
         return module(self.text, self.imports, self.helpers)
+
+
+def of_function(fun: FunctionType, wrt: tuple[str, ...], bare: bool, what: str) -> Unit:
+    """The generic form of a derivative of a live function."""
+    scope = Scope(type_of_argument)
+    closure = scope.closure(fun, with_defaults=False)
+    name = fun.__name__ if fun.__name__.isidentifier() else "f"
+    return derive(Task(closure, name, wrt, bare, what, {}), lambda: scope.variables, False)
 
 
 def derive(task: Task, data: Callable[[], dict[str, Var]], constants: bool) -> Unit:

@@ -281,7 +281,7 @@ def infer_unknown(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | N
         return Static("shape")
     if op in _TRUTHS and (form is None or op is ops.not_):
         return BOOL
-    if getattr(math, name, None) is op:
+    if getattr(math, name, None) is op and name != "prod":
         return BOOL if name.startswith("is") else FLOAT
     if op in _REDUCTIONS and real and len(args) == 1 and _to_one(form, named):
         return Scalar("float", "d")

@@ -34,7 +34,7 @@ def by_helpers(
         try:
             if rule.vjp is None:
                 raise NoSource("partials")
-            helper = cotangent_of(rule.vjp, k, whole)
+            helper = cotangent_of(rule.vjp, k, whole, bool(rule.multilinear))
         except NoSource as e:
             raise _refused(s, why) from e
         t = UNKNOWN if whole else _like(atom_type(s.args[holes[0]]), atom_type(call[0]))

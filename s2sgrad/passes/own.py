@@ -63,7 +63,9 @@ def _hand(v: Var, atoms: tuple[Atom, ...], found: dict[Var, set[Var]]) -> None:
 def _block(block: Block, found: dict[Var, set[Var]]) -> None:
     for s in block.stmts:
         if isinstance(s, Eqn):
-            if isinstance(s.out.type, Scalar) or s.op in _FRESH or is_elementwise(s.op):
+            fresh = s.op in _FRESH or is_elementwise(s.op)
+            fresh |= isinstance(s.op, Helper) and s.op.fresh
+            if fresh or isinstance(s.out.type, Scalar):
                 found[s.out] = {s.out}
             else:
                 passes = s.op in _FIRST or isinstance(s.op, Helper)

@@ -27,6 +27,12 @@ def scalar_params(func: Func, scalar_result: bool) -> set[Var]:
     return {v for v in func.body.params if v in numbers and isinstance(v.type, Unknown)}
 
 
+def _of_numbers(s: Eqn) -> bool:
+    """A function of `math`, but for those that take a list or a vector."""
+    name = getattr(s.op, "__name__", "")
+    return getattr(math, name, None) is s.op and name not in ("fsum", "prod", "dist", "sumprod")
+
+
 def _mark(atoms: Iterable[Atom], numbers: set[Var]) -> None:
     numbers.update(a for a in atoms if isinstance(a, Var))
 
@@ -34,8 +40,7 @@ def _mark(atoms: Iterable[Atom], numbers: set[Var]) -> None:
 def _backward(block: Block, numbers: set[Var]) -> None:
     for s in reversed(block.stmts):
         if isinstance(s, Eqn):
-            python = getattr(math, getattr(s.op, "__name__", ""), None) is s.op and s.form is None
-            if python or (s.out in numbers and is_elementwise(s.op)):
+            if _of_numbers(s) or (s.out in numbers and is_elementwise(s.op)):
                 _mark(s.args, numbers)
         elif isinstance(s, Branch):
             for arm in s.arms:

@@ -11,7 +11,7 @@ from s2sgrad.front.infer import fits
 from s2sgrad.ir import ops
 from s2sgrad.ir.build import resolve
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Stmt, Var, atom_type
-from s2sgrad.ir.types import Array, Scalar, Type
+from s2sgrad.ir.types import Array, Scalar, Type, Unknown
 
 Key = tuple[Any, ...]
 
@@ -143,7 +143,8 @@ def unit(s: Eqn) -> Var | None:
     if s.op is operator.mul and s.form is None:
         for a, b in (s.args, s.args[::-1]):
             one = isinstance(a, Lit) and type(a.value) in (int, float) and a.value == 1
-            if one and isinstance(b, Var) and (b.type == s.out.type or _alike(b.type, s.out.type)):
+            known = isinstance(b, Var) and not isinstance(b.type, Unknown)  # a mask, say
+            if one and known and (b.type == s.out.type or _alike(b.type, s.out.type)):
                 return b
     return None
 

@@ -27,6 +27,9 @@ _OURS: dict[str, Callable[..., Any]] = {
 }
 
 
+_SHAPERS = {"_unbroadcast": ops.unbroadcast, "_zeros_like": ops.zeros_like}
+
+
 class NoSource(Exception):
     """The function is not one that can be written into a module."""
 
@@ -40,6 +43,7 @@ class Helper:
     text: str
     needs: dict[str, Any] = field(default_factory=dict)
     imports: set[str] = field(default_factory=set)
+    fresh: bool = False  # its answer is a product, so it shares no memory with its operands
 
     @property
     def __name__(self) -> str:
@@ -65,10 +69,13 @@ def source_of(name: str, fn: Any) -> str:
 
 
 @functools.cache
-def cotangent_of(rule: Callable[..., Any], operand: int, whole: bool) -> Helper:
+def cotangent_of(
+    rule: Callable[..., Any], operand: int, whole: bool = False, product: bool = False
+) -> Helper:
     """The helper for the cotangent of one positional operand of `rule(g, out, *operands)`.
 
-    `whole`: the operand is a list, whose items' shapes the caller repairs.
+    `whole`: the operand is a list, whose items' shapes the caller repairs.  `product`: the
+    operation is linear in each operand alone, so that the answer is made anew.
     Raises `NoSource` if the rule cannot be written into a module.
     """
     rule = rule.function if isinstance(rule, Definition) else rule
@@ -80,8 +87,11 @@ def cotangent_of(rule: Callable[..., Any], operand: int, whole: bool) -> Helper:
         assert node.args.vararg is not None
         picked.star = (node.args.vararg.arg, operand - len(names))
     node = picked.visit(node)
+    _drop_dead(node.body)
     label = operand_name or f"{operand}"
-    return _helper(rule, node, f"_{_public(rule)}_vjp_{label}", drop=True, shaped=not whole)
+    made = _helper(rule, node, f"_{_public(rule)}_vjp_{label}", drop=True, shaped=not whole)
+    made.fresh = product
+    return made
 
 
 def _public(rule: Callable[..., Any]) -> str:
@@ -115,19 +125,37 @@ class _Picked(ast.NodeTransformer):
     def visit_Return(self, node: ast.Return) -> ast.AST:
         value = node.value
         if isinstance(value, ast.Tuple):
-            value = value.elts[self.operand]
+            short = self.operand >= len(value.elts)
+            value = ast.Constant(None) if short else value.elts[self.operand]
         elif self.several and isinstance(value, ast.Call):
             value = ast.Subscript(value, ast.Constant(self.operand), ast.Load())
         assert value is not None
-        if isinstance(value, ast.Constant):
-            return ast.Return(value)
         like: ast.expr | None = ast.Name(self.shape, ast.Load()) if self.shape else None
         if self.star is not None:
             name, k = self.star
             like = ast.Subscript(ast.Name(name, ast.Load()), ast.Constant(k), ast.Load())
+        if isinstance(value, ast.Constant) and value.value is None:
+            if like is None:
+                raise NoSource("no cotangent")
+            return ast.Return(ast.Call(ast.Name("_zeros_like", ast.Load()), [like], []))
         if like is not None:
             value = ast.Call(ast.Name("_unbroadcast", ast.Load()), [value, like], [])
         return ast.Return(value)
+
+
+def _drop_dead(body: list[ast.stmt]) -> None:
+    """What only the cotangents of other operands read is not computed."""
+    for s in body:
+        if isinstance(s, ast.If):
+            _drop_dead(s.body)
+            _drop_dead(s.orelse)
+    if body and isinstance(body[-1], ast.Return):
+        for k in range(len(body) - 1, -1, -1):
+            s = body[k]
+            rest = {n.id for r in body[k + 1 :] for n in ast.walk(r) if isinstance(n, ast.Name)}
+            target = s.targets[0] if isinstance(s, ast.Assign) else None
+            if isinstance(target, ast.Name) and target.id not in rest:
+                del body[k]
 
 
 def _makes_tuple(v: ast.expr | None) -> bool:
@@ -153,7 +181,7 @@ def _helper(
         _drop_unused(node.args, used)
     params = tuple(a.arg for a in (*node.args.args, *node.args.kwonlyargs))
     if shaped:
-        namer.needs["_unbroadcast"] = ops.unbroadcast
+        namer.needs |= {n: f for n, f in _SHAPERS.items() if n in used}
     made = Helper(
         name, params, ast.unparse(ast.fix_missing_locations(node)) + "\n", {}, namer.imports
     )
