@@ -138,9 +138,9 @@ def derivative(
 ) -> Unit:
     """One derivative of one function of a file, in the first parameter if `wrt` is None."""
     params = _parameters(node)
-    if not params:
+    if not params and node.args.vararg is None:
         raise module.refuse(node, f"`{node.name}` has no parameters", "give it one", "no-parameter")
-    names, bare = wrt or ((params[0],), True)
+    names, bare = wrt or (tuple(params[:1]), True)
     for name in (*names, *types):
         if name not in params:
             raise module.refuse(
@@ -228,7 +228,8 @@ def _needed(scope: StaticScope, units: Sequence[Unit]) -> dict[str, Constant]:
 def _header(project: Project, module: Module, command: str) -> str:
     from s2sgrad import __version__
 
-    digest = hashlib.sha256(module.text.encode())
+    # What is appended starts on a line of its own: the ends of lines before it are not the program.
+    digest = hashlib.sha256(module.text.rstrip("\r\n").encode())
     for path in sorted(p for p in project.modules if p != module.path):
         digest.update(project.modules[path].text.encode())
     return (

@@ -16,9 +16,9 @@ from s2sgrad import grad, value_and_grad, vjp
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.generic import Unit, of_function
 from tests.programs import CASES, Case
+from tests.rule_cases import Case as RuleCase
 from tests.test_programs import directional
 from tests.test_rules_compiled import PROGRAMS
-from tests.test_rules_compiled import Case as RuleCase
 
 IDS = [f"{k}-{case[0].__name__}" for k, case in enumerate(CASES)]
 R = np.random.default_rng(11).standard_normal
@@ -109,8 +109,9 @@ SHAPES: list[tuple[Callable[..., Any], list[tuple[tuple[int, ...], ...]]]] = [
         ((4, 3), (5, 3, 2), ()), ((0, 3), (3,), ()),
     ]),
     (arithmetic, [
-        ((), (), ()), ((3,), (), ()), ((), (3,), (1,)), ((3, 1), (1, 4), (3, 4)), ((1,), (1,), (1,)),
-        ((2, 3), (3,), (2, 1)), ((3, 1, 2), (4, 1), ()), ((0,), (), (1,)), ((2, 0), (1, 1), ()),
+        ((), (), ()), ((3,), (), ()), ((), (3,), (1,)), ((3, 1), (1, 4), (3, 4)),
+        ((1,), (1,), (1,)), ((2, 3), (3,), (2, 1)), ((3, 1, 2), (4, 1), ()), ((0,), (), (1,)),
+        ((2, 0), (1, 1), ()),
     ]),
     (reductions, [((3, 4), (3, 4)), ((3, 4), (4,)), ((2, 3, 4), (3, 1)), ((1, 2), (1, 1))]),
     (contracted, [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((2, 3), (3, 4)), ((2, 3, 4), (4,)),

@@ -176,7 +176,9 @@ class _Graph:
         index = s.body.params[0]
         over = "while"
         if isinstance(s.over, Range):
-            parts = [self.atom(a, {}) for a in (s.over.start, s.over.stop, s.over.step)]
+            atoms = [s.over.start, s.over.stop, s.over.step]
+            plain = [isinstance(a, Lit) and a.value for a in (atoms[0], atoms[2])] == [0, 1]
+            parts = [self.atom(a, {}) for a in (atoms[1:2] if plain else atoms)]
             inside = ", ".join(ast.unparse(ast.fix_missing_locations(p)) for p in parts)
             over = f"for {self.label(index)} in range({inside})"
         n = len(s.carried)

@@ -85,7 +85,7 @@ class _Writer(ast.NodeTransformer):
         return super().generic_visit(node)
 
 
-def evaluate(node: ast.expr, value: Callable[[ast.expr], Value]) -> Any:
+def evaluate(node: ast.expr, value: Callable[[ast.expr], Value | None]) -> Any:
     """The number or string that plain arithmetic gives; `value` resolves names.
 
     Raises `ValueError` for everything else: arrays are never made here.
@@ -117,7 +117,7 @@ def evaluate(node: ast.expr, value: Callable[[ast.expr], Value]) -> Any:
     raise ValueError("no plain arithmetic")
 
 
-def _number(node: ast.expr, value: Callable[[ast.expr], Value]) -> Any:
+def _number(node: ast.expr, value: Callable[[ast.expr], Value | None]) -> Any:
     found = evaluate(node, value)
     if isinstance(found, bool | int | float | complex | np.number):
         return found

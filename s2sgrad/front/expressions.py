@@ -59,6 +59,7 @@ COMPARE: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
 }
+_LIBRARIES = {"numpy", "math", "scipy", "operator", "_operator", "functools", "itertools"}
 _OWN = {ops.getitem, ops.not_}
 
 
@@ -67,7 +68,7 @@ def _is_library(obj: Any) -> bool:
     if isinstance(obj, np.ufunc):
         return True
     name = obj.__name__ if isinstance(obj, types.ModuleType) else getattr(obj, "__module__", None)
-    return str(name).split(".")[0] in ("numpy", "math", "scipy")
+    return str(name).split(".")[0] in _LIBRARIES
 
 
 def _may_raise(op: Callable[..., Any], args: tuple[Atom, ...], t: Type) -> bool:

@@ -143,8 +143,9 @@ def unit(s: Eqn) -> Var | None:
     if s.op is operator.mul and s.form is None:
         for a, b in (s.args, s.args[::-1]):
             one = isinstance(a, Lit) and type(a.value) in (int, float) and a.value == 1
-            known = isinstance(b, Var) and not isinstance(b.type, Unknown)  # a mask, say
-            if one and known and (b.type == s.out.type or _alike(b.type, s.out.type)):
+            if not one or not isinstance(b, Var) or isinstance(b.type, Unknown):
+                continue  # of unknown type: it may be a mask
+            if b.type == s.out.type or _alike(b.type, s.out.type):
                 return b
     return None
 
