@@ -71,7 +71,7 @@ class Globals:
             except ValueError:
                 key = None
             if isinstance(owner, Tup) and _in_range(key, owner):
-                return owner.items[key]
+                return owner.items[key]  # type: ignore[no-any-return]
             if isinstance(owner, Namespace) and owner.by == "item":
                 return owner.get(key, at)
         return self.constant(module, node, name, at, b)
