@@ -16,6 +16,7 @@ from s2sgrad.compile import Derived, Request, differentiate, type_of_argument
 from s2sgrad.emit.source import module
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.annotations import fresh_shape, of_annotation
+from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.source import span_of
 from s2sgrad.front.values import Closure
@@ -70,16 +71,16 @@ def derive(task: Task, data: Callable[[], dict[str, Var]], constants: bool) -> U
     Raises `DifferentiationError` for what cannot be differentiated.
     """
     types = _types(task)
-    made = _compile(task, types, data, constants)
-    numbers = scalar_params(made.stages["parse"], task.what != "vjp")
-    names = {v.hint for v in numbers} & {n for n, t in types.items() if not _is_array(t)}
-    if names:
-        narrow = {**types, **dict.fromkeys(names, FLOAT)}
+    numbers = _numbers(task, types)
+    made = None
+    if numbers:
+        narrow = {**types, **dict.fromkeys(numbers, FLOAT)}
         try:
-            made = _compile(task, narrow, data, constants)
-            types = narrow
+            made, types = _compile(task, narrow, data, constants), narrow
         except DifferentiationError:
             pass  # used as an index, say: it stays a number of unknown kind
+    if made is None:
+        made = _compile(task, types, data, constants)
     _check_result(task, made.result)
     checks = _Checks(task, types)
     imports = made.emitted.imports | ({"import numpy as np"} if checks.tests else set())
@@ -94,6 +95,18 @@ def derive(task: Task, data: Callable[[], dict[str, Var]], constants: bool) -> U
         types,
         task.wrt,
     )
+
+
+def _numbers(task: Task, types: dict[str, Type]) -> list[str]:
+    """The parameters of unknown type that are numbers because the result is one."""
+    inputs = [Var(n, t) for n, t in types.items()]
+    try:
+        params = [(v.hint, v) for v in inputs]
+        func, _ = parse(task.closure, params, inputs, task.name, lenient=True)
+    except DifferentiationError:
+        return []
+    found = scalar_params(func, task.what != "vjp")
+    return [v.hint for v in inputs if v in found and not _is_array(v.type)]
 
 
 def _check_result(task: Task, t: Type) -> None:

@@ -219,7 +219,7 @@ class Calls(Expressions):
     def check_rebinds(self, current: Value, s: ast.AugAssign) -> None:
         """`y += 1` rebinds a number and writes into an array."""
         t = self.type_of(current)
-        if isinstance(t, Unknown) and is_own_number(s, self.body):
+        if isinstance(t, Unknown) and (self.lenient or is_own_number(s, self.body)):
             return  # nothing else holds the array, if it is one
         if isinstance(t, Array | Unknown):
             raise self.refuse(

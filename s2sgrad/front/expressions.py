@@ -102,6 +102,7 @@ class Expressions:
         self.file = ""
         self.body: ast.AST = ast.Pass()  # the function that is being parsed
         self.active_calls: list[object] = []
+        self.lenient = False
         self.captured: dict[str, Var] = {}
         self.shapes: dict[Var, Var] = {}  # `x.shape` to x, where the number of axes is not known
 

@@ -39,12 +39,15 @@ def parse(
     params: Sequence[tuple[str, Value]],
     inputs: Sequence[Var],
     name: str,
+    lenient: bool = False,
 ) -> tuple[Func, Value]:
     """The function as IR on `inputs`, of which the parameters are made; and its result's structure.
 
+    `lenient`: to look at, not to differentiate; `y += v` of an unknown `y` is taken to rebind it.
     Raises `DifferentiationError` at the first construct that is not supported.
     """
     p = Parser()
+    p.lenient = lenient
     result = p.inline(closure, dict(params), closure.node)
     atoms = flatten(result)
     if atoms is None:
