@@ -21,8 +21,8 @@ from s2sgrad.front.resolve import Scope
 from s2sgrad.front.source import span_of
 from s2sgrad.front.values import Closure
 from s2sgrad.ir.graph import Func, Var
-from s2sgrad.ir.types import FLOAT, Array, Scalar, Static, Type, Unknown, kind_of
-from s2sgrad.passes.scalars import scalar_params
+from s2sgrad.ir.types import FLOAT, INT, Array, Scalar, Static, Type, Unknown, kind_of
+from s2sgrad.passes.ranks import narrowed
 
 MARGIN = 92
 
@@ -71,16 +71,8 @@ def derive(task: Task, data: Callable[[], dict[str, Var]], constants: bool) -> U
     Raises `DifferentiationError` for what cannot be differentiated.
     """
     types = _types(task)
-    numbers = _numbers(task, types)
-    made = None
-    if numbers:
-        narrow = {**types, **dict.fromkeys(numbers, FLOAT)}
-        try:
-            made, types = _compile(task, narrow, data, constants), narrow
-        except DifferentiationError:
-            pass  # used as an index, say: it stays a number of unknown kind
-    if made is None:
-        made = _compile(task, types, data, constants)
+    narrow = {**types, **_narrowed(task, types)}
+    made, types = _first([narrow, types], lambda t: _compile(task, t, data, constants))
     _check_result(task, made.result)
     checks = _Checks(task, types)
     imports = made.emitted.imports | ({"import numpy as np"} if checks.tests else set())
@@ -97,16 +89,34 @@ def derive(task: Task, data: Callable[[], dict[str, Var]], constants: bool) -> U
     )
 
 
-def _numbers(task: Task, types: dict[str, Type]) -> list[str]:
-    """The parameters of unknown type that are numbers because the result is one."""
+def _first(
+    choices: list[dict[str, Type]], compiled: Callable[[dict[str, Type]], Derived]
+) -> tuple[Derived, dict[str, Type]]:
+    """With the most that can be assumed: an index that is a float elsewhere, say, is refused."""
+    refused: DifferentiationError | None = None
+    for types in choices:
+        try:
+            return compiled(types), types
+        except DifferentiationError as e:
+            refused = refused or e
+    assert refused is not None
+    raise refused
+
+
+def _narrowed(task: Task, types: dict[str, Type]) -> dict[str, Type]:
+    """What the program's text says of parameters of unknown type."""
     inputs = [Var(n, t) for n, t in types.items()]
     try:
         params = [(v.hint, v) for v in inputs]
         func, _ = parse(task.closure, params, inputs, task.name, lenient=True)
     except DifferentiationError:
-        return []
-    found = scalar_params(func, task.what != "vjp")
-    return [v.hint for v in inputs if v in found and not _is_array(v.type)]
+        return {}
+    found = narrowed(func, task.what != "vjp")
+    return {
+        v.hint: t
+        for v, t in found.items()
+        if not (v.hint in task.wrt and t == INT) and not (_is_array(v.type) and t in (FLOAT, INT))
+    }
 
 
 def _check_result(task: Task, t: Type) -> None:
