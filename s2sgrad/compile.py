@@ -20,7 +20,7 @@ from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Var, atom_type
 from s2sgrad.ir.text import text
 from s2sgrad.ir.types import BOOL, FLOAT, Array, Scalar, Type, Unknown
 from s2sgrad.ir.verify import InvalidIR, verify
-from s2sgrad.passes.own import own
+from s2sgrad.passes.bufferize import bufferize
 from s2sgrad.passes.prune import prune
 from s2sgrad.passes.reverse import reverse
 from s2sgrad.passes.share import share
@@ -99,13 +99,11 @@ def differentiate(
     request: Request,
     data: Callable[[], dict[str, Var]],
     constants: bool = False,
-    standalone: bool = False,
 ) -> Derived:
     """The derivative of a parsed function.
 
     `data` gives, once the function is parsed, what it reads from outside: trailing parameters of
-    what is emitted, or names of its module (`constants`).  `standalone`: no dispatcher will copy
-    gradients that share memory, so the emitted function does.
+    what is emitted, or names of its module (`constants`).
     """
     inputs = [Var(n, t) for n, t in zip(request.names, request.types, strict=True) if t is not None]
     by_name = {v.hint: v for v in inputs}
@@ -117,8 +115,8 @@ def differentiate(
     func, result = parse(closure, params, inputs, name)
     outside = data()
     func = _with_data(func, outside, constants)
-    if request.what != "vjp" and isinstance(result, Var):
-        func = _scalar_checked(func, result)
+    if request.what != "vjp" and not isinstance(result, Tup):
+        func = _scalar_checked(func, func.body.results[0])
     stages = {"parse": _verified(func, "parse")}
     func = _tidy(func, stages, "parse")
     wrt = [by_name[n] for n in request.wrt]
@@ -127,18 +125,16 @@ def differentiate(
     stages["reverse"] = func
     func = _select(func, request, len(seeds))
     func = _tidy(func, stages, "reverse")
-    if standalone:
-        func = _verified(own(func, 0 if request.what == "grad" else len(seeds)), "own")
-        stages["own"] = func
     func = _named(func, f"{_identifier(name)}_{request.what}")
+    func = stages["bufferize"] = _verified(bufferize(func), "bufferize")
     keyword_only = len(extra) + (0 if constants else len(outside))
     emitted = emit(func, _result_format(request, result, len(seeds)), keyword_only)
     return Derived(emitted, stages, _result_type(stages, result))
 
 
-def _scalar_checked(func: Func, result: Var) -> Func:
+def _scalar_checked(func: Func, result: Atom) -> Func:
     """Only a scalar has a gradient: where the types do not tell, the emitted code asks."""
-    if not isinstance(result.type, Unknown):
+    if not isinstance(atom_type(result), Unknown):
         return func
     test = Var("", BOOL)
     message = f"`{func.name}` returns an array, not a scalar: use vjp"

@@ -16,6 +16,7 @@ from s2sgrad.compile import Derived, Request, differentiate, type_of_argument
 from s2sgrad.emit.source import module
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.annotations import fresh_shape, of_annotation
+from s2sgrad.front.calls import METHODS
 from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.source import span_of
@@ -75,6 +76,7 @@ def derive(task: Task, data: Callable[[], dict[str, Var]], constants: bool) -> U
     made, types = _first([narrow, types], lambda t: _compile(task, t, data, constants))
     _check_result(task, made.result)
     checks = _Checks(task, types)
+    checks.apart(made.stages["parse"].notes.get("written", ()), types)
     imports = made.emitted.imports | ({"import numpy as np"} if checks.tests else set())
     extra = [*(() if constants else data()), *(["out_bar"] if task.what == "vjp" else [])]
     text = _with_entry(task, made.emitted.text, checks, extra)
@@ -147,7 +149,7 @@ def _compile(
     request = Request(
         tuple(types), tuple(types.values()), (None,) * len(types), task.wrt, task.bare, task.what
     )
-    return differentiate(task.closure, task.name, request, data, constants, standalone=True)
+    return differentiate(task.closure, task.name, request, data, constants)
 
 
 # -- types
@@ -178,13 +180,15 @@ def _types(task: Task) -> dict[str, Type]:
     return types
 
 
+_ATTRIBUTES = {"T", "shape", "size", "ndim", "dtype"}
+
+
 def _used_as_arrays(node: ast.AST) -> Iterable[str]:
-    """Names that are subscripted, iterated over, or asked for their shape."""
+    """Names that are subscripted, iterated over, or used as only arrays can be."""
     for n in ast.walk(node):
         owner: ast.AST | None = None
-        if isinstance(n, ast.Subscript) or (
-            isinstance(n, ast.Attribute) and n.attr in ("T", "shape", "size", "ndim", "dtype")
-        ):
+        named = isinstance(n, ast.Attribute) and (n.attr in _ATTRIBUTES or n.attr in METHODS)
+        if isinstance(n, ast.Subscript) or (isinstance(n, ast.Attribute) and named):
             owner = n.value
         elif isinstance(n, ast.For):
             owner = n.iter
@@ -253,6 +257,16 @@ class _Checks:
                 self.tests.append(f"np.iscomplexobj({name})")
         if differentiated:
             self.tests.append(f"np.result_type({name}).kind != 'f'")
+
+    def apart(self, written: Iterable[str], types: dict[str, Type]) -> None:
+        """An argument that is written to may share memory with no other."""
+        done: set[str] = set()
+        for name in written:
+            done.add(name)
+            others = [n for n, t in types.items() if n not in done and not isinstance(t, Scalar)]
+            self.tests += [f"np.shares_memory({name}, {n})" for n in others]
+            if others:
+                self.say(name, f"sharing no memory with {', '.join(f'`{n}`' for n in others)}")
 
     def say(self, name: str, words: str) -> None:
         self.words.setdefault(words, []).append(f"`{name}`")

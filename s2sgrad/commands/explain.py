@@ -14,10 +14,10 @@ from s2sgrad.generic import Unit
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Block, Branch, Eqn, Func, Loop, Stmt, Var
 from s2sgrad.ir.types import Seq
-from s2sgrad.passes.bufferize import in_place
+from s2sgrad.ir.walk import bound_by
 from s2sgrad.rules.helpers import Helper
 
-FINAL = "own"
+FINAL = "bufferize"
 _ADDS = {operator.add, operator.sub, operator.neg, np.add, np.subtract, np.negative}
 _MULTIPLIES = {operator.mul, operator.truediv, np.multiply, np.divide}
 _PRODUCTS = {operator.matmul, np.matmul, np.dot, np.outer, np.einsum, np.inner, np.tensordot}
@@ -36,7 +36,9 @@ def explain(unit: Unit) -> str:
     """The table for one emitted function; what stands in loops is counted once a turn."""
     func = unit.stages[FINAL]
     stmts = func.body.stmts
-    forward = func.notes.get("forward", len(stmts))
+    mirror = func.notes.get("mirror", set())
+    back = [k for k, s in enumerate(stmts) if mirror.intersection(bound_by(s))]
+    forward = back[0] if back else len(stmts)
     columns = [_columns(stmts[:forward]), _columns(stmts[forward:])]
     lines = [unit.name, _row("", ("forward", "per turn", "backward", "per turn"))]
     for name in ROWS:
@@ -85,11 +87,8 @@ def _kind(s: Eqn) -> str:
 
 def _facts(func: Func, unit: Unit) -> list[str]:
     tapes = sorted(set(_tapes(func.body)))
-    kept = in_place(func)
-    writes = [
-        s for s, _ in _walk(func.body.stmts, False) if isinstance(s, Eqn) and s.op is ops.additem
-    ]
-    copies = sum(s not in kept for s in writes)
+    everything = [s for s, _ in _walk(func.body.stmts, False) if isinstance(s, Eqn)]
+    copies = sum(s.op is ops.copy for s in everything)
     asked = sorted(n for n, h in unit.helpers.items() if isinstance(h, Helper) and "_vjp_" in n)
     facts = [
         f"tapes: {', '.join(tapes) or 'none'}",

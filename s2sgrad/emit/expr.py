@@ -114,6 +114,8 @@ def call(
             return ast.Attribute(args[0], "T", ast.Load())
         if op is ops.identity:
             return args[0]
+        if op is np.ndarray.copy or op is ops.copy:
+            return _copy(args[0])
         if op is np.size and _is_array(types[0]):
             return _size(args)
         if op is ops.cast_like or (op in _LIKE and _is_array(types[1])):
@@ -123,7 +125,7 @@ def call(
         return ast.Call(spelling.function(op), args, [])
     if op is ops.getitem:
         owner, index = form.args
-        return ast.Subscript(template(owner, args), template(index, args, True), ast.Load())
+        return place(template(owner, args), index, args)
     pos = [template(t, args) for t in form.args]
     if not form.kwargs and (op in BINARY or op in COMPARE or op in UNARY or op is np.size):
         return call(op, pos, None, spelling, types)
@@ -137,6 +139,25 @@ _LIKE = (ops.broadcast_like, ops.reshape_like)
 def _is_array(t: Type) -> bool:
     """Has it `.shape`?  Helpers cope with what may be a Python number."""
     return not isinstance(t, Unknown) or t.array
+
+
+def _copy(x: ast.expr) -> ast.expr:
+    return ast.Call(ast.Attribute(x, "copy", ast.Load()), [], [])
+
+
+def place(owner: ast.expr, index: Any, args: list[ast.expr]) -> ast.expr:
+    """`owner[index]`, step by step where the index is a path."""
+    if not (isinstance(index, Pack) and index.kind == "path"):
+        return ast.Subscript(owner, template(index, args, True), ast.Load())
+    for step in index.items:
+        if not (isinstance(step, Pack) and step.kind == "transpose"):
+            owner = ast.Subscript(owner, template(step, args, True), ast.Load())
+        elif step.items:
+            axes: list[ast.expr] = [ast.Constant(k) for k in step.items]
+            owner = ast.Call(ast.Attribute(owner, "transpose", ast.Load()), axes, [])
+        else:
+            owner = ast.Attribute(owner, "T", ast.Load())
+    return owner
 
 
 def _size(args: list[ast.expr]) -> ast.expr:

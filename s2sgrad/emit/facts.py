@@ -7,7 +7,75 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from s2sgrad.emit import expr
-from s2sgrad.ir.graph import Atom, Block, Branch, Loop, Var
+from s2sgrad.ir.alias import WRITES
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var
+from s2sgrad.passes.regions import Regions
+
+
+class Order:
+    """Where statements stand in their blocks, and which memory is written to between them."""
+
+    def __init__(self, func: Func, in_place: set[Var]) -> None:
+        self.in_place = in_place
+        self.at: dict[Var, tuple[Block, int]] = {}
+        self.index: dict[Stmt, int] = {}
+        self.writes: dict[Block, list[set[Var]]] = {}  # the regions that each statement writes to
+        self.regions = Regions(func, in_place)
+        self.reads: dict[Var, set[Var]] = {}  # the regions that a folded value reads
+        self.block(func.body)
+
+    def block(self, block: Block) -> set[Var]:
+        """The regions that a block writes to."""
+        each: list[set[Var]] = []
+        for k, s in enumerate(block.stmts):
+            self.index[s] = k
+            written: set[Var] = set()
+            if isinstance(s, Eqn):
+                if s.op in WRITES or s.out in self.in_place:
+                    written = self.regions.near(self.regions.of(s.args[0]))
+                self.at[s.out] = block, k
+            else:
+                for b in s.arms if isinstance(s, Branch) else (s.body,):
+                    written |= self.block(b)
+                if isinstance(s, Loop) and not isinstance(s.over, Range):
+                    self.block(s.over.test)
+                self.at.update((v, (block, k)) for v in s.outs)
+            each.append(written)
+        self.writes[block] = each
+        return set().union(*each)
+
+    def made_here(self, v: Var, block: Block) -> bool:
+        """Is `v` the result of an equation of this block?"""
+        where, k = self.at.get(v, (None, 0))
+        return where is block and isinstance(block.stmts[k], Eqn)
+
+    def may_wait(self, v: Var, block: Block, until: Stmt | None) -> bool:
+        """May `v` be computed where it is used: is what it reads not written to in between?"""
+        k = self.at[v][1]
+        made = block.stmts[k]
+        reads = self.read_by(made)
+        self.reads[v] = reads
+        last = len(block.stmts) if until is None else self.index[until]
+        return all(w.isdisjoint(reads) for w in self.writes[block][k + 1 : last])
+
+    def read_by(self, s: Stmt) -> set[Var]:
+        """The regions that a statement reads, also through what may be folded into it."""
+        found: set[Var] = set()
+        blocks: tuple[Block, ...] = ()
+        if isinstance(s, Eqn):
+            atoms = s.args
+        elif isinstance(s, Branch):
+            atoms, blocks = (s.test,), s.arms
+        else:
+            return set().union(*self.writes.get(s.body, ()))
+        for a in atoms:
+            if isinstance(a, Var):
+                found |= self.regions.of(a)
+                found |= self.reads.get(a, set())
+        for b in blocks:
+            for inner in b.stmts:
+                found |= self.read_by(inner)
+        return found
 
 
 def collected(block: Block) -> list[Atom]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var
 from s2sgrad.ir.types import Seq
-from s2sgrad.ir.walk import reads
+from s2sgrad.ir.walk import bound_by, reads
 
 Segment = tuple[int, int]
 Use = tuple[Block, Stmt | None]
@@ -42,15 +42,6 @@ def uses(block: Block, into: dict[Var, list[Use]]) -> None:
     see(block.results, block, None)
 
 
-def bound_by(s: Stmt) -> tuple[Var, ...]:
-    """What a statement binds in the block that it stands in."""
-    if isinstance(s, Eqn):
-        return (s.out,)
-    if isinstance(s, Loop) and s.count is not None:
-        return (*s.outs, s.count)
-    return s.outs
-
-
 def at_hand(block: Block, collected: Iterable[Atom]) -> list[Atom]:
     """What the block collects without having computed it: that is appended first."""
     made: set[Atom] = set()
@@ -62,8 +53,8 @@ def at_hand(block: Block, collected: Iterable[Atom]) -> list[Atom]:
 class _Backwards:
     """Positions fall from 0; `live` maps a live value to the end of its current segment."""
 
-    def __init__(self, folded: dict[Var, Eqn | Branch]) -> None:
-        self.folded = folded
+    def __init__(self, folded: dict[Var, Eqn | Branch], taped: set[Atom]) -> None:
+        self.folded, self.taped = folded, taped
         self.at = 0
         self.live: dict[Var, int] = {}
         self.segments: dict[Var, list[Segment]] = defaultdict(list)
@@ -103,6 +94,8 @@ class _Backwards:
                 if s.out not in self.folded:
                     self.bind(s.out)
                     self.step()
+                    self.use_all(s.args)
+                elif s.out in self.taped:  # appended where it is computed
                     self.use_all(s.args)
             elif isinstance(s, Branch):
                 if not (s.outs and s.outs[0] in self.folded):
@@ -176,9 +169,11 @@ class _Backwards:
         self.use_all(s.carried)
 
 
-def liveness(func: Func, folded: dict[Var, Eqn | Branch]) -> dict[Var, list[Segment]]:
-    """The segments of each value that gets a name."""
-    w = _Backwards(folded)
+def liveness(
+    func: Func, folded: dict[Var, Eqn | Branch], taped: set[Atom]
+) -> dict[Var, list[Segment]]:
+    """The segments of each value that gets a name; `taped` are the items of tapes."""
+    w = _Backwards(folded, taped)
     w.use_all(func.body.results)
     w.stmts(func.body.stmts)
     w.step()

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from s2sgrad.emit.live import Segment, is_tape
 from s2sgrad.ir import ops
+from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Var
 
 
@@ -60,7 +61,9 @@ class Names:
         return False
 
     def wish(self, a: Atom, b: Var) -> None:
-        if not isinstance(a, Var) or a not in self.spans or self.find(a) is self.find(b):
+        if not isinstance(a, Var) or a not in self.spans or b not in self.spans:
+            return  # one of them is part of an expression
+        if self.find(a) is self.find(b):
             return
         if a in self.constant:
             return
@@ -90,7 +93,7 @@ class Names:
 
     def wished(self, block: Block) -> None:
         for s in block.stmts:
-            if isinstance(s, Eqn) and s.op is ops.additem:
+            if isinstance(s, Eqn) and (s.op in WRITES or s.op is ops.copy):
                 self.wish(s.args[0], s.out)
             elif isinstance(s, Loop):
                 n = len(s.carried)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from s2sgrad.emit import expr
-from s2sgrad.emit.facts import collected, handed_on, minus_one
-from s2sgrad.emit.live import at_hand, bound_by, is_tape, liveness, uses
+from s2sgrad.emit.facts import Order, collected, handed_on, minus_one
+from s2sgrad.emit.live import at_hand, is_tape, liveness, uses
 from s2sgrad.emit.names import Names
 from s2sgrad.ir import ops
+from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.graph import (
     Atom,
     Block,
@@ -22,6 +23,7 @@ from s2sgrad.ir.graph import (
     Func,
     Lit,
     Loop,
+    Pack,
     Range,
     Stmt,
     Undef,
@@ -29,10 +31,16 @@ from s2sgrad.ir.graph import (
     atom_type,
 )
 from s2sgrad.ir.types import Array, Scalar, Unknown
-from s2sgrad.passes.bufferize import in_place
+from s2sgrad.ir.walk import bound_by
 from s2sgrad.rules.helpers import source_of
 
 MARGIN = 92
+SIGNS: dict[object, str] = {
+    operator.add: "+",
+    operator.sub: "-",
+    operator.mul: "*",
+    operator.truediv: "/",
+}
 
 
 @dataclass
@@ -77,10 +85,11 @@ class _Emitter:
         uses(func.body, self.where)
         self.tape_items = set(collected(func.body))
         self.folded: dict[Var, Eqn | Branch] = {}
+        self.in_place: set[Var] = func.notes.get("in_place", set())
+        self.order = Order(func, self.in_place)
         self.fold(func.body)
         self.spelling = expr.Spelling()
-        self.in_place = in_place(func)
-        spans = liveness(func, self.folded)
+        spans = liveness(func, self.folded, self.tape_items)
         self.globals: frozenset[str] = func.notes.get("globals", frozenset())
         reserved = {"np", "math", "range", "float", "len", "abs", "print"} | self.globals
         self.names = Names(func, spans, reserved)
@@ -94,7 +103,7 @@ class _Emitter:
     def fold(self, block: Block) -> None:
         for s in block.stmts:
             if isinstance(s, Eqn):
-                if self.can_fold(s.out, block) and not s.effect and s.op is not ops.additem:
+                if self.can_fold(s.out, block) and not s.effect and s.op not in WRITES:
                     self.folded[s.out] = s
             elif isinstance(s, Branch):
                 self.fold(s.then)
@@ -107,13 +116,19 @@ class _Emitter:
                 self.fold(s.body)
 
     def can_fold(self, v: Var, block: Block) -> bool:
-        if v.hint or len(self.where[v]) != 1 or v in self.tape_items:
+        if len(self.where[v]) != 1:
             return False
         where, s = self.where[v][0]
         if where is not block:
             return False
+        if v in self.tape_items:
+            return s is None and self.order.made_here(v, block)
+        if v.hint or not self.order.may_wait(v, block, s):
+            return False
         if s is None:
             return True
+        if isinstance(s, Eqn) and s.op in WRITES and v is s.args[0]:
+            return False
         if isinstance(s, Loop):
             return isinstance(s.over, Range) and v in (s.over.start, s.over.stop, s.over.step)
         if isinstance(s, Branch):
@@ -145,7 +160,12 @@ class _Emitter:
     def value(self, s: Eqn | Branch) -> ast.expr:
         if isinstance(s, Eqn):
             types = [atom_type(a) for a in s.args]
-            return expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling, types)
+            made = expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling, types)
+            if s.op is ops.copy and s.args[0] in self.func.body.params:
+                # An argument's copy keeps its order in memory, and so the order of summation.
+                assert isinstance(made, ast.Call)
+                made.keywords.append(ast.keyword("order", ast.Constant("K")))
+            return made
         then, orelse = s.then.results[0], s.orelse.results[0]
         test = self.atom(s.test)
         if orelse is s.test:
@@ -166,28 +186,31 @@ class _Emitter:
         params = [n for n in self.func.names if n not in self.globals]
         if keyword_only:
             params.insert(len(params) - keyword_only, "*")
-        forward = self.func.notes.get("forward")
         body = self.func.body
-        if forward is None:
+        mirror = self.func.notes.get("mirror")
+        if mirror is None:
             self.stmts(body, body.stmts, 1)
         else:
-            if forward:
-                self.line(1, "# forward")
-                self.stmts(body, body.stmts[:forward], 1)
-            if body.stmts[forward:]:
-                self.line(1, "# backward")
-                self.stmts(body, body.stmts[forward:], 1)
+            back = [k for k, s in enumerate(body.stmts) if mirror.intersection(bound_by(s))]
+            first = back[0] if back else len(body.stmts)
+            self.section("# forward", body, body.stmts[:first])
+            self.section("# backward", body, body.stmts[first:])
         values = [self.text(self.atom(r)) for r in body.results]
         self.line(1, f"return {result.format(*values)}")
         head = f"def {self.func.name}({', '.join(params)}):"
         return "\n".join([head, *self.lines]) + "\n"
 
+    def section(self, title: str, body: Block, stmts: Sequence[Stmt]) -> None:
+        at = len(self.lines)
+        self.stmts(body, stmts, 1)
+        if len(self.lines) > at:
+            self.lines.insert(at, f"    {title}")
+
     def stmts(self, block: Block, stmts: Sequence[Stmt], depth: int) -> None:
         for s in stmts:
             if isinstance(s, Eqn):
-                if s.out in self.folded:
-                    continue
-                self.eqn(s, depth)
+                if s.out not in self.folded:
+                    self.eqn(s, depth)
                 self.appendcollected(block, (s.out,), depth)
             elif isinstance(s, Branch):
                 if s.outs and s.outs[0] in self.folded:
@@ -207,8 +230,8 @@ class _Emitter:
         if s.op is ops.assert_:
             self.line(depth, "assert " + ", ".join(self.text(self.atom(a)) for a in s.args))
             return
-        if s.op is ops.additem:
-            self.additem(s, depth)
+        if s.op in WRITES:
+            self.write(s, depth)
             return
         if self.augmented(s, depth):
             return
@@ -220,14 +243,14 @@ class _Emitter:
 
     def augmented(self, s: Eqn, depth: int) -> bool:
         """`x_bar += g`: for a number always, for an array where it may run in place."""
-        sign = {operator.add: "+", operator.sub: "-", operator.mul: "*"}.get(s.op)
+        sign = SIGNS.get(s.op)
         if sign is None or s.form is not None or not isinstance(s.args[0], Var):
             return False
         number = all(isinstance(atom_type(a), Scalar) for a in s.args)
         first = s.args[0]
         if first in self.folded or self.names[first] != self.names[s.out]:
             return False
-        if not (s in self.in_place or number):
+        if not (s.out in self.in_place or number):
             return False
         self.line(depth, f"{self.names[s.out]} {sign}= {self.text(self.atom(s.args[1]))}")
         return True
@@ -252,23 +275,51 @@ class _Emitter:
         self.line(depth + 1, right[2:])
         self.line(depth, ")")
 
-    def additem(self, s: Eqn, depth: int) -> None:
+    def write(self, s: Eqn, depth: int) -> None:
+        """`x[i] = v`, `x[i] += v`: the last pass has seen to it that they may write in place."""
         assert s.form is not None
-        target, base = self.names[s.out], self.atom(s.args[0])
-        args = [self.atom(a) for a in s.args]
-        place = ast.Subscript(
-            expr.name(target), expr.template(s.form.args[1], args, True), ast.Load()
-        )
-        if s not in self.in_place:
-            self.line(depth, f"{target} = {self.text(base)}.copy()")
-        elif self.text(base) != target:
-            self.line(depth, f"{target} = {self.text(base)}")
-        if any(isinstance(a, Var) and isinstance(a.type, Array | Unknown) for a in s.args[1:-1]):
-            index = expr.template(s.form.args[1], args)
-            at = ast.Call(expr.name("np.add.at"), [expr.name(target), index, args[-1]], [])
-            self.line(depth, self.text(at))
+        target, base = self.names[s.out], self.text(self.atom(s.args[0]))
+        if base != target:
+            self.line(depth, f"{target} = {base}")
+        index, args = s.form.args[1], [self.atom(a) for a in s.args]
+        place = expr.place(expr.name(target), index, args)
+        if not isinstance(place, ast.Subscript):
+            place = ast.Subscript(place, ast.Constant(...), ast.Load())
+        value = args[-1]
+        sign = "+" if s.op is ops.additem else ""
+        if s.op is ops.setitem:
+            change = self.changed(s)
+            if change is not None:
+                sign, value = change
+        elif any(isinstance(a, Var) and isinstance(a.type, Array | Unknown) for a in s.args[1:-1]):
+            self.accumulate(target, index, args, depth)
             return
-        self.line(depth, f"{self.text(place)} += {self.text(args[-1])}")
+        self.line(depth, f"{self.text(place)} {sign}= {self.text(value)}")
+
+    def changed(self, s: Eqn) -> tuple[str, ast.expr] | None:
+        """Is `x[i] = x[i] + v` stored?  Then the sign and `v`."""
+        made = self.folded.get(s.args[-1]) if isinstance(s.args[-1], Var) else None
+        if not isinstance(made, Eqn) or made.form is not None or made.op not in SIGNS:
+            return None
+        read = self.folded.get(made.args[0]) if isinstance(made.args[0], Var) else None
+        if not isinstance(read, Eqn) or read.op is not ops.getitem:
+            return None
+        assert s.form is not None
+        assert read.form is not None
+        same = read.args[0] is s.args[0] and read.form.args[1] == s.form.args[1]
+        if not same or read.args[1:] != s.args[1:-1]:
+            return None
+        return SIGNS[made.op], self.atom(made.args[1])
+
+    def accumulate(self, target: str, index: object, args: list[ast.expr], depth: int) -> None:
+        """Repeated indices add up in `np.add.at` alone."""
+        owner: ast.expr = expr.name(target)
+        if isinstance(index, Pack) and index.kind == "path":
+            owner = expr.place(owner, Pack("path", index.items[:-1]), args)
+            index = index.items[-1]
+        self.spelling.imports.add("import numpy as np")
+        at = ast.Call(expr.name("np.add.at"), [owner, expr.template(index, args), args[-1]], [])
+        self.line(depth, self.text(at))
 
     def raise_stmt(self, s: Eqn, depth: int) -> None:
         text, names = s.args[0], s.args[1]

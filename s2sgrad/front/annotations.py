@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from s2sgrad.errors import S2SGradError
 from s2sgrad.front.infer import fresh_dim
-from s2sgrad.ir.types import BOOL, COMPLEX, FLOAT, INT, Array, Dim, Type, Unknown
+from s2sgrad.ir.types import BOOL, COMPLEX, FLOAT, INT, Array, Dim, Scalar, Type, Unknown
 
 _NUMBERS = {"float": FLOAT, "int": INT, "bool": BOOL, "complex": COMPLEX}
 _ARRAYS = {"ndarray", "NDArray", "ArrayLike"}
@@ -41,11 +41,11 @@ def of_annotation(node: ast.expr | None) -> Type | None:
         return None
 
 
-def of_text(text: str) -> Type:
+def of_text(text: str) -> Scalar | Array | Unknown:
     """The type that a text says. Raises `UnknownType`.
 
-    >>> of_text("Float[n 3]")
-    Array(char='d', shape=('?n', 3))
+    >>> of_text("Float[n 3]").shape
+    ('?n', 3)
     """
     text = text.strip()
     if text in _NUMBERS:

@@ -10,18 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.front.aliases import is_own_number
 from s2sgrad.front.expressions import Expressions
+from s2sgrad.front.memory import Ref, refs
 from s2sgrad.front.values import Closure, Known, Method, Tup, Value
 from s2sgrad.ir import ops
+from s2sgrad.ir.alias import makes_memory
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Undef, Var
 from s2sgrad.ir.types import Array, Unknown
 
 _METHOD_NAMES = """sum mean prod var std max min cumsum cumprod reshape ravel transpose swapaxes
 squeeze dot copy clip trace diagonal repeat take argmax argmin argsort all any round conj"""
-# Results may share memory with their operand: harmless, as long as nothing is written.
 METHODS = {name: getattr(np, name) for name in _METHOD_NAMES.split()}
+METHODS["copy"] = np.ndarray.copy  # in C order, which `np.copy` is not
 EFFECTS = {print}
+# What writes to its first argument.
+WRITERS: dict[Any, str] = {np.copyto: "store", np.add.at: "add", np.subtract.at: "subtract"}
 
 
 def _counts_from_zero(over: Range) -> bool:
@@ -71,31 +74,70 @@ class Calls(Expressions):
         kwargs: dict[str, Value],
         node: ast.AST,
         effect: bool = False,
-    ) -> Var:
-        self.refuse_writes(op, args, kwargs, node)
+    ) -> Value:
+        writer = WRITERS.get(op)
+        if writer is not None:
+            return self.call_writer(writer, args, kwargs, node)
+        target = kwargs.pop("out", None)
+        if isinstance(op, np.ufunc) and len(args) > op.nin:
+            target = args.pop()
+        if isinstance(target, Tup) and len(target.items) == 1:
+            target = target.items[0]
         flat: list[Atom] = []
         templates = tuple(self.template(a, flat, node) for a in args)
         named = tuple((k, self.template(v, flat, node)) for k, v in kwargs.items())
         plain = not named and templates == tuple(Hole(k) for k in range(len(flat)))
-        return self.emit(
-            op, tuple(flat), None if plain else Form(templates, named), at=node, effect=effect
-        )
+        form = None if plain else Form(templates, named)
+        made = self.emit(op, tuple(flat), form, at=node, effect=effect)
+        if target is not None and not (isinstance(target, Lit) and target.value is None):
+            return self.into(target, made, kwargs, node)
+        if makes_memory(op, form):
+            return self.own(made)
+        roots = [r.root for a in (*args, *kwargs.values()) for r in refs(a)]
+        return self.own(made, [x for r in roots for x in (r, *r.linked)])
 
-    def refuse_writes(
-        self, op: Callable[..., Any], args: list[Value], kwargs: dict[str, Value], node: ast.AST
-    ) -> None:
-        """A result that goes into an array of the user's is a write."""
-        positional = isinstance(op, np.ufunc) and len(args) > op.nin
-        positional |= getattr(op, "__name__", "") in ("copyto", "put", "fill_diagonal", "place")
-        if "out" in kwargs or positional:
+    def into(self, target: Value, made: Var, kwargs: dict[str, Value], node: ast.AST) -> Value:
+        """`out=target`: the result is written there, and is that array."""
+        if not isinstance(target, Ref) or "where" in kwargs:
             raise self.refuse(
                 node,
-                "`out=` writes into an array, which is not supported yet",
+                "`out=` of this kind is not supported yet",
                 "leave `out` away and bind the result to a name",
                 "write",
             )
+        now = self.read(target, node)
+        alike = isinstance(made.type, Array) and made.type == now.type
+        if alike and not target.path:
+            self.may_write(target.root, node)
+            self.put(target.root, made, node)
+        else:
+            self.write(target, made, node)
+        return target
+
+    def call_writer(
+        self, writer: str, args: list[Value], kwargs: dict[str, Value], node: ast.AST
+    ) -> Value:
+        """`np.copyto(x, v)`, `np.add.at(x, i, v)`, `x.fill(v)`."""
+        n = {"store": 2, "fill": 2, "add": 3, "subtract": 3}[writer]
+        if kwargs or len(args) != n or not isinstance(args[0], Ref):
+            raise self.refuse(node, "this write is not supported yet", "x[i] = v", "write")
+        target = args[0]
+        value = self.read(args[-1], node)
+        if not isinstance(value, Var | Lit):
+            raise self.refuse(
+                node, "only numbers and arrays can be stored in an array", "", "write"
+            )
+        if writer in ("add", "subtract"):
+            step = self.index_of(args[1], node)
+            if writer == "subtract":
+                value = self.emit(operator.neg, (value,), at=node)
+            self.write(target.part(step), value, node, ops.additem)
+        else:
+            self.write(target, value, node)
+        return Lit(None)
 
     def template(self, v: Value, flat: list[Atom], at: ast.AST) -> Any:
+        v = self.read(v, at)
         if isinstance(v, Tup):
             return Pack(v.kind, tuple(self.template(i, flat, at) for i in v.items))
         if isinstance(v, Lit) and not isinstance(v.value, Undef | float | complex):
@@ -111,7 +153,9 @@ class Calls(Expressions):
         self, m: Method, args: list[Value], kwargs: dict[str, Value], node: ast.Call
     ) -> Value:
         op = METHODS.get(m.name)
-        if op is None or not isinstance(m.owner, Var):
+        if m.name == "fill" and isinstance(m.owner, Ref):
+            return self.call_writer("fill", [m.owner, *args], kwargs, node)
+        if op is None or not isinstance(m.owner, Var | Ref):
             raise self.refuse(
                 node.func,
                 f"the method `.{m.name}` is not supported yet",
@@ -120,6 +164,11 @@ class Calls(Expressions):
             )
         if m.name in ("reshape", "transpose") and args and not isinstance(args[0], Tup):
             args = [Tup(tuple(args))]
+        if m.name == "transpose" and isinstance(m.owner, Ref) and not kwargs:
+            axes = [
+                i.value for a in args if isinstance(a, Tup) for i in a.items if isinstance(i, Lit)
+            ]
+            return self.transposed(m.owner, tuple(axes), node)
         return self.emit_call(op, [m.owner, *args], kwargs, node)
 
     def bind(
@@ -152,8 +201,8 @@ class Calls(Expressions):
     def call_len(self, args: list[Value], node: ast.Call) -> Value | None:
         if isinstance(args[0], Tup):
             return Lit(len(args[0].items))
-        if isinstance(args[0], Var) and isinstance(args[0].type, Array):
-            return self.extent(args[0], 0, node)
+        if isinstance(args[0], Ref) and isinstance(self.type_of(args[0]), Array):
+            return self.extent(self.read(args[0], node), 0, node)
         return None
 
     def call_range(self, args: list[Value], node: ast.Call) -> Value | None:
@@ -175,13 +224,12 @@ class Calls(Expressions):
             if obj is zip and not node.keywords and node.args:
                 return self.zipped(node)
         value = self.expr(node)
-        if isinstance(value, Var) and isinstance(value.type, Array | Unknown):
-            known = isinstance(value.type, Array)
-            n = self.extent(value, 0, node) if known else self.emit(len, (value,), at=node)
-            form = Form((Hole(0), Hole(1)))
-            return Range(Lit(0), n, Lit(1)), lambda i: self.emit(
-                ops.getitem, (value, i), form, at=node
-            )
+        t = self.type_of(value) if isinstance(value, Ref) else None
+        if isinstance(value, Ref) and isinstance(t, Array | Unknown):
+            x = self.read(value, node)
+            known = isinstance(t, Array)
+            n = self.extent(x, 0, node) if known else self.emit(len, (x,), at=node)
+            return Range(Lit(0), n, Lit(1)), lambda i: self.element(value, i, node)
         raise self.refuse(
             node, "a loop over this is not supported yet", "loop over `range(...)`", "for"
         )
@@ -215,16 +263,3 @@ class Calls(Expressions):
         stops = [over.stop for over, _ in parts]
         stop = stops[0] if len(stops) == 1 else self.emit(min, tuple(stops), at=node)
         return Range(Lit(0), stop, Lit(1)), lambda i: Tup(tuple(item(i) for _, item in parts))
-
-    def check_rebinds(self, current: Value, s: ast.AugAssign) -> None:
-        """`y += 1` rebinds a number and writes into an array."""
-        t = self.type_of(current)
-        if isinstance(t, Unknown) and (self.lenient or is_own_number(s, self.body)):
-            return  # nothing else holds the array, if it is one
-        if isinstance(t, Array | Unknown):
-            raise self.refuse(
-                s,
-                "`+=` and its like write into an array in place, which is not supported yet",
-                f"{ast.unparse(s.target)} = {ast.unparse(s.target)} + ...",
-                "write",
-            )

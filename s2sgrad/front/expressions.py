@@ -14,14 +14,14 @@ import numpy as np
 
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.infer import infer
+from s2sgrad.front.join import Arm, Join
+from s2sgrad.front.memory import Memory, Ref, Root, holes, is_array, now
 from s2sgrad.front.source import span_of
 from s2sgrad.front.values import Closure, Known, Method, Namespace, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
     UNDEF,
     Atom,
-    Block,
-    Branch,
     Eqn,
     Form,
     Hole,
@@ -32,7 +32,7 @@ from s2sgrad.ir.graph import (
     atom_type,
 )
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import FLOAT, INT, Array, Type, Unknown, join, kind_of
+from s2sgrad.ir.types import FLOAT, INT, UNDEFINED, Array, Type, Unknown, kind_of
 from s2sgrad.rules.registry import lookup
 
 BINARY: dict[type[ast.operator], Callable[..., Any]] = {
@@ -60,7 +60,7 @@ COMPARE: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.IsNot: operator.is_not,
 }
 _LIBRARIES = {"numpy", "math", "scipy", "operator", "_operator", "functools", "itertools"}
-_OWN = {ops.getitem, ops.not_}
+_OWN = {ops.getitem, ops.setitem, ops.additem, ops.not_}
 
 
 def _is_library(obj: Any) -> bool:
@@ -91,30 +91,32 @@ class _Poison:
         self.why = why
 
 
-class Expressions:
+class Expressions(Memory):
     """Shared state of the parser, and its expressions."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.stmts: list[Stmt] = []
         self.env: dict[str, Value] = {}
         self.frames: list[dict[str, Value]] = []
         self.lookup: Callable[[str, ast.AST], Value] = lambda n, at: UNDEF
         self.file = ""
-        self.body: ast.AST = ast.Pass()  # the function that is being parsed
         self.active_calls: list[object] = []
-        self.lenient = False
-        self.captured: dict[str, Var] = {}
+        self.lenient = False  # the program is looked at, not differentiated
         self.shapes: dict[Var, Var] = {}  # `x.shape` to x, where the number of axes is not known
+        self.outside: dict[Var, Ref] = {}  # arrays that are not the function's own
 
     # -- building
 
     @contextmanager
     def block(self) -> Iterator[list[Stmt]]:
         outer, self.stmts = self.stmts, []
+        self.views = self.views.new_child()
         try:
             yield self.stmts
         finally:
             self.stmts = outer
+            self.views = self.views.parents
 
     def emit(
         self,
@@ -169,15 +171,17 @@ class Expressions:
 
     def type_of(self, v: Value) -> Type:
         if v is UNDEF:
-            from s2sgrad.ir.types import UNDEFINED
-
             return UNDEFINED
+        v = self.read(v, self._node)
         return atom_type(v) if isinstance(v, Var | Lit) else Unknown()
 
     def named(self, value: Value, name: str) -> Value:
         """Give a value that has no name yet the user's."""
-        if isinstance(value, Var) and not value.hint:
-            object.__setattr__(value, "hint", name)  # a hint is not part of what a value is
+        made = value
+        if isinstance(value, Ref):  # the name of a view is that of what was read of it last
+            made = self.read(value, self._node) if value.path else value.root.first
+        if isinstance(made, Var) and not made.hint:
+            object.__setattr__(made, "hint", name)  # a hint is not part of what a value is
         return value
 
     # -- expressions
@@ -193,7 +197,7 @@ class Expressions:
         return value
 
     def atom(self, node: ast.expr) -> Atom:
-        value = self.expr(node)
+        value = self.read(self.expr(node), node)
         if isinstance(value, Var | Lit):
             return value
         raise self.refuse(node, "a number or an array is needed here", "")
@@ -214,7 +218,15 @@ class Expressions:
             if isinstance(value, Known) and isinstance(value.obj, _Poison):
                 raise self.refuse(node, value.obj.why, "use two names", "kinds")
             return value
-        return self.lookup(node.id, node)
+        return self.from_outside(self.lookup(node.id, node))
+
+    def from_outside(self, value: Value) -> Value:
+        """A global, a cell, a default: an array there belongs to the whole program."""
+        if not (isinstance(value, Var) and is_array(value)):
+            return value
+        if value not in self.outside:
+            self.outside[value] = Ref(Root(value, "captured"))
+        return self.outside[value]
 
     def closure(self, node: ast.FunctionDef | ast.Lambda) -> Closure:
         env, outer = self.env, self.lookup
@@ -229,7 +241,7 @@ class Expressions:
         for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True):
             if d is not None:
                 defaults[a.arg] = self.expr(d)
-        return Closure(node, lookup, defaults, self.file, (node, id(env)))
+        return Closure(node, lookup, defaults, self.file, (node, id(env)), env)
 
     def expr_Lambda(self, node: ast.Lambda) -> Value:
         return self.closure(node)
@@ -263,11 +275,12 @@ class Expressions:
                 return Tup(a.items + b.items)
             raise self.refuse(at, "arithmetic on a tuple or list", "make it an array: np.array")
         fn = BINARY.get(type(op))
+        a, b = self.read(a, at), self.read(b, at)
         if fn is None or not (isinstance(a, Var | Lit) and isinstance(b, Var | Lit)):
             raise self.refuse(at, "this operation is not supported", "")
         if isinstance(a, Lit) and isinstance(b, Lit):
             return Lit(fn(a.value, b.value))
-        return self.emit(fn, (a, b), at=at)
+        return self.own(self.emit(fn, (a, b), at=at))
 
     def expr_UnaryOp(self, node: ast.UnaryOp) -> Value:
         a = self.atom(node.operand)
@@ -276,7 +289,7 @@ class Expressions:
         fn = UNARY.get(type(node.op))
         if fn is None:
             raise self.refuse(node, "this operator is not supported", "")
-        return Lit(fn(a.value)) if isinstance(a, Lit) else self.emit(fn, (a,), at=node)
+        return Lit(fn(a.value)) if isinstance(a, Lit) else self.own(self.emit(fn, (a,), at=node))
 
     def not_(self, a: Atom, at: ast.AST) -> Var:
         return self.emit(ops.not_, (a,), at=at)
@@ -296,8 +309,9 @@ class Expressions:
             first, lambda: self.compare(b, todo[1:], right[1:], node), lambda: first, node
         )
 
-    def compare_two(self, a: Value, op: ast.cmpop, b: Value, at: ast.Compare) -> Atom:
+    def compare_two(self, a: Value, op: ast.cmpop, b: Value, at: ast.Compare) -> Value:
         fn = COMPARE.get(type(op))
+        a, b = self.read(a, at), self.read(b, at)
         if fn in (operator.is_, operator.is_not) and isinstance(b, Lit) and b.value is None:
             known = isinstance(a, Lit) and a.value is None
             if not isinstance(a, Var) or not isinstance(a.type, Unknown):
@@ -306,7 +320,7 @@ class Expressions:
             raise self.refuse(at, "this comparison is not supported yet", "")
         if isinstance(a, Lit) and isinstance(b, Lit):
             return Lit(fn(a.value, b.value))
-        return self.emit(fn, (a, b), at=at)
+        return self.own(self.emit(fn, (a, b), at=at))
 
     def expr_BoolOp(self, node: ast.BoolOp) -> Value:
         first = self.expr(node.values[0])
@@ -321,6 +335,18 @@ class Expressions:
         test = self.expr(node.test)
         return self.choose(test, lambda: self.expr(node.body), lambda: self.expr(node.orelse), node)
 
+    def arm(self, parse: Callable[[], Any]) -> Arm:
+        """Parse an arm of a branch; the state of the program is afterwards what it was before."""
+        env, versions, mark = dict(self.env), self.versions, now()
+        self.versions = dict(versions)
+        with self.block() as stmts:
+            value = parse()
+            made = Arm(stmts, dict(self.env), self.versions, self.views, mark, value)
+        self.versions = versions
+        self.env.clear()
+        self.env.update(env)
+        return made
+
     def choose(
         self, test: Value, then: Callable[[], Value], orelse: Callable[[], Value], at: ast.AST
     ) -> Value:
@@ -328,28 +354,21 @@ class Expressions:
         c = self.truth(test, at)
         if isinstance(c, Lit):
             return then() if c.value else orelse()
-        before = dict(self.env)
-        arms = []
-        for make in (then, orelse):
-            with self.block() as stmts:
-                arms.append((stmts, make()))
-            if any(self.env.get(n) is not v for n, v in before.items()) or len(self.env) != len(
-                before
-            ):
-                raise self.refuse(
-                    at, "`:=` in a part that may not be evaluated", "use an if", "walrus"
-                )
-        (a_stmts, a), (b_stmts, b) = arms
+        arms = [self.arm(lambda make=make: self.read(make(), at)) for make in (then, orelse)]  # type: ignore[misc]
+        if any(arm.env != self.env for arm in arms):
+            raise self.refuse(at, "`:=` in a part that may not be evaluated", "use an if", "walrus")
+        a, b = (arm.value for arm in arms)
         if not (isinstance(a, Var | Lit) and isinstance(b, Var | Lit)):
             raise self.refuse(
                 at, "a conditional expression of things that are no numbers", "use an if"
             )
-        out = Var("", join(self.type_of(a), self.type_of(b)))
-        blocks = Block((), tuple(a_stmts), (a,)), Block((), tuple(b_stmts), (b,))
-        self.stmts.append(Branch((out,), c, ((), ()), *blocks, 1, self.span(at)))
-        return out
+        join_ = Join(self, arms, at)
+        value = join_.phi("", a, b)
+        join_.close(c)
+        return value
 
     def truth(self, v: Value, at: ast.AST) -> Atom:
+        v = self.read(v, at)
         if isinstance(v, Tup):
             return Lit(bool(v.items))
         if isinstance(v, Lit):
@@ -375,11 +394,21 @@ class Expressions:
                     "attribute",
                 )
             return self.known(getattr(owner.obj, node.attr))
-        if isinstance(owner, Var) and node.attr == "T":
-            return self.emit(np.transpose, (owner,), at=node)
-        if isinstance(owner, Var) and node.attr in ("shape", "ndim", "size"):
-            return self.shape_fact(owner, node)
+        if isinstance(owner, Ref) and node.attr == "T":
+            return self.transposed(owner, (), node)
+        if isinstance(owner, Ref | Var) and node.attr in ("shape", "ndim", "size"):
+            return self.shape_fact(self.read(owner, node), node)
         return Method(owner, node.attr)
+
+    def transposed(self, owner: Ref, axes: tuple[int, ...], at: ast.AST) -> Value:
+        t = self.type_of(owner)
+        if isinstance(t, Array) and len(t.shape) < 2:
+            return owner
+        part = owner.part(Pack("transpose", axes))
+        if isinstance(t, Array):
+            self.read(part, at)
+            return part
+        return self.own(self.read(part, at), (owner.root, *owner.root.linked))
 
     def shape_fact(self, owner: Var, node: ast.Attribute) -> Value:
         if node.attr == "ndim" and isinstance(owner.type, Array):
@@ -417,19 +446,41 @@ class Expressions:
             k = self.expr(node.slice) if not isinstance(node.slice, ast.Slice) else None
             if isinstance(k, Lit) and isinstance(k.value, int):
                 return self.extent(self.shapes[owner], k.value, node)
-        if not isinstance(owner, Var):
+        if not isinstance(owner, Ref | Var):
             raise self.refuse(node, "only arrays and tuples can be subscripted", "")
-        args: list[Atom] = [owner]
-        template = self.index(node.slice, args)
-        return self.emit(ops.getitem, tuple(args), Form((Hole(0), template)), at=node)
+        return self.element(owner, self.index(node.slice), node)
 
-    def index(self, node: ast.expr, args: list[Atom]) -> Any:
+    def element(self, owner: Ref | Var, step: Any, at: ast.AST) -> Value:
+        """`owner[step]`: a number, a view, or a copy."""
+        if isinstance(owner, Var):
+            args: list[Atom] = [owner]
+            form = Form((Hole(0), holes(step, args)))
+            return self.own(self.emit(ops.getitem, tuple(args), form, at=at))
+        part = owner.part(step)
+        value = self.read(part, at)
+        if not is_array(value):
+            return value  # type: ignore[no-any-return]
+        if _copies(step):
+            return self.own(value)
+        if isinstance(value.type, Array):
+            return part
+        # A number or a view: which, is not known.
+        return self.own(value, (owner.root, *owner.root.linked))
+
+    def index(self, node: ast.expr) -> Any:
+        """The template of an index, its atoms in their places."""
         if isinstance(node, ast.Tuple):
-            return Pack("tuple", tuple(self.index(e, args) for e in node.elts))
+            return Pack("tuple", tuple(self.index(e) for e in node.elts))
         if isinstance(node, ast.Slice):
             parts = (node.lower, node.upper, node.step)
-            return Pack("slice", tuple(None if e is None else self.index(e, args) for e in parts))
-        value = self.expr(node)
+            return Pack("slice", tuple(None if e is None else self.index(e) for e in parts))
+        return self.index_of(self.expr(node), node)
+
+    def index_of(self, value: Value, node: ast.AST) -> Any:
+        """The template of an index that is a value."""
+        if isinstance(value, Tup) and value.kind == "tuple":
+            return Pack("tuple", tuple(self.index_of(i, node) for i in value.items))
+        value = self.read(value, node)
         if isinstance(value, Known) and value.obj is None:
             return None
         if isinstance(value, Lit) and isinstance(value.value, int | type(None) | type(...)):
@@ -439,8 +490,7 @@ class Expressions:
         )
         unknown = isinstance(value, Var) and isinstance(value.type, Unknown)
         if isinstance(value, Var) and (kind_of(value.type) == "int" or by_mask or unknown):
-            args.append(value)
-            return Hole(len(args) - 1)
+            return value
         raise self.refuse(node, "this index is not supported yet", "", "index")
 
     def items(self, value: Value, at: ast.AST, n: int | None = None) -> list[Value]:
@@ -449,10 +499,16 @@ class Expressions:
             return list(value.items)
         if isinstance(value, Var) and n is not None and value in self.shapes:
             return [self.extent(self.shapes[value], k, at) for k in range(n)]
-        if isinstance(value, Var) and n is not None and isinstance(value.type, Array | Unknown):
-            form = [Form((Hole(0), k)) for k in range(n)]
-            return [self.emit(ops.getitem, (value,), f, at=at) for f in form]
+        array = isinstance(value, Ref) and isinstance(self.type_of(value), Array | Unknown)
+        if isinstance(value, Ref) and n is not None and array:
+            return [self.element(value, k, at) for k in range(n)]
         raise self.refuse(at, "it is not known how many items this has", "")
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
         raise NotImplementedError
+
+
+def _copies(step: Any) -> bool:
+    """Is the index one that copies: by a mask or an array of ints?"""
+    items = step.items if isinstance(step, Pack) and step.kind == "tuple" else (step,)
+    return any(isinstance(i, Var) and isinstance(i.type, Array) for i in items)

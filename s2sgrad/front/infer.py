@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -52,6 +53,7 @@ ELEMENTWISE = {
     np.where,
     np.clip,
 }
+_LIKE = {np.zeros_like, np.ones_like, np.empty_like, np.copy, np.ndarray.copy, ops.copy}
 
 
 def fresh_dim() -> Dim:
@@ -76,8 +78,10 @@ def stand_in(t: Type, scale: float = 1.0, extent: int = 3) -> Any:
 
 
 def is_elementwise(op: Callable[..., Any]) -> bool:
-    """Is the answer an array of what `op` makes of each element?"""
-    return op in ELEMENTWISE or (isinstance(op, np.ufunc) and op.signature is None and op.nout == 1)
+    """Is each element of the result made of one element of each operand?"""
+    if isinstance(op, np.ufunc):
+        return op.signature is None and op.nout == 1  # `matmul` and its like have one
+    return op in ELEMENTWISE
 
 
 def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type:
@@ -85,9 +89,11 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     types = [a.type if isinstance(a, Var) else None for a in args]
     if any(isinstance(t, Undefined) for t in types):
         return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
-    if op is ops.zeros_like or op is ops.identity or op is ops.setitem or op is ops.additem:
+    if op in (ops.zeros_like, ops.identity, ops.setitem, ops.additem, ops.copy):
         t = types[0]
         return UNKNOWN if t is None else t
+    if op is ops.last_writes:
+        return atom_type(args[-1])
     if op in (ops.unbroadcast, ops.broadcast_like, ops.reshape_like, ops.cast_like):
         return _like(op, atom_type(args[0]), atom_type(args[1]))
     if any(isinstance(t, Unknown | Static) for t in types):
@@ -96,6 +102,11 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         reshaped = _reshaped(types[0], form)
         if reshaped is not None:
             return reshaped
+    if op is ops.getitem and form is not None and isinstance(types[0], Array):
+        shape = _read(types[0].shape, form.args[1], types)
+        if shape is not None:
+            t = types[0]
+            return Array(t.char, shape) if shape else Scalar(t.kind, t.char)
     for scale, extent in ((1.0, 3), (3.0, 3), (1.0, 12)):
         try:
             values = [
@@ -111,7 +122,9 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return UNKNOWN
     t = type_of_value(result)
     if isinstance(t, Array):
-        return Array(t.char, _shape(op, args, types, t, form))
+        arrays = [u for u in types if isinstance(u, Array)]
+        loose = is_elementwise(op) and bool(arrays) and all(u.loose for u in arrays)
+        return Array(t.char, _shape(op, args, types, t, form), loose)
     return t
 
 
@@ -173,17 +186,34 @@ def _shape(
         if not any(isinstance(a, Lit) and isinstance(a.value, np.ndarray) for a in args):
             return broadcast(shapes)
     first = types[0] if types else None
-    if op is ops.getitem and form is not None and isinstance(first, Array):
-        return _indexed(first.shape, form.args[1], types) or t.shape
+    if op in _LIKE and isinstance(first, Array):
+        return first.shape
     if op in (np.matmul, operator.matmul, np.dot) and len(types) == 2:
         a, b = types
-        if isinstance(a, Array) and isinstance(b, Array) and len(a.shape) <= 2 >= len(b.shape):
+        if isinstance(a, Array) and isinstance(b, Array) and _plain_ranks(a, b):
             return (*a.shape[:-1], *b.shape[1:])
     if op is np.transpose and len(args) == 1 and isinstance(first, Array):
         return first.shape[::-1]
     if op is np.outer and all(isinstance(u, Array) and len(u.shape) == 1 for u in types):
         return tuple(u.shape[0] for u in types if isinstance(u, Array))
     return t.shape
+
+
+def _read(
+    shape: tuple[Dim, ...] | None, index: Any, types: list[Type | None]
+) -> tuple[Dim, ...] | None:
+    """The extents of `x[index]`, also along a path."""
+    if not (isinstance(index, Pack) and index.kind == "path"):
+        return None if shape is None else _indexed(shape, index, types)
+    for step in index.items:
+        if shape is None:
+            return None
+        if isinstance(step, Pack) and step.kind == "transpose":
+            axes = step.items or range(len(shape))[::-1]
+            shape = tuple(shape[k] for k in axes)
+        else:
+            shape = _indexed(shape, step, types)
+    return shape
 
 
 def _indexed(
@@ -195,6 +225,8 @@ def _indexed(
     taken = sum(i is not None and i is not Ellipsis for i in items)
     dims: list[Dim] = []
     left = list(shape)
+    if taken > len(shape):
+        return None  # NumPy will say so
     for i in items:
         if i is None:
             dims.append(1)
@@ -204,11 +236,19 @@ def _indexed(
             del left[:rest]
         elif isinstance(i, slice) or (isinstance(i, Pack) and i.kind == "slice"):
             dims.append(_sliced(left.pop(0), i))
-        elif isinstance(i, int) or (isinstance(i, Hole) and isinstance(types[i.k], Scalar)):
+        elif isinstance(i, int) or (isinstance(i, Hole) and _is_int(types[i.k])):
             left.pop(0)
         else:
             return None
     return (*dims, *left)
+
+
+def _plain_ranks(a: Array, b: Array) -> bool:
+    return 1 <= len(a.shape) <= 2 and 1 <= len(b.shape) <= 2
+
+
+def _is_int(t: Type | None) -> bool:
+    return isinstance(t, Scalar) and t.kind == "int"
 
 
 def _sliced(d: Dim, s: Any) -> Dim:
@@ -218,8 +258,18 @@ def _sliced(d: Dim, s: Any) -> Dim:
     if all(p is None or isinstance(p, int) for p in parts):
         if isinstance(d, int):
             return len(range(d)[slice(*parts)])
+        start, stop = parts[0] or 0, parts[1] or 0
+        if parts[1] != 0 and start >= 0 >= stop and parts[2] in (None, 1):
+            return _shorter(d, start - stop)
         return f"?{d}[{':'.join('' if p is None else str(p) for p in parts)}]"
     return fresh_dim()
+
+
+def _shorter(d: str, k: int) -> Dim:
+    """`max(d - k, 0)`: `x[1:-1]`, `x[2:]` and `x[:-2]` have one length."""
+    found = re.fullmatch(r"\?(.+)-(\d+)", d)
+    base, less = (found[1], int(found[2])) if found else (d, 0)
+    return f"?{base}-{less + k}" if less + k else d
 
 
 def broadcast(shapes: list[tuple[Dim, ...]]) -> tuple[Dim, ...]:
@@ -309,4 +359,30 @@ def _common(types: list[Type]) -> str:
     return token or str(fresh_dim())
 
 
-__all__ = ["broadcast", "fits", "fresh_dim", "infer", "kind_of", "stand_in", "type_of_value"]
+def spread_axes(t: Array, out: Array) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Over which axes a `t` was broadcast to an `out`: leading ones, and those of length 1.
+
+    The second are counted without the first.  None where it depends on the sizes.
+    """
+    lead = len(out.shape) - len(t.shape)
+    if lead < 0 or t.loose:
+        return None
+    ones = []
+    for k, (a, b) in enumerate(zip(t.shape, out.shape[lead:], strict=True)):
+        if a == 1 and b != 1:
+            ones.append(k)
+        elif (a != b or a == "?") and may_be_one(a):
+            return None
+    return tuple(range(lead)), tuple(ones)
+
+
+__all__ = [
+    "broadcast",
+    "fits",
+    "fresh_dim",
+    "infer",
+    "kind_of",
+    "spread_axes",
+    "stand_in",
+    "type_of_value",
+]

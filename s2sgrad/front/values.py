@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from s2sgrad.front.memory import Ref
 from s2sgrad.ir.graph import Atom, Lit, Var
 
 
@@ -37,6 +38,7 @@ class Closure:
     defaults: dict[str, Value]
     file: str
     key: object  # identity of the code, to recognise recursion
+    scope: dict[str, Value] | None = None  # names of the function around it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,24 +57,24 @@ class Namespace:
     by: str  # 'attribute' | 'item'
 
 
-Value = Atom | Tup | Known | Closure | Method | Namespace
+Value = Atom | Ref | Tup | Known | Closure | Method | Namespace
 
 
-def flatten(v: Value) -> list[Atom] | None:
-    """The atoms of a value, or None if some part of it is no value of the IR."""
-    if isinstance(v, Var | Lit):
+def leaves(v: Value) -> list[Atom | Ref] | None:
+    """The numbers and arrays of a value, or None if some part of it is neither."""
+    if isinstance(v, Var | Lit | Ref):
         return [v]
     if isinstance(v, Tup):
-        parts = [flatten(i) for i in v.items]
+        parts = [leaves(i) for i in v.items]
         return None if None in parts else [a for p in parts if p is not None for a in p]
     return None
 
 
-def rebuild(like: Value, atoms: list[Atom]) -> Value:
-    """A value of the structure of `like`, its atoms taken from the front of `atoms`."""
+def rebuild(like: Value, new: list[Value]) -> Value:
+    """A value of the structure of `like`, its leaves taken from the front of `new`."""
     if isinstance(like, Tup):
-        return Tup(tuple(rebuild(i, atoms) for i in like.items), like.kind)
-    return atoms.pop(0)
+        return Tup(tuple(rebuild(i, new) for i in like.items), like.kind)
+    return new.pop(0)
 
 
 def same(a: Value, b: Value) -> bool:
@@ -83,4 +85,6 @@ def same(a: Value, b: Value) -> bool:
         return a.obj is b.obj
     if isinstance(a, Lit) and isinstance(b, Lit):
         return type(a.value) is type(b.value) and bool(repr(a.value) == repr(b.value))
+    if isinstance(a, Ref) and isinstance(b, Ref):
+        return a == b
     return a is b

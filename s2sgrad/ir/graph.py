@@ -50,10 +50,28 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A display in a call form: a tuple, list or slice whose items are templates."""
+    """A display in a call form: a tuple, list or slice whose items are templates.
 
-    kind: str  # 'tuple' | 'list' | 'slice'
+    A 'path' is a view of a view: its items are indices, each of what the one before it gives, or a
+    'transpose' (its items are the axes; none: reversed).
+    """
+
+    kind: str  # 'tuple' | 'list' | 'slice' | 'path' | 'transpose'
     items: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A filled 'path': the steps from an array to a view of it."""
+
+    steps: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Transposed:
+    """A step of a path that permutes axes."""
+
+    axes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +192,10 @@ def fill(template: Any, values: tuple[Any, ...] | list[Any]) -> Any:
         items = [fill(item, values) for item in template.items]
         if template.kind == "slice":
             return slice(*items)
+        if template.kind == "path":
+            return Path(tuple(items))
+        if template.kind == "transpose":
+            return Transposed(tuple(items))
         return items if template.kind == "list" else tuple(items)
     return template
 

@@ -10,24 +10,58 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.ir.graph import Path, Transposed
+
+
+def view(x: Any, path: Path) -> Any:
+    """The view of `x` at the end of `path`."""
+    for step in path.steps:
+        x = np.transpose(x, step.axes or None) if isinstance(step, Transposed) else x[step]
+    return x
+
+
+def _place(x: Any, index: Any) -> tuple[Any, Any]:
+    """An array and an index of it, that stand for `index` of `x`."""
+    if not isinstance(index, Path):
+        return x, index
+    *first, last = index.steps
+    if isinstance(last, Transposed):
+        return view(x, index), ...
+    return view(x, Path(tuple(first))), last
+
 
 def getitem(x: Any, index: Any) -> Any:
     """`x[index]`."""
-    return x[index]
+    return view(x, index) if isinstance(index, Path) else x[index]
 
 
 def setitem(x: Any, index: Any, value: Any) -> Any:
     """A copy of `x` in which `x[index] = value` was executed."""
-    out = x.copy()
-    out[index] = value
+    out = x.copy(order="K")
+    target, last = _place(out, index)
+    target[last] = value
     return out
 
 
 def additem(x: Any, index: Any, value: Any) -> Any:
     """A copy of `x` with `value` added at `index`; repeated indices add up."""
-    out = x.copy()
-    np.add.at(out, index, value)
+    out = x.copy(order="K")
+    target, last = _place(out, index)
+    np.add.at(target, last, value)
     return out
+
+
+def copy(x: Any) -> Any:
+    """A copy of `x`: where the last pass puts one, a write would destroy what is still read."""
+    return x.copy(order="K")
+
+
+def last_writes(x: Any, index: Any, g: Any) -> Any:
+    """`g`, zero where a later element of the store `x[index] = ...` wrote to the same place."""
+    order = np.zeros(x.shape, np.intp)
+    turn = np.arange(g.size).reshape(g.shape)
+    order[index] = turn
+    return np.where(order[index] == turn, g, 0.0)
 
 
 def zeros_like(x: Any) -> Any:

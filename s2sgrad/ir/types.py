@@ -42,10 +42,14 @@ class Scalar(Type):
 
 @dataclass(frozen=True, slots=True)
 class Array(Type):
-    """An ndarray: its dtype's character and one extent an axis."""
+    """An ndarray: its dtype's character and one extent an axis.
+
+    `loose`: on some path it is still a number (`s = 0.0`, then `s += row`), which broadcasts alike.
+    """
 
     char: str
     shape: tuple[Dim, ...]
+    loose: bool = False
 
     @property
     def kind(self) -> str:
@@ -106,18 +110,27 @@ def join(a: Type, b: Type) -> Type:
     if isinstance(a, Scalar) and isinstance(b, Scalar):
         kind = max(a.kind, b.kind, key=ORDER.index)
         return Scalar(kind, a.char if a.char == b.char else "")
+    for x, y in ((a, b), (b, a)):
+        if isinstance(x, Scalar) and isinstance(y, Array) and _holds(y, x):
+            return Array(y.char, y.shape, True)
     if not (isinstance(a, Array) and isinstance(b, Array)):
         array = all(isinstance(t, Array) or (isinstance(t, Unknown) and t.array) for t in (a, b))
         return Unknown(real=is_real(a) and is_real(b), array=array)
     if len(a.shape) == len(b.shape) and a.char == b.char:
         dims = zip(a.shape, b.shape, strict=True)
-        return Array(a.char, tuple(_join_dims(m, n) for m, n in dims))
-    return Unknown(real=is_real(a) and is_real(b), array=True)
+        shape = tuple(_join_dims(m, n) for m, n in dims)
+        return Array(a.char, shape, a.loose or b.loose)
+    return Unknown(real=is_real(a) and is_real(b), array=not (a.loose or b.loose))
 
 
 def is_real(t: Type) -> bool:
     """Is a value of this type surely no complex number?"""
     return t.real if isinstance(t, Unknown) else kind_of(t) in ("float", "int", "bool")
+
+
+def _holds(array: Array, number: Scalar) -> bool:
+    """Is the number of a kind that the array could hold?"""
+    return len(array.shape) > 0 and ORDER.index(number.kind) <= ORDER.index(array.kind)
 
 
 def may_be_one(d: Dim) -> bool:

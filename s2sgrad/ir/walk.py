@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Loop, Range, Var
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Loop, Range, Stmt, Var
 
 
 def reads(blocks: Iterable[Block]) -> list[Var]:
@@ -42,3 +42,12 @@ def reads(blocks: Iterable[Block]) -> list[Var]:
     for b in blocks:
         walk(b)
     return [v for v in found if v not in inside]
+
+
+def bound_by(s: Stmt) -> tuple[Var, ...]:
+    """What a statement binds in the block that it stands in."""
+    if isinstance(s, Eqn):
+        return (s.out,)
+    if isinstance(s, Loop) and s.count is not None:
+        return (*s.outs, s.count)
+    return s.outs

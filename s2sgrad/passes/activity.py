@@ -11,7 +11,7 @@ from s2sgrad.ir.types import Undefined, is_differentiable
 from s2sgrad.rules.registry import lookup
 
 # Differentiated by the transform itself: they are about places in an array, not about numbers.
-STRUCTURAL = {ops.getitem}
+STRUCTURAL = {ops.getitem, ops.setitem, ops.additem, ops.copy}
 
 
 def carries_derivative(eqn: Eqn) -> bool:

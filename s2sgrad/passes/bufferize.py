@@ -1,141 +1,252 @@
-"""Which operations on arrays may run in place.
+"""Writes in place: the last pass puts a copy where one would destroy what is still read.
 
-`additem(x, p, g)` and `x + g` may write into `x` when nobody else will read that memory: `x` was
-made by this function, and on each path this is its only use.  What is not proved gets a copy.
+Afterwards every `setitem` and `additem` may write into its operand, and so may the accumulations
+`x + g` whose results are in the note `in_place`.
 """
 
 from __future__ import annotations
 
 import operator
-from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
 
-import numpy as np
-
+from s2sgrad.errors import InternalError
 from s2sgrad.front.infer import fits
 from s2sgrad.ir import ops
+from s2sgrad.ir.alias import WRITES, is_memory, sources
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Stmt, Var, atom_type
 from s2sgrad.ir.types import Array, Unknown
+from s2sgrad.passes.conflicts import Conflict, Conflicts
+from s2sgrad.passes.latest import latest
+from s2sgrad.passes.regions import Regions
 
-Place = tuple[tuple[int, int], ...]  # the (statement, arm) pairs from the outside in; arm 2: a loop
-
-_FRESH = {
-    operator.add,
-    operator.sub,
-    operator.mul,
-    operator.truediv,
-    operator.neg,
-    operator.matmul,
-    ops.zeros_like,
-    ops.additem,
-    ops.broadcast_like,
-}
+_MOST = 1000  # repairs of one function
 
 
-def in_place(func: Func) -> set[Eqn]:
-    """The equations of `func` that may write into their first operand."""
-    return _Ownership(func).answer()
+def bufferize(func: Func) -> Func:
+    """`func` with the copies that it needs to write in place."""
+    in_place: set[Var] = set()
+    _accumulations(func.body, in_place)
+    if in_place or _writes(func.body):
+        for _ in range(_MOST):
+            regions = Regions(func, in_place)
+            conflicts = Conflicts(func, regions).found
+            if not conflicts:
+                break
+            func = _Repair(func, regions, in_place).mend(conflicts)
+        else:
+            raise InternalError("bufferize", "copies do not settle what writes destroy", "")
+    func = latest(_own_results(func, Regions(func, in_place)))
+    return replace(func, notes={**func.notes, "in_place": in_place})
 
 
-class _Ownership:
-    def __init__(self, func: Func) -> None:
-        self.made: dict[Var, Eqn] = {}
-        self.param: dict[Var, tuple[Loop, int]] = {}
-        self.joined: dict[Var, tuple[Branch, int]] = {}
-        self.home: dict[Var, Place] = {}
-        self.uses: dict[Var, list[Place]] = defaultdict(list)
-        self.writes: list[Eqn] = []
-        self.exclusive: dict[Var, bool] = {}
-        self.read(func.body, ())
+def _blocks(s: Stmt) -> tuple[Block, ...]:
+    if isinstance(s, Eqn):
+        return ()
+    return s.arms if isinstance(s, Branch) else (s.body,)
 
-    def answer(self) -> set[Eqn]:
-        return {e for e in self.writes if isinstance(e.args[0], Var) and self.owned(e.args[0])}
 
-    def use(self, atoms: tuple[Atom, ...], place: Place) -> None:
-        for a in atoms:
-            if isinstance(a, Var):
-                self.uses[a].append(place)
+def _writes(block: Block) -> bool:
+    return any(
+        (isinstance(s, Eqn) and s.op in WRITES) or any(map(_writes, _blocks(s)))
+        for s in block.stmts
+    )
 
-    def read(self, block: Block, place: Place) -> None:
-        for p in block.params:
-            self.home[p] = place
-        for s in block.stmts:
-            self.read_stmt(s, place)
-        self.use(block.results, place)
 
-    def read_stmt(self, s: Stmt, place: Place) -> None:
-        if isinstance(s, Eqn):
-            self.made[s.out], self.home[s.out] = s, place
-            self.use(s.args, place)
-            if s.op is ops.additem or _accumulates(s):
-                self.writes.append(s)
-            return
-        for v in s.outs:
-            self.home[v] = place
-        if isinstance(s, Branch):
-            self.use((s.test, *s.walked[0], *s.walked[1]), place)
-            self.joined.update({v: (s, k) for k, v in enumerate(s.outs[: s.joined])})
-            for k, arm in enumerate(s.arms):
-                self.read(arm, (*place, (id(s), k)))
-            return
-        n = len(s.carried)
-        for k, p in enumerate(s.body.params[1 : n + 1]):
-            self.param[p] = self.param[s.outs[k]] = (s, k)
-        self.use((*s.carried, *s.walked), place)
-        self.read(s.body, (*place, (id(s), 2)))
-
-    def owned(self, v: Var) -> bool:
-        """Does `v` own its memory, and is it used once at most on each path?"""
-        if v not in self.exclusive:
-            self.exclusive[v] = True  # assumed, while what it depends on is looked at
-            self.exclusive[v] = self.used_once(v) and self.fresh(v)
-        return self.exclusive[v]
-
-    def fresh(self, v: Var) -> bool:
-        if v in self.made:
-            made = self.made[v]
-            if not isinstance(v.type, Array):
-                # What is subscripted is an array, whatever else is known of it.
-                return isinstance(v.type, Unknown) and made.op in (ops.zeros_like, ops.additem)
-            if made.op is ops.additem:
-                # in place it hands on its operand's memory, else it makes a copy
-                return True
-            return made.op in _FRESH or isinstance(made.op, np.ufunc)
-        sources: tuple[Atom, ...] = ()
-        if v in self.param:
-            loop, k = self.param[v]
-            sources = loop.carried[k], loop.body.results[k]
-        elif v in self.joined:
-            branch, k = self.joined[v]
-            sources = branch.then.results[k], branch.orelse.results[k]
-        return bool(sources) and all(isinstance(a, Var) and self.owned(a) for a in sources)
-
-    def used_once(self, v: Var) -> bool:
-        """No use in a loop that does not bind `v`, and no two uses on one path."""
-        home, places = self.home[v], self.uses[v]
-        if any(arm == 2 for p in places for _, arm in p[len(home) :]):
-            return False
-        return not any(_meet(p, q) for i, p in enumerate(places) for q in places[i + 1 :])
+def _accumulations(block: Block, found: set[Var]) -> None:
+    for s in block.stmts:
+        if isinstance(s, Eqn) and _accumulates(s):
+            found.add(s.out)
+        for b in _blocks(s):
+            _accumulations(b, found)
 
 
 def _accumulates(s: Eqn) -> bool:
     """`a + b`, where `b` does not widen `a`: it may run as `a += b`."""
     if s.op not in (operator.add, operator.sub, operator.mul) or s.form is not None:
         return False
-    t = atom_type(s.args[0])
-    out = s.out.type
+    t, out = atom_type(s.args[0]), s.out.type
     return (
         isinstance(t, Array)
         and isinstance(out, Array)
         and t.char == out.char
+        and not t.loose
         and bool(fits(t, out))
     )
 
 
-def _meet(p: Place, q: Place) -> bool:
-    """May both places be visited in one run?  Not the two arms of one branch."""
-    for (s, a), (t, b) in zip(p, q, strict=False):
-        if s != t:
-            return True
-        if a != b:
-            return False
-    return True
+class _Repair:
+    """Mends the first conflicts, those of one write."""
+
+    def __init__(self, func: Func, regions: Regions, in_place: set[Var]) -> None:
+        self.func, self.regions, self.in_place = func, regions, in_place
+
+    def mend(self, conflicts: list[Conflict]) -> Func:
+        write = conflicts[0].write
+        readers = [c.reader for c in conflicts if c.write is write]
+        if write.out in self.in_place:
+            self.in_place.discard(write.out)
+            return self.func
+        for reader in readers:
+            if reader in self.regions.tape or reader in self.regions.walked:
+                return self.copy_items(self.regions.walked.get(reader, reader))
+        views = {r for r in readers if self.is_view(r)}
+        if views:
+            return self.rewrite(lambda s: _copied(s) if s.out in views else [s])
+        return self.copy_operand(write, readers)
+
+    def is_view(self, v: Var) -> bool:
+        made = self.regions.made.get(v)
+        return made is not None and made.out not in self.in_place and bool(sources(made))
+
+    def copy_items(self, tape: Var) -> Func:
+        """What is collected is a copy."""
+        item = self.regions.tape[tape][1]
+        while isinstance(item, Var) and item in self.regions.tape:
+            tape, item = item, self.regions.tape[item][1]
+        while isinstance(item, Var) and item in self.regions.walked:
+            return self.copy_items(self.regions.walked[item])
+        assert isinstance(item, Var)
+        kept = Var(item.hint, item.type)
+        copy = Eqn(kept, ops.copy, (item,))
+
+        def collecting(b: Block, k: int) -> Block:
+            results = tuple(kept if j == k else r for j, r in enumerate(b.results))
+            return replace(b, stmts=_after(b, item, copy), results=results)
+
+        def change(s: Stmt) -> Stmt:
+            if isinstance(s, Loop) and tape in s.outs:
+                return replace(s, body=collecting(s.body, s.outs.index(tape)))
+            if isinstance(s, Branch) and tape in s.collected(0):
+                k = s.joined + s.collected(0).index(tape)
+                return replace(s, then=collecting(s.then, k))
+            if isinstance(s, Branch) and tape in s.collected(1):
+                k = s.joined + s.collected(1).index(tape)
+                return replace(s, orelse=collecting(s.orelse, k))
+            return s
+
+        return replace(self.func, body=_map(self.func.body, lambda s: [s], change))
+
+    def copy_operand(self, write: Eqn, readers: list[Var]) -> Func:
+        """A copy is written to: made outside of all loops that keep what is read apart from it."""
+        operand = write.args[0]
+        assert isinstance(operand, Var)
+        edge = self.edge(operand, readers)
+        if edge is None:
+            copy = Var(operand.hint, operand.type)
+
+            def before(s: Eqn) -> list[Eqn]:
+                if s is not write:
+                    return [s]
+                made = Eqn(copy, ops.copy, (operand,), at=s.at)
+                return [made, replace(s, args=(copy, *s.args[1:]))]
+
+            return self.rewrite(before)
+        loop, k = edge
+        init = loop.carried[k]
+        assert isinstance(init, Var)
+        copy = Var(init.hint, init.type)
+        carried = tuple(copy if j == k else a for j, a in enumerate(loop.carried))
+
+        def around(s: Stmt) -> Stmt:
+            same = isinstance(s, Loop) and s.outs == loop.outs
+            return replace(s, carried=carried) if same else s  # type: ignore[arg-type]
+
+        made = Eqn(copy, ops.copy, (init,), at=loop.at)
+        body = _map(self.func.body, lambda s: [s], around, {loop.outs: made})
+        return replace(self.func, body=body)
+
+    def edge(self, operand: Var, readers: list[Var]) -> tuple[Loop, int] | None:
+        """The outermost loop that is handed the memory that the readers read."""
+        found: tuple[Loop, int] | None = None
+        while operand in self.regions.slot:
+            loop, k = self.regions.slot[operand]
+            init = loop.carried[k]
+            outside = all(self.is_outside(r, loop) for r in readers)
+            if not (outside and isinstance(init, Var)):
+                break
+            if not any(self.regions.alias(init, r) for r in readers):
+                break
+            found = loop, k
+            operand = init
+        return found
+
+    def is_outside(self, v: Var, loop: Loop) -> bool:
+        return v not in _bound(loop)
+
+    def rewrite(self, eqn: Callable[[Eqn], list[Eqn]]) -> Func:
+        return replace(self.func, body=_map(self.func.body, eqn, lambda s: s))
+
+
+def _copied(s: Eqn) -> list[Eqn]:
+    """The equation, whose result is now a copy of what it was."""
+    raw = Var("", s.out.type)
+    return [replace(s, out=raw), Eqn(s.out, ops.copy, (raw,), at=s.at)]
+
+
+def _after(b: Block, v: Var, copy: Eqn) -> tuple[Stmt, ...]:
+    """The statements of the block, `copy` right after the one that binds `v`."""
+    for i, s in enumerate(b.stmts):
+        if v in ((s.out,) if isinstance(s, Eqn) else s.outs):
+            return (*b.stmts[: i + 1], copy, *b.stmts[i + 1 :])
+    return (copy, *b.stmts)
+
+
+def _bound(loop: Loop) -> set[Var]:
+    """What a loop binds inside."""
+    found: set[Var] = set()
+
+    def walk(b: Block) -> None:
+        found.update(b.params)
+        for s in b.stmts:
+            found.update((s.out,) if isinstance(s, Eqn) else s.outs)
+            for inner in _blocks(s):
+                walk(inner)
+
+    walk(loop.body)
+    return found
+
+
+def _map(
+    block: Block,
+    eqn: Callable[[Eqn], list[Eqn]],
+    region: Callable[[Stmt], Stmt],
+    before: dict[tuple[Var, ...], Eqn] | None = None,
+) -> Block:
+    """The block with each equation and each loop or branch replaced."""
+    stmts: list[Stmt] = []
+    for s in block.stmts:
+        if isinstance(s, Eqn):
+            stmts += eqn(s)
+            continue
+        if before and s.outs in before:
+            stmts.append(before[s.outs])
+        s = region(s)
+        if isinstance(s, Branch):
+            s = replace(
+                s,
+                then=_map(s.then, eqn, region, before),
+                orelse=_map(s.orelse, eqn, region, before),
+            )
+        elif isinstance(s, Loop):
+            s = replace(s, body=_map(s.body, eqn, region, before))
+        stmts.append(s)
+    return replace(block, stmts=tuple(stmts))
+
+
+def _own_results(func: Func, regions: Regions) -> Func:
+    """No result shares memory with an argument or with another result."""
+    stmts, results = list(func.body.stmts), list[Atom]()
+    taken = [p for p in func.body.params if is_memory(p)]
+    for r in func.body.results:
+        if isinstance(r, Var) and is_memory(r) and isinstance(r.type, Array | Unknown):
+            if any(regions.alias(r, t) for t in taken):
+                copy = Var(r.hint, r.type)
+                # `+x` is a copy of an array, and of a number that number.
+                op = ops.copy if isinstance(r.type, Array) else operator.pos
+                stmts.append(Eqn(copy, op, (r,)))
+                r = copy
+            else:
+                taken.append(r)
+        results.append(r)
+    return replace(func, body=replace(func.body, stmts=tuple(stmts), results=tuple(results)))

@@ -12,16 +12,7 @@ def prune(func: Func) -> Func:
     """`func` without what is dead."""
     live: set[Var] = set()
     _mark(func.body, live)
-    return replace(func, body=_keep(func.body, live), notes=_moved(func, live))
-
-
-def _moved(func: Func, live: set[Var]) -> dict[str, object]:
-    """The number of statements of the forward sweep, after pruning."""
-    notes = dict(func.notes)
-    if "forward" in notes:
-        first = func.body.stmts[: notes["forward"]]
-        notes["forward"] = sum(_is_live(s, live) for s in first)
-    return notes
+    return replace(func, body=_keep(func.body, live))
 
 
 def _use(atoms: Iterable[Atom], live: set[Var]) -> None:

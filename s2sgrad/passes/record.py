@@ -64,7 +64,11 @@ class Recorder:
         flat: list[Atom] = []
         templates = tuple(self.template(a, flat) for a in args)
         named = tuple((k, self.template(v, flat)) for k, v in kwargs.items())
-        plain = not named and templates == tuple(Hole(k) for k in range(len(flat)))
+        plain = (
+            op is not ops.getitem
+            and not named
+            and templates == tuple(Hole(k) for k in range(len(flat)))
+        )
         return self.symbol(self.emit(op, tuple(flat), None if plain else Form(templates, named)))
 
     def template(self, v: Any, flat: list[Atom]) -> Any:

@@ -9,14 +9,16 @@ where it is bound and *walked* in the mirror; one that is a cheap operation away
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from s2sgrad.errors import DifferentiationError, InternalError, Refusal
-from s2sgrad.front.infer import fits
+from s2sgrad.front.infer import fits, spread_axes
 from s2sgrad.ir import ops
+from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.graph import (
     UNDEF,
     Atom,
@@ -36,14 +38,44 @@ from s2sgrad.ir.graph import (
     call_args,
 )
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import INT, Array, Scalar, Seq, Type
-from s2sgrad.ir.walk import reads
+from s2sgrad.ir.types import INT, Array, Scalar, Seq, Type, Unknown
+from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.activity import active, carries_derivative
 from s2sgrad.passes.generic import by_helpers
 from s2sgrad.passes.record import Recorder, StaticFact, Symbol
 from s2sgrad.rules.registry import lookup, pullback
 
 ZERO = Lit(0.0)
+
+
+@dataclass(eq=False, slots=True)
+class _Add:
+    """A contribution `g` to the part at `index` of a cotangent: kept until it is summed up."""
+
+    index: Any  # a template whose holes count `atoms`
+    atoms: tuple[Atom, ...]
+    g: Atom
+
+
+@dataclass(eq=False, slots=True)
+class _Clear:
+    """The cotangent `base` of an array after a store, as that before it: zero at `index`."""
+
+    base: Atom
+    index: Any
+    atoms: tuple[Atom, ...]
+    read: Atom | None  # what `base` has at `index`, where that was asked
+
+    def meets(self, add: _Add) -> bool:
+        """Is it the same place?"""
+        return self.index == add.index and all(map(_same, self.atoms, add.atoms))
+
+
+def _same(a: Atom, b: Atom) -> bool:
+    return a is b or (isinstance(a, Lit) and isinstance(b, Lit) and bool(a.value == b.value))
+
+
+Part = Atom | _Add | _Clear
 
 
 def reverse(func: Func, wrt: Sequence[Var], seeds: Sequence[Atom], extra: Sequence[Var]) -> Func:
@@ -74,7 +106,7 @@ class _Frame:
     prelude: list[Stmt] = field(default_factory=list)
     walked: list[tuple[Var, Atom]] = field(default_factory=list)
     known: dict[Var, Atom] = field(default_factory=dict)
-    bars: dict[Var, list[Atom]] = field(default_factory=dict)
+    bars: dict[Var, list[Part]] = field(default_factory=dict)
 
 
 class _Reverse:
@@ -86,6 +118,7 @@ class _Reverse:
         self.collects: dict[tuple[Stmt, int], dict[Var, Var]] = {}
         self.counts: dict[Loop, Var] = {}
         self.unbound: set[Atom] = {UNDEF}  # values that some path leaves without a value
+        self.shape_from: dict[Var, Atom] = {}  # another value that surely has the same shape
         self._index(func.body)
         self.frame = _Frame(func.body, None, None)
         self.recorder = Recorder(self.frame.stmts)
@@ -96,6 +129,8 @@ class _Reverse:
         for s in block.stmts:
             if isinstance(s, Eqn):
                 self.home[s.out], self.made_by[s.out] = block, s
+                if s.op in WRITES or s.op is ops.copy:
+                    self.shape_from[s.out] = s.args[0]
                 continue
             for v in s.outs:
                 self.home[v] = block
@@ -105,10 +140,22 @@ class _Reverse:
                         self.unbound |= {p, out}
             for b in s.arms if isinstance(s, Branch) else (s.body,):
                 self._index(b)
+            if isinstance(s, Loop):
+                self._index_shapes(s)
             if isinstance(s, Branch):
                 for k, v in enumerate(s.outs[: s.joined]):
                     if any(arm.results[k] in self.unbound for arm in s.arms):
                         self.unbound.add(v)
+
+    def _index_shapes(self, s: Loop) -> None:
+        """What a loop only writes to keeps its shape."""
+        for init, p, out, r in zip(
+            s.carried, s.body.params[1:], s.outs, s.body.results, strict=False
+        ):
+            while r is not p and isinstance(r, Var) and r in self.shape_from:
+                r = self.shape_from[r]
+            if r is p:
+                self.shape_from[p] = self.shape_from[out] = init
 
     def build(self, seeds: Sequence[Atom], extra: Sequence[Var]) -> Func:
         body = self.func.body
@@ -122,7 +169,8 @@ class _Reverse:
             (*forward.stmts, *self.frame.prelude, *self.frame.stmts),
             (*body.results, *bars),
         )
-        notes = {**self.func.notes, "forward": len(forward.stmts)}
+        mirror = {v for s in self.frame.stmts for v in bound_by(s)}
+        notes = {**self.func.notes, "mirror": mirror}
         names = (*self.func.names, *(v.hint for v in extra))
         return replace(self.func, body=whole, names=names, notes=notes)
 
@@ -137,10 +185,44 @@ class _Reverse:
         parts = self.frame.bars.get(v)
         if not parts:
             return self.zero(v)
-        while len(parts) > 1:
-            a, b = parts.pop(0), parts.pop(0)
-            parts.insert(0, self.sum(a, b, v))
-        return parts[0]
+        adds = [p for p in parts if isinstance(p, _Add)]
+        dense: list[Atom] = []
+        for p in parts:
+            if isinstance(p, _Clear):
+                here = [a for a in adds if p.meets(a)]
+                adds = [a for a in adds if a not in here]
+                dense.append(self.cleared(p, [a.g for a in here], v))
+            elif not isinstance(p, _Add):
+                dense.append(p)
+        total = dense.pop(0) if dense else self.zero(v)
+        for g in dense:
+            total = self.sum(total, g, v)
+        for a in adds:
+            total = self.put(ops.additem, total, a.index, a.atoms, a.g, v)
+        self.frame.bars[v] = [total]
+        return total
+
+    def cleared(self, c: _Clear, gs: list[Atom], v: Var) -> Atom:
+        """Zero at the place of a store, and what was contributed to that place since."""
+        if len(gs) == 1 and gs[0] is c.read:
+            return c.base  # `x[i] += v` leaves the cotangent as it is
+        total: Atom = ZERO
+        for k, g in enumerate(gs):
+            total = self.sum(total, g, v) if k else g
+        return self.put(ops.setitem, c.base, c.index, c.atoms, total, v)
+
+    def put(
+        self,
+        op: Callable[..., Any],
+        base: Atom,
+        index: Any,
+        atoms: tuple[Atom, ...],
+        g: Atom,
+        v: Var,
+    ) -> Atom:
+        """`base` with `g` stored at, or added to, the place `index`."""
+        form = Form((Hole(0), index, Hole(len(atoms) + 1)))
+        return self.recorder.emit(op, (base, *atoms, g), form, hint=_bar(v))
 
     def sum(self, a: Atom, b: Atom, v: Var) -> Atom:
         return self.recorder.emit(operator.add, (a, b), hint=_bar(v))
@@ -148,7 +230,15 @@ class _Reverse:
     def zero(self, v: Var) -> Atom:
         if isinstance(v.type, Scalar) or v in self.unbound:
             return ZERO
-        return self.recorder.emit(ops.zeros_like, (self.need(v),), hint=_bar(v))
+        return self.recorder.emit(ops.zeros_like, (self.like(v),), hint=_bar(v))
+
+    def like(self, v: Var) -> Atom:
+        """A value in sight that has the shape and dtype of `v`."""
+        found: Atom = v
+        while isinstance(found, Var) and found in self.shape_from:
+            found = self.shape_from[found]
+        same = isinstance(found, Var) and isinstance(found.type, Array)
+        return self.need(found if same else v)
 
     # -- primal values in the backward sweep
 
@@ -229,20 +319,61 @@ class _Reverse:
         if s.op is ops.getitem:
             self._getitem(s, g)
             return
+        if s.op in WRITES:
+            self._write(s, g)
+            return
+        if s.op is ops.copy:
+            self.add(s.args[0], g)
+            return
         for a, bar in zip(s.args, self.cotangents(s, g), strict=True):
             if bar is not None and isinstance(a, Var) and a in self.active:
                 self.add(a, self.shaped(bar, a))
 
-    def _getitem(self, s: Eqn, g: Atom) -> None:
-        """A read of a part adds to that part of the cotangent, in place when it is emitted."""
-        x = s.args[0]
-        assert isinstance(x, Var)
+    def place(self, s: Eqn, n: int) -> tuple[Any, tuple[Atom, ...]]:
+        """The index of `s`, which has `n` atoms, in the mirror."""
         assert s.form is not None
-        base = self.total(x)
-        index = [self.need(a) for a in s.args[1:]]
-        form = Form((Hole(0), s.form.args[1], Hole(len(s.args))))
-        bar = self.recorder.emit(ops.additem, (base, *index, g), form, hint=_bar(x))
-        self.frame.bars[x] = [bar]
+        return s.form.args[1], tuple(self.need(a) for a in s.args[1 : n + 1])
+
+    def _getitem(self, s: Eqn, g: Atom) -> None:
+        """A read of a part adds to that part of the cotangent."""
+        x = s.args[0]
+        if x in self.active:
+            index, atoms = self.place(s, len(s.args) - 1)
+            self.frame.bars.setdefault(x, []).append(_Add(index, atoms, g))
+
+    def _write(self, s: Eqn, g: Atom) -> None:
+        """A store: its value gets the cotangent of the place, what was there before gets none."""
+        x, value = s.args[0], s.args[-1]
+        index, atoms = self.place(s, len(s.args) - 2)
+        read: Atom | None = None
+        if value in self.active:
+            assert isinstance(value, Var)
+            read = self.recorder.emit(ops.getitem, (g, *atoms), Form((Hole(0), index)))
+            self.add(value, self.shaped(self.last(s, g, index, atoms, read), value))
+        if x not in self.active:
+            return
+        assert isinstance(x, Var)
+        store = s.op is ops.setitem
+        part: Part = _Clear(g, index, atoms, read) if store else g
+        self.frame.bars.setdefault(x, []).append(part)
+
+    def last(self, s: Eqn, g: Atom, index: Any, atoms: tuple[Atom, ...], read: Atom) -> Atom:
+        """Where an index repeats a place, the last element stored there alone counts."""
+        indices = [t for t in map(atom_type, atoms) if isinstance(t, Array)]
+        if s.op is ops.setitem and any(isinstance(atom_type(a), Unknown) for a in atoms):
+            raise DifferentiationError(
+                Refusal(
+                    "something is stored at an index that may be a number, a mask or an array",
+                    s.at or _NOWHERE,
+                    "annotate the index, or give its type with --types",
+                    anchor="unknown-type",
+                )
+            )
+        repeats = any(t.kind == "int" for t in indices)
+        if s.op is not ops.setitem or not repeats:
+            return read
+        form = Form((Hole(0), index, Hole(len(atoms) + 1)))
+        return self.recorder.emit(ops.last_writes, (g, *atoms, read), form)
 
     def cotangents(self, s: Eqn, g: Atom) -> list[Atom | None]:
         """One cotangent per flat operand of `s`."""
@@ -290,16 +421,50 @@ class _Reverse:
         if isinstance(x.type, Array) and isinstance(t, Array) and t.char != x.type.char:
             if x.type.kind == "float" and t.kind == "complex":
                 bar = self.recorder.emit(np.real, (bar,))
-            bar = self.recorder.emit(ops.cast_like, (bar, self.need(x)))
+            bar = self.recorder.emit(ops.cast_like, (bar, self.like(x)))
         return bar
 
     def reshaped(self, bar: Atom, x: Var) -> Atom:
-        same = fits(x.type, atom_type(bar))
+        t = atom_type(bar)
+        same = fits(x.type, t)
         if same:
             return bar
-        if same is False and isinstance(x.type, Array) and isinstance(atom_type(bar), Scalar):
-            return self.recorder.emit(ops.broadcast_like, (bar, self.need(x)))
-        return self.recorder.emit(ops.unbroadcast, (bar, self.need(x)))
+        if isinstance(x.type, Scalar) and isinstance(t, Array):
+            return self.summed(bar, None, Scalar(t.kind, t.char))
+        if same is False and isinstance(x.type, Array) and isinstance(t, Scalar):
+            return self.recorder.emit(ops.broadcast_like, (bar, self.like(x)))
+        if isinstance(x.type, Array) and isinstance(t, Array):
+            axes = spread_axes(x.type, t)
+            if axes is not None:
+                lead, ones = axes
+                if lead:
+                    kept = Array(t.char, t.shape[len(lead) :])
+                    bar = self.summed(bar, lead, kept)
+                if ones:
+                    bar = self.summed(bar, ones, Array(t.char, x.type.shape), keepdims=True)
+                return bar
+        return self.recorder.emit(ops.unbroadcast, (bar, self.like(x)))
+
+    def summed(
+        self, bar: Atom, axes: tuple[int, ...] | None, t: Type, keepdims: bool = False
+    ) -> Atom:
+        """`np.sum` of `bar`, whose result has the type `t`."""
+        named: list[tuple[str, Any]] = []
+        if axes is not None:
+            named.append(("axis", axes[0] if len(axes) == 1 else axes))
+        if keepdims:
+            named.append(("keepdims", True))
+        form = Form((Hole(0),), tuple(named)) if named else None
+        out = Var("", t)
+        self.recorder.stmts.append(Eqn(out, np.sum, (bar,), form, self.recorder.at))
+        return out
+
+    def hand(self, a: Atom, g: Atom) -> None:
+        """Add to what a loop or a branch was handed: a number where others hand an array."""
+        if isinstance(a, Var) and a in self.active:
+            t = atom_type(g)
+            loose = isinstance(t, Array) and t.loose
+            self.add(a, self.shaped(g, a) if loose or isinstance(a.type, Scalar) else g)
 
     # -- branches
 
@@ -312,8 +477,9 @@ class _Reverse:
         for v in bars:
             del self.frame.bars[v]
         free = [v for v in reads(s.arms) if v in self.active]
-        start = {v: list(self.frame.bars.get(v, ())) for v in free}
-        start = {v: [self.total(v)] if parts else [] for v, parts in start.items()}
+        start: dict[Var, list[Part]] = {
+            v: [self.total(v)] if self.frame.bars.get(v) else [] for v in free
+        }
         outer, arms = self.frame, []
         for k, arm in enumerate(s.arms):
             self.frame = _Frame(arm, outer, (s, k))
@@ -321,7 +487,7 @@ class _Reverse:
             self.frame.bars = {v: list(parts) for v, parts in start.items() if parts}
             for v, r in zip(outs, arm.results, strict=False):
                 if v in bars:
-                    self.add(r, bars[v])
+                    self.hand(r, bars[v])
             self.backward(arm)
             arms.append(self.frame)
         changed = [v for v in free if any(f.bars.get(v) not in (None, start[v]) for f in arms)]
@@ -369,7 +535,7 @@ class _Reverse:
         for v, acc in zip(free, accs, strict=True):
             self.frame.bars[v] = [acc]
         for k, p in zip(live, taken, strict=True):
-            self.add(s.body.results[k], p)
+            self.hand(s.body.results[k], p)
         self.backward(s.body)
         self.recorder.stmts = self.frame.stmts
         yields = [self.total(params[k]) for k in live] + [self.total(v) for v in free]
@@ -383,7 +549,7 @@ class _Reverse:
         for v, out in zip(free, outs[len(live) :], strict=True):
             outer.bars[v] = [out]
         for k, out in zip(live, outs[: len(live)], strict=True):
-            self.add(s.carried[k], out)
+            self.hand(s.carried[k], out)
 
     def _mirrored_range(self, s: Loop) -> tuple[Range, Var]:
         """The turns that `s` ran, to be run from the last to the first."""
@@ -429,6 +595,8 @@ _CHEAP = {
     operator.add,
     operator.sub,
     operator.mul,
+    operator.mod,
+    operator.floordiv,
     operator.neg,
     operator.lt,
     operator.le,

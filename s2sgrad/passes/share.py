@@ -9,6 +9,7 @@ from typing import Any
 
 from s2sgrad.front.infer import fits
 from s2sgrad.ir import ops
+from s2sgrad.ir.alias import ALLOCATIONS
 from s2sgrad.ir.build import resolve
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Stmt, Var, atom_type
 from s2sgrad.ir.types import Array, Scalar, Type, Unknown
@@ -57,6 +58,8 @@ class _Sharing:
             self.mapping[s.out] = same
             return None
         key = (s.op, tuple(map(_key, s.args)), repr(s.form))
+        if s.op in ALLOCATIONS:
+            return s  # two arrays, each of which may be written to
         if key in scope:
             self.mapping[s.out] = scope[key]
             return None

@@ -45,6 +45,10 @@ class Helper:
     imports: set[str] = field(default_factory=set)
     fresh: bool = False  # its answer is a product, so it shares no memory with its operands
 
+    def shares(self, operand: int) -> bool:
+        """May the answer share memory with this operand?  The cotangent may be handed on."""
+        return not self.fresh and operand == 0
+
     @property
     def __name__(self) -> str:
         return self.name

@@ -325,7 +325,7 @@ def _pad_jvp(
     return np.pad(tangents[0], pad_width)
 
 
-@rule(np.copy, np.ascontiguousarray, np.asfortranarray, linear=(0,))
+@rule(np.copy, np.ascontiguousarray, np.asfortranarray, np.ndarray.copy, linear=(0,))
 def copy(g: Any, out: Any, a: Any, order: Any = "K") -> Any:
     """Pass the cotangent on."""
     return g

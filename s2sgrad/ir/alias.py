@@ -1,0 +1,106 @@
+"""May the result of an operation share memory with its operands?
+
+What is not known to make an array of its own may be a view: that is the safe side for all who ask.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from s2sgrad.ir import ops
+from s2sgrad.ir.graph import Eqn, Form, Hole, Pack, Var, atom_type
+from s2sgrad.ir.types import Array, Scalar, Seq, Static
+
+_OPERATORS = """add sub mul truediv floordiv mod pow matmul neg pos invert and_ or_ xor lt le gt ge
+eq ne not_ is_ is_not"""
+_FUNCTIONS = """zeros ones empty full zeros_like ones_like empty_like full_like eye identity arange
+linspace copy array sum mean prod var std max min amax amin ptp cumsum cumprod dot vdot inner outer
+tensordot kron cross where clip concatenate stack vstack hstack column_stack dstack append tile
+repeat take take_along_axis compress sort argsort argmax argmin any all round around roll trace
+searchsorted diff interp median percentile quantile convolve tri tril triu insert delete pad nansum
+nanmean cov corrcoef meshgrid size shape ndim count_nonzero nonzero logspace geomspace"""
+_LINALG = "solve inv det slogdet norm cholesky eigh svd qr lstsq pinv"
+FRESH: frozenset[Any] = frozenset(
+    [getattr(operator, n) for n in _OPERATORS.split()]
+    + [getattr(np, n) for n in _FUNCTIONS.split()]
+    + [getattr(np.linalg, n) for n in _LINALG.split()]
+    + [ops.zeros_like, ops.broadcast_like, ops.cast_like, ops.copy, ops.not_, ops.last_writes]
+    + [np.ndarray.copy]
+    + [builtins.abs, builtins.sum, builtins.float, builtins.int, builtins.len]
+)
+# The rules read nothing but shape and dtype of these operands: their contents may be gone.
+SHAPE_ONLY: dict[Any, tuple[int, ...]] = {
+    ops.zeros_like: (0,),
+    ops.broadcast_like: (1,),
+    ops.reshape_like: (1,),
+    ops.cast_like: (1,),
+    ops.unbroadcast: (1,),
+    np.size: (0, 1),
+    np.shape: (0,),
+    np.ndim: (0,),
+    len: (0,),
+    np.zeros_like: (0,),
+    np.ones_like: (0,),
+    np.empty_like: (0,),
+    np.full_like: (0,),
+}
+# What a program makes to write to it.
+ALLOCATIONS: frozenset[Any] = frozenset(
+    [getattr(np, n) for n in "zeros ones empty full zeros_like ones_like empty_like copy".split()]
+    + [np.full_like, np.array, np.ndarray.copy, ops.copy, ops.zeros_like]
+)
+WRITES = frozenset({ops.setitem, ops.additem})
+
+
+def is_memory(v: Var) -> bool:
+    """May this value share memory with another?  Numbers and static values do not."""
+    return not isinstance(v.type, Scalar | Static)
+
+
+def makes_memory(op: Callable[..., Any], form: Form | None) -> bool:
+    """Is what `op` returns always in memory of its own?"""
+    if op in FRESH:
+        return not (form and op is np.array and any(k == "copy" for k, _ in form.kwargs))
+    if isinstance(op, np.ufunc):
+        return form is None or all(k != "out" for k, _ in form.kwargs)
+    return getattr(math, getattr(op, "__name__", ""), None) is op
+
+
+def reads_copy(eqn: Eqn) -> bool:
+    """Is a `getitem` one that copies: by a mask or an array of ints?"""
+    assert eqn.form is not None
+    return any(isinstance(atom_type(a), Array | Seq) for a in eqn.args[1:]) or _has_list(
+        eqn.form.args[1]
+    )
+
+
+def _has_list(template: Any) -> bool:
+    if isinstance(template, Pack):
+        return template.kind == "list" or any(map(_has_list, template.items))
+    return isinstance(template, list | np.ndarray)
+
+
+def sources(eqn: Eqn) -> list[Var]:
+    """The operands whose memory the result may share, nothing having been written in place."""
+    if not is_memory(eqn.out):
+        return []
+    if eqn.op is ops.getitem:
+        return [] if reads_copy(eqn) else [a for a in eqn.args[:1] if isinstance(a, Var)]
+    if eqn.op in WRITES or makes_memory(eqn.op, eqn.form):
+        return []
+    shares = getattr(eqn.op, "shares", None)  # a helper knows
+    if shares is not None:
+        return [a for k, a in enumerate(eqn.args[:1]) if shares(k) and isinstance(a, Var)]
+    skip = SHAPE_ONLY.get(eqn.op, ())
+    return [
+        a for k, a in enumerate(eqn.args) if k not in skip and isinstance(a, Var) and is_memory(a)
+    ]
+
+
+__all__ = ["FRESH", "SHAPE_ONLY", "WRITES", "Hole", "is_memory", "makes_memory", "sources"]

@@ -1,0 +1,123 @@
+"""Writes that, run in place, would destroy what is still read.
+
+Blocks are read backwards.  A value that a loop reads from outside is live in the whole loop; a tape
+holds what it collects while its loop runs, and until it has been walked.  An operand of which only
+shape and dtype are asked is not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from s2sgrad.ir.alias import SHAPE_ONLY, WRITES, is_memory
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var
+from s2sgrad.passes.regions import Regions
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """`write` destroys what `reader` is still to show."""
+
+    write: Eqn
+    reader: Var
+
+
+def contents(s: Eqn) -> list[Var]:
+    """The operands whose contents are read."""
+    skip = SHAPE_ONLY.get(s.op, ())
+    return [a for k, a in enumerate(s.args) if isinstance(a, Var) and k not in skip]
+
+
+def content_reads(blocks: Iterable[Block]) -> set[Var]:
+    """The values from outside whose contents the blocks read."""
+    inside: set[Var] = set()
+    found: set[Var] = set()
+
+    def see(atoms: Iterable[Atom]) -> None:
+        found.update(a for a in atoms if isinstance(a, Var))
+
+    def walk(b: Block) -> None:
+        inside.update(b.params)
+        for s in b.stmts:
+            if isinstance(s, Eqn):
+                see(contents(s))
+                inside.add(s.out)
+                continue
+            inside.update(s.outs)
+            if isinstance(s, Branch):
+                see((s.test, *s.walked[0], *s.walked[1]))
+                walk(s.then)
+                walk(s.orelse)
+                continue
+            see((*s.carried, *s.walked))
+            if isinstance(s.over, Range):
+                see((s.over.start, s.over.stop, s.over.step))
+            else:
+                walk(s.over.test)
+            walk(s.body)
+        see(b.results)
+
+    for b in blocks:
+        walk(b)
+    return found - inside
+
+
+class Conflicts:
+    """The conflicts of `func`, in the order of the program."""
+
+    def __init__(self, func: Func, regions: Regions) -> None:
+        self.regions = regions
+        self.found: list[Conflict] = []
+        # An argument is the caller's: it is read at the end.
+        live = {p for p in func.body.params if is_memory(p)}
+        live |= _vars(func.body.results)
+        self.stmts(func.body.stmts, live)
+        self.found.reverse()
+
+    def stmts(self, stmts: tuple[Stmt, ...], live: set[Var]) -> None:
+        for s in reversed(stmts):
+            if isinstance(s, Eqn):
+                self.eqn(s, live)
+            elif isinstance(s, Branch):
+                self.branch(s, live)
+            else:
+                self.loop(s, live)
+
+    def eqn(self, s: Eqn, live: set[Var]) -> None:
+        live.discard(s.out)
+        if s.op in WRITES or s.out in self.regions.in_place:
+            self.write(s, live)
+        live.update(contents(s))
+
+    def write(self, s: Eqn, live: set[Var]) -> None:
+        near = self.regions.near(self.regions.of(s.args[0]))
+        hit = [v for v in live if not near.isdisjoint(self.regions.of(v))]
+        for v in sorted(hit, key=lambda v: v.hint):
+            self.found.append(Conflict(s, v))
+
+    def branch(self, s: Branch, live: set[Var]) -> None:
+        live.difference_update(s.outs)
+        after = set(live)
+        for k, arm in enumerate(s.arms):
+            inner = after | _vars(arm.results)
+            self.stmts(arm.stmts, inner)
+            live |= inner - set(arm.params)
+            live |= _vars(s.walked[k])
+        live |= _vars((s.test,))
+
+    def loop(self, s: Loop, live: set[Var]) -> None:
+        n = len(s.carried)
+        tapes = {v for v in s.outs[n:] if v in live}
+        live.difference_update(s.outs)
+        blocks = [s.body] if isinstance(s.over, Range) else [s.body, s.over.test]
+        live |= content_reads(blocks) | _vars(s.walked)
+        inner = live | tapes | _vars(s.body.results)
+        self.stmts(s.body.stmts, inner)
+        if not isinstance(s.over, Range):
+            self.stmts(s.over.test.stmts, live | _vars(s.over.test.results))
+        live |= _vars(s.carried)
+
+
+def _vars(atoms: Iterable[Atom]) -> set[Var]:
+    return {a for a in atoms if isinstance(a, Var)}
