@@ -118,6 +118,15 @@ def call(
             return _copy(args[0])
         if op is np.size and _is_array(types[0]):
             return _size(args)
+        if op is ops.list_:
+            return ast.List(args, ast.Load())
+        if op is ops.spread_list:
+            items = ast.Call(name("len"), [args[1]], [])
+            return ast.BinOp(ast.List([args[0]], ast.Load()), ast.Mult(), items)
+        if op is ops.add_lists:
+            return _add_lists(args)
+        if op is ops.zeros_list:
+            return _zeros_list(args[0], spelling)
         if op is ops.cast_like or (op in _LIKE and _is_array(types[1])):
             return _like(op, args, spelling)
         if op is ops.zeros_like and _is_array(types[0]):
@@ -139,6 +148,20 @@ _LIKE = (ops.broadcast_like, ops.reshape_like)
 def _is_array(t: Type) -> bool:
     """Has it `.shape`?  Helpers cope with what may be a Python number."""
     return not isinstance(t, Unknown) or t.array
+
+
+def _add_lists(args: list[ast.expr]) -> ast.expr:
+    """`[a + b for a, b in zip(x, y)]`."""
+    both = ast.Tuple([ast.Name(n, ast.Store()) for n in "ab"], ast.Store())
+    over = ast.comprehension(both, ast.Call(name("zip"), args, []), [], 0)
+    return ast.ListComp(ast.BinOp(name("a"), ast.Add(), name("b")), [over])
+
+
+def _zeros_list(x: ast.expr, spelling: Spelling) -> ast.expr:
+    """`[np.zeros_like(v) for v in x]`."""
+    zero = ast.Call(spelling.function(np.zeros_like), [name("v")], [])
+    over = ast.comprehension(ast.Name("v", ast.Store()), x, [], 0)
+    return ast.ListComp(zero, [over])
 
 
 def _copy(x: ast.expr) -> ast.expr:

@@ -30,7 +30,7 @@ from s2sgrad.ir.graph import (
     Var,
     atom_type,
 )
-from s2sgrad.ir.types import Array, Scalar, Unknown
+from s2sgrad.ir.types import Array, List, Scalar, Unknown
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.rules.helpers import source_of
 
@@ -277,10 +277,16 @@ class _Emitter:
 
     def write(self, s: Eqn, depth: int) -> None:
         """`x[i] = v`, `x[i] += v`: the last pass has seen to it that they may write in place."""
-        assert s.form is not None
         target, base = self.names[s.out], self.text(self.atom(s.args[0]))
         if base != target:
             self.line(depth, f"{target} = {base}")
+        if s.op is ops.append:
+            self.line(depth, f"{target}.append({self.text(self.atom(s.args[1]))})")
+            return
+        if s.op is ops.drop_last:
+            self.drop_last(s, target, depth)
+            return
+        assert s.form is not None
         index, args = s.form.args[1], [self.atom(a) for a in s.args]
         place = expr.place(expr.name(target), index, args)
         if not isinstance(place, ast.Subscript):
@@ -294,7 +300,27 @@ class _Emitter:
         elif any(isinstance(a, Var) and isinstance(a.type, Array | Unknown) for a in s.args[1:-1]):
             self.accumulate(target, index, args, depth)
             return
+        if sign and isinstance(s.out.type, List) and not isinstance(s.out.type.item, Scalar):
+            # Items may be arrays that others have, too: a new one takes the place.
+            self.line(
+                depth, f"{self.text(place)} = {self.text(place)} {sign} {self.operand(value)}"
+            )
+            return
         self.line(depth, f"{self.text(place)} {sign}= {self.text(value)}")
+
+    def operand(self, value: ast.expr) -> str:
+        simple = isinstance(value, ast.Name | ast.Constant | ast.Call | ast.Subscript)
+        return self.text(value) if simple else f"({self.text(value)})"
+
+    def drop_last(self, s: Eqn, target: str, depth: int) -> None:
+        """`v = x[-1]` right before, and `x.pop()`, are one."""
+        last = self.lines[-1].strip() if self.lines else ""
+        name, _, read = last.partition(" = ")
+        if read == f"{target}[-1]" and name.isidentifier():
+            self.lines.pop()
+            self.line(depth, f"{name} = {target}.pop()")
+        else:
+            self.line(depth, f"{target}.pop()")
 
     def changed(self, s: Eqn) -> tuple[str, ast.expr] | None:
         """Is `x[i] = x[i] + v` stored?  Then the sign and `v`."""

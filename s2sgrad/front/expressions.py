@@ -60,7 +60,7 @@ COMPARE: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.IsNot: operator.is_not,
 }
 _LIBRARIES = {"numpy", "math", "scipy", "operator", "_operator", "functools", "itertools"}
-_OWN = {ops.getitem, ops.setitem, ops.additem, ops.not_}
+_OWN = {ops.getitem, ops.setitem, ops.additem, ops.not_, ops.list_, ops.append}
 
 
 def _is_library(obj: Any) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import functools
 import math
 import operator
 import re
@@ -21,12 +23,14 @@ from s2sgrad.ir.types import (
     UNKNOWN,
     Array,
     Dim,
+    List,
     Scalar,
     Static,
     Type,
     Undefined,
     Unknown,
     is_real,
+    join,
     kind_of,
     may_be_one,
 )
@@ -56,6 +60,10 @@ ELEMENTWISE = {
 _LIKE = {np.zeros_like, np.ones_like, np.empty_like, np.copy, np.ndarray.copy, ops.copy}
 
 
+_ANY = {ops.list_, ops.append}  # what they hold need not be known
+_LISTS = {*_ANY, ops.spread_list, ops.split_like, builtins.list}
+
+
 def fresh_dim() -> Dim:
     """An extent of which nothing is known."""
     return f"?{next(_fresh)}"
@@ -69,6 +77,8 @@ def stand_in(t: Type, scale: float = 1.0, extent: int = 3) -> Any:
     if isinstance(t, Scalar):
         value = _STAND_IN[t.kind] if t.kind != "float" else _STAND_IN["float"] * scale
         return np.dtype(t.char).type(value) if t.char else value
+    if isinstance(t, List):
+        return [stand_in(t.item, scale, extent)] * extent
     assert isinstance(t, Array)
     shape = tuple(d if isinstance(d, int) and d <= 4 else extent for d in t.shape)
     made = np.full(shape, _STAND_IN[t.kind], dtype=t.char)
@@ -87,7 +97,7 @@ def is_elementwise(op: Callable[..., Any]) -> bool:
 def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type:
     """The type of `op(*args)`: `UNKNOWN` when it depends on more than the types."""
     types = [a.type if isinstance(a, Var) else None for a in args]
-    if any(isinstance(t, Undefined) for t in types):
+    if any(isinstance(t, Undefined) for t in types) and op not in _ANY:
         return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
     if op in (ops.zeros_like, ops.identity, ops.setitem, ops.additem, ops.copy):
         t = types[0]
@@ -96,6 +106,11 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return atom_type(args[-1])
     if op in (ops.unbroadcast, ops.broadcast_like, ops.reshape_like, ops.cast_like):
         return _like(op, atom_type(args[0]), atom_type(args[1]))
+    first = types[0] if types else None
+    if op in _LISTS or isinstance(first, List):
+        listed = _listed(op, [atom_type(a) for a in args], form)
+        if listed is not None:
+            return listed
     if any(isinstance(t, Unknown | Static) for t in types):
         return infer_unknown(op, args, form)
     if op is np.reshape and form is not None and isinstance(types[0], Array | Scalar):
@@ -126,6 +141,36 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         loose = is_elementwise(op) and bool(arrays) and all(u.loose for u in arrays)
         return Array(t.char, _shape(op, args, types, t, form), loose)
     return t
+
+
+def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Type | None:
+    """Lists: what is known without asking NumPy."""
+    if op is ops.list_:
+        start: Type = UNDEFINED
+        return List(functools.reduce(join, types, start))
+    first = types[0]
+    if op is ops.spread_list or op is ops.split_like:
+        return List(first)
+    if op is builtins.list and isinstance(first, Array):
+        row = first.shape[1:]
+        return List(Array(first.char, row) if row else Scalar(first.kind, first.char))
+    if not isinstance(first, List):
+        return None
+    if op is ops.append:
+        return List(join(first.item, types[1]))
+    if op is ops.getitem:
+        return first.item
+    if op in (ops.setitem, ops.additem, ops.drop_last, ops.zeros_list, ops.copy, ops.add_lists):
+        return first
+    if op is len:
+        return INT
+    if op is builtins.sum and isinstance(first.item, Array):
+        return first.item
+    if isinstance(first.item, Undefined):
+        return UNDEFINED
+    if op is np.array and isinstance(first.item, Array) and form is None:
+        return Array(first.item.char, (fresh_dim(), *first.item.shape))
+    return None
 
 
 def _reshaped(t: Array | Scalar, form: Form) -> Type | None:

@@ -7,7 +7,7 @@ from collections import ChainMap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from s2sgrad.front.memory import Ref, Root, Stale, link
+from s2sgrad.front.memory import Ref, Root, Stale, inherit, link
 from s2sgrad.front.values import Tup, Value, same
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Branch, Lit, Stmt, Var
 from s2sgrad.ir.types import join
@@ -124,6 +124,7 @@ class Join:
         mark = self.arms[0].mark
         for v in values:
             if isinstance(v, Ref):
+                inherit(new, v.root)
                 for other in (v.root, *v.root.linked):
                     if other.serial < mark:
                         link(new, other)

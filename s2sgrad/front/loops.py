@@ -11,9 +11,9 @@ import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from s2sgrad.front.calls import Calls
 from s2sgrad.front.join import may_be
-from s2sgrad.front.memory import Ref, Root, Stale, link, now
+from s2sgrad.front.lists import Lists
+from s2sgrad.front.memory import Ref, Root, Stale, hold, inherit, link, now, refs
 from s2sgrad.front.values import Tup, Value, leaves, rebuild
 from s2sgrad.ir.build import substitute
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Loop, Range, Stmt, Var, While
@@ -31,10 +31,14 @@ class _Assumed:
     atoms: dict[str, list[Atom]]
     types: dict[str, list[Type]]
     roots: dict[Root, Var] = field(default_factory=dict)  # from outside, written in the body
+    content: dict[Root, Type] = field(default_factory=dict)  # the types of what is in them
     stale: dict[Root, Stale] = field(default_factory=dict)
     spoilt: dict[Leaf, Stale] = field(default_factory=dict)  # stale at the end of a turn
     outer: set[tuple[Leaf, Root]] = field(default_factory=set)
     pairs: set[tuple[Leaf, Leaf]] = field(default_factory=set)
+    lists: set[tuple[Leaf, Root]] = field(default_factory=set)  # a leaf is held by a list
+    items: set[tuple[Leaf, Root]] = field(default_factory=set)  # a leaf holds an array
+    holding: set[tuple[Leaf, Leaf]] = field(default_factory=set)  # a list holds an array
     dead: dict[str, Value] = field(default_factory=dict)  # overwritten before the loop
 
     def size(self) -> tuple[int, ...]:
@@ -44,6 +48,9 @@ class _Assumed:
             len(self.spoilt),
             len(self.outer),
             len(self.pairs),
+            len(self.lists),
+            len(self.items),
+            len(self.holding),
         )
 
 
@@ -61,7 +68,7 @@ class _Turn:
     written: dict[Root, Var | Stale] = field(default_factory=dict)
 
 
-class Loops(Calls):
+class Loops(Lists):
     """`for` and `while`."""
 
     def stmt_While(self, s: ast.While) -> None:
@@ -81,12 +88,18 @@ class Loops(Calls):
         self, s: ast.For | ast.While, over: Range | None, start: Callable[[Var], None]
     ) -> None:
         """Parse the body until what is assumed of what it carries holds."""
-        env, versions = dict(self.env), dict(self.versions)
-        mark = now()
+        env, versions, mark, running = (
+            dict(self.env),
+            dict(self.versions),
+            now(),
+            len(self.iterated),
+        )
         assumed = self.assume(s, env)
         for _ in range(16):
+            held = self.held_before(mark)
             turn = self.turn(s, assumed, env, versions, start)
-            if self.settle(assumed, turn, env, versions, mark):
+            del self.iterated[running:]
+            if held == self.held_before(mark) and self.settle(assumed, turn, env, versions, mark):
                 break
         else:
             raise self.refuse(s, "the types of what this loop carries do not settle", "")
@@ -94,6 +107,11 @@ class Loops(Calls):
         self.env.update(env)
         self.versions = versions
         self.close_loop(s, over, assumed, turn)
+
+    def held_before(self, mark: int) -> int:
+        """How many arrays from before the loop are known to be held by lists."""
+        found = {r.root for env in self.frames for v in env.values() for r in refs(v)}
+        return sum(len(r.held) for r in found if r.serial < mark)
 
     # -- before
 
@@ -149,7 +167,10 @@ class Loops(Calls):
         versions: dict[Root, Var | Stale],
         start: Callable[[Var], None],
     ) -> _Turn:
-        carried = {r: Var(v.hint or r.first.hint, v.type) for r, v in assumed.roots.items()}
+        carried = {
+            r: Var(v.hint or r.first.hint, assumed.content.get(r, v.type))
+            for r, v in assumed.roots.items()
+        }
         self.versions = {**versions, **carried, **assumed.stale}
         turn = _Turn(Var(_index_hint(s), INT), self.slots(assumed), carried)
         with self.block() as turn.stmts:
@@ -179,6 +200,16 @@ class Loops(Calls):
         for leaf, other in assumed.outer:
             if leaf in roots:
                 link(roots[leaf], other)
+                inherit(roots[leaf], other)
+        for leaf, other in assumed.lists:
+            if leaf in roots:
+                hold(other, roots[leaf])
+        for leaf, other in assumed.items:
+            if leaf in roots:
+                hold(roots[leaf], other)
+        for a, b in assumed.holding:
+            if a in roots and b in roots:
+                hold(roots[a], roots[b])
         for a, b in assumed.pairs:
             if a in roots and b in roots:
                 link(roots[a], roots[b])
@@ -223,6 +254,12 @@ class Loops(Calls):
                 stands &= self.settle_types(n, assumed, turn)
         before = assumed.size()
         self.settle_writes(assumed, turn, versions, mark)
+        for root, param in turn.versions.items():
+            last = turn.written.get(root)
+            if isinstance(last, Var):
+                joined = join(param.type, last.type)
+                stands &= joined == param.type
+                assumed.content[root] = joined
         self.settle_links(assumed, turn, mark)
         return stands and before == assumed.size()
 
@@ -271,6 +308,17 @@ class Loops(Calls):
                 if other.serial < mark:
                     assumed.outer.add((leaf, other))
         assumed.pairs |= _pairs(final)
+        self.settle_lists(assumed, final, mark)
+
+    def settle_lists(self, assumed: _Assumed, final: dict[Leaf, Root], mark: int) -> None:
+        """Which lists hold what is carried, and what the lists hold that are carried."""
+        for leaf, root in final.items():
+            lists = {x for r in (root, *root.linked) for x in r.held}
+            assumed.lists |= {(leaf, x) for x in lists if x.serial < mark}
+            assumed.items |= {(leaf, x) for x in root.holds if x.serial < mark}
+            for other, owner in final.items():
+                if owner in lists or any(x in lists for x in owner.linked):
+                    assumed.holding.add((other, leaf))
 
     # -- after
 

@@ -39,6 +39,8 @@ class Root:
     kind: str = "own"  # 'own' | 'argument' | 'captured'
     contiguous: bool = False  # surely in C order, so that a reshape is surely a view
     linked: dict[Root, None] = field(default_factory=dict)
+    held: dict[Root, None] = field(default_factory=dict)  # by these lists
+    holds: dict[Root, None] = field(default_factory=dict)  # these arrays, if it is a list
     serial: int = field(default_factory=lambda: next(_serial))
 
 
@@ -190,7 +192,8 @@ class Memory:
             object.__setattr__(new, "hint", root.first.hint)
         self.versions[root] = new
         self.written[root] = None
-        for other in root.linked:
+        lists = [x for r in (root, *root.linked) for x in r.held]
+        for other in (*root.linked, *lists):
             if not isinstance(self.versions.get(other), Stale):
                 self.versions[other] = Stale(at, "on some path they are the same array")
 
@@ -220,6 +223,20 @@ def link(a: Root, b: Root) -> None:
     if a is not b:
         a.linked[b] = None
         b.linked[a] = None
+
+
+def hold(owner: Root, item: Root) -> None:
+    """The list `owner` may hold the array `item`."""
+    owner.holds[item] = None
+    item.held[owner] = None
+
+
+def inherit(new: Root, old: Root) -> None:
+    """`new` may be `old`: it holds what that holds, and is held where that is."""
+    for item in old.holds:
+        hold(new, item)
+    for owner in old.held:
+        hold(owner, new)
 
 
 def may_overlap_unequally(target: Ref, value: Any) -> bool:

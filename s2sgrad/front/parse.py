@@ -15,6 +15,7 @@ import numpy as np
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.infer import fits
 from s2sgrad.front.join import Join
+from s2sgrad.front.lists import changed_names
 from s2sgrad.front.loops import RAISED, Loops
 from s2sgrad.front.memory import Ref, Root, is_array, may_overlap_unequally, refs
 from s2sgrad.front.normalize import RESULT, normalize
@@ -51,6 +52,8 @@ def parse(
 class Parser(Loops):
     """Statements; expressions and loops are in the base classes."""
 
+    changed: set[str] = set()  # noqa: RUF012  names of lists that the function changes
+
     def argument(self, v: Value) -> Value:
         """An argument as the program sees it."""
         if isinstance(v, Tup):
@@ -66,7 +69,8 @@ class Parser(Loops):
             raise self.refuse(
                 at, "recursion is not supported yet", "write the recursion as a loop", "recursion"
             )
-        saved = self.env, self.lookup, self.file
+        saved = self.env, self.lookup, self.file, self.changed
+        self.changed = changed_names(closure.node)
         self.env, self.lookup, self.file = dict(bound), closure.lookup, closure.file
         self.active_calls.append(closure.key)
         self.frames.append(self.env)
@@ -77,7 +81,7 @@ class Parser(Loops):
         finally:
             self.frames.pop()
             self.active_calls.pop()
-            self.env, self.lookup, self.file = saved
+            self.env, self.lookup, self.file, self.changed = saved
 
     def parse_block(self, stmts: Sequence[ast.stmt]) -> None:
         for s in stmts:
@@ -102,6 +106,9 @@ class Parser(Loops):
 
     def stmt_Assign(self, s: ast.Assign) -> None:
         value = self.expr(s.value)
+        names = {t.id for t in s.targets if isinstance(t, ast.Name)}
+        if names & self.changed:
+            value = self.grown(value, s)
         for target in s.targets:
             self.assign(target, value)
 

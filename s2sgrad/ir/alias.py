@@ -15,7 +15,7 @@ import numpy as np
 
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Eqn, Form, Hole, Pack, Var, atom_type
-from s2sgrad.ir.types import Array, Scalar, Seq, Static
+from s2sgrad.ir.types import Array, List, Scalar, Seq, Static
 
 _OPERATORS = """add sub mul truediv floordiv mod pow matmul neg pos invert and_ or_ xor lt le gt ge
 eq ne not_ is_ is_not"""
@@ -31,7 +31,7 @@ FRESH: frozenset[Any] = frozenset(
     + [getattr(np, n) for n in _FUNCTIONS.split()]
     + [getattr(np.linalg, n) for n in _LINALG.split()]
     + [ops.zeros_like, ops.broadcast_like, ops.cast_like, ops.copy, ops.not_, ops.last_writes]
-    + [np.ndarray.copy]
+    + [np.ndarray.copy, ops.zeros_list]
     + [builtins.abs, builtins.sum, builtins.float, builtins.int, builtins.len]
 )
 # The rules read nothing but shape and dtype of these operands: their contents may be gone.
@@ -45,6 +45,9 @@ SHAPE_ONLY: dict[Any, tuple[int, ...]] = {
     np.shape: (0,),
     np.ndim: (0,),
     len: (0,),
+    ops.zeros_list: (0,),
+    ops.spread_list: (1,),
+    ops.split_like: (1,),
     np.zeros_like: (0,),
     np.ones_like: (0,),
     np.empty_like: (0,),
@@ -52,10 +55,13 @@ SHAPE_ONLY: dict[Any, tuple[int, ...]] = {
 }
 # What a program makes to write to it.
 ALLOCATIONS: frozenset[Any] = frozenset(
-    [getattr(np, n) for n in "zeros ones empty full zeros_like ones_like empty_like copy".split()]
-    + [np.full_like, np.array, np.ndarray.copy, ops.copy, ops.zeros_like]
+    [
+        getattr(np, n)
+        for n in ["zeros", "ones", "empty", "full", "zeros_like", "ones_like", "empty_like", "copy"]
+    ]
+    + [np.full_like, np.array, np.ndarray.copy, ops.copy, ops.zeros_like, ops.list_]
 )
-WRITES = frozenset({ops.setitem, ops.additem})
+WRITES = frozenset({ops.setitem, ops.additem, ops.append, ops.drop_last})
 
 
 def is_memory(v: Var) -> bool:
@@ -91,12 +97,17 @@ def sources(eqn: Eqn) -> list[Var]:
     if not is_memory(eqn.out):
         return []
     if eqn.op is ops.getitem:
-        return [] if reads_copy(eqn) else [a for a in eqn.args[:1] if isinstance(a, Var)]
+        x = eqn.args[0]
+        if isinstance(atom_type(x), List) or reads_copy(eqn):
+            return []
+        return [x] if isinstance(x, Var) else []
     if eqn.op in WRITES or makes_memory(eqn.op, eqn.form):
         return []
     shares = getattr(eqn.op, "shares", None)  # a helper knows
     if shares is not None:
         return [a for k, a in enumerate(eqn.args[:1]) if shares(k) and isinstance(a, Var)]
+    if isinstance(eqn.out.type, List):
+        return []  # a container of its own; its items are another matter
     skip = SHAPE_ONLY.get(eqn.op, ())
     return [
         a for k, a in enumerate(eqn.args) if k not in skip and isinstance(a, Var) and is_memory(a)

@@ -37,6 +37,9 @@ def getitem(x: Any, index: Any) -> Any:
 
 def setitem(x: Any, index: Any, value: Any) -> Any:
     """A copy of `x` in which `x[index] = value` was executed."""
+    if isinstance(x, list):
+        k = range(len(x))[index]
+        return [*x[:k], value, *x[k + 1 :]]
     out = x.copy(order="K")
     target, last = _place(out, index)
     target[last] = value
@@ -45,6 +48,8 @@ def setitem(x: Any, index: Any, value: Any) -> Any:
 
 def additem(x: Any, index: Any, value: Any) -> Any:
     """A copy of `x` with `value` added at `index`; repeated indices add up."""
+    if isinstance(x, list):
+        return setitem(x, index, x[index] + value)
     out = x.copy(order="K")
     target, last = _place(out, index)
     np.add.at(target, last, value)
@@ -53,7 +58,43 @@ def additem(x: Any, index: Any, value: Any) -> Any:
 
 def copy(x: Any) -> Any:
     """A copy of `x`: where the last pass puts one, a write would destroy what is still read."""
-    return x.copy(order="K")
+    return x.copy() if isinstance(x, list) else x.copy(order="K")
+
+
+def list_(*items: Any) -> list[Any]:
+    """`[a, b, c]`."""
+    return list(items)
+
+
+def append(x: list[Any], value: Any) -> list[Any]:
+    """A copy of the list with `value` appended."""
+    return [*x, value]
+
+
+def drop_last(x: list[Any]) -> list[Any]:
+    """A copy of the list without its last item."""
+    return x[:-1]
+
+
+def add_lists(x: list[Any], y: list[Any]) -> list[Any]:
+    """The sums of the items of two lists."""
+    return [a + b for a, b in zip(x, y, strict=True)]
+
+
+def zeros_list(x: list[Any]) -> list[Any]:
+    """The zero cotangents of the items of a list."""
+    return [zeros_like(v) for v in x]
+
+
+def spread_list(g: Any, x: list[Any]) -> list[Any]:
+    """`g` once for each item of `x`."""
+    return [g] * len(x)
+
+
+def split_like(g: Any, x: list[Any], axis: int = 0) -> list[Any]:
+    """The parts of `g` that the items of `x` make when they are concatenated."""
+    ends = np.cumsum([v.shape[axis] for v in x])
+    return np.split(g, ends[:-1], axis=axis)
 
 
 def last_writes(x: Any, index: Any, g: Any) -> Any:

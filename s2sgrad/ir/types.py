@@ -64,6 +64,13 @@ class Seq(Type):
 
 
 @dataclass(frozen=True, slots=True)
+class List(Type):
+    """A Python list whose length is not part of its type: one that grows."""
+
+    item: Type
+
+
+@dataclass(frozen=True, slots=True)
 class Static(Type):
     """A Python value that is data, never differentiated: a string, None, a range."""
 
@@ -98,6 +105,8 @@ def kind_of(t: Type) -> str | None:
 
 def is_differentiable(t: Type) -> bool:
     """Can a value of this type carry a derivative?  Unknown can."""
+    if isinstance(t, List):
+        return isinstance(t.item, Undefined) or is_differentiable(t.item)
     return isinstance(t, Unknown) or kind_of(t) in ("float", "complex")
 
 
@@ -107,6 +116,8 @@ def join(a: Type, b: Type) -> Type:
         return a
     if isinstance(a, Undefined):
         return b
+    if isinstance(a, List) and isinstance(b, List):
+        return List(join(a.item, b.item))
     if isinstance(a, Scalar) and isinstance(b, Scalar):
         kind = max(a.kind, b.kind, key=ORDER.index)
         return Scalar(kind, a.char if a.char == b.char else "")

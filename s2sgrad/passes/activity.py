@@ -11,7 +11,15 @@ from s2sgrad.ir.types import Undefined, is_differentiable
 from s2sgrad.rules.registry import lookup
 
 # Differentiated by the transform itself: they are about places in an array, not about numbers.
-STRUCTURAL = {ops.getitem, ops.setitem, ops.additem, ops.copy}
+STRUCTURAL = {
+    ops.getitem,
+    ops.setitem,
+    ops.additem,
+    ops.copy,
+    ops.list_,
+    ops.append,
+    ops.drop_last,
+}
 
 
 def carries_derivative(eqn: Eqn) -> bool:

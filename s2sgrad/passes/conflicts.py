@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from s2sgrad.ir.alias import SHAPE_ONLY, WRITES, is_memory
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var
+from s2sgrad.ir.types import List
 from s2sgrad.passes.regions import Regions
 
 
@@ -92,7 +93,9 @@ class Conflicts:
 
     def write(self, s: Eqn, live: set[Var]) -> None:
         near = self.regions.near(self.regions.of(s.args[0]))
-        hit = [v for v in live if not near.isdisjoint(self.regions.of(v))]
+        # What a list holds is not changed by a write to the list.
+        shows = self.regions.of if isinstance(s.out.type, List) else self.regions.all_of
+        hit = [v for v in live if not near.isdisjoint(shows(v))]
         for v in sorted(hit, key=lambda v: v.hint):
             self.found.append(Conflict(s, v))
 

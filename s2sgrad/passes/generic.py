@@ -9,11 +9,12 @@ from typing import Any
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Pack, Var, atom_type
-from s2sgrad.ir.types import UNKNOWN, Scalar, Type, Unknown, is_real
+from s2sgrad.ir.types import UNKNOWN, Array, Scalar, Type, Unknown, is_real
 from s2sgrad.passes.record import Recorder
 from s2sgrad.rules.helpers import Helper, NoSource, cotangent_of
 from s2sgrad.rules.registry import Rule
 
+_SHAPED = Array | Scalar | Unknown
 Call = tuple[Atom, Any, list[Any], dict[str, Any]]  # cotangent, answer, operands
 
 
@@ -30,6 +31,8 @@ def by_helpers(
         holes = _holes(template)
         if not any(wanted[h] for h in holes):
             continue
+        if not all(isinstance(atom_type(s.args[h]), _SHAPED) for h in holes):
+            raise _refused(s, why)  # a list has no shape to be brought back to
         whole = not isinstance(template, Hole)
         try:
             if rule.vjp is None:

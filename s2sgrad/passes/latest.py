@@ -57,8 +57,8 @@ def _only_written(body: Block, k: int) -> bool:
         s = made[r]
         if isinstance(s, Eqn) and s.op in WRITES:
             r = s.args[0]
-        elif isinstance(s, Loop) and s.outs.index(r) < len(s.carried):  # type: ignore[arg-type]
-            k_inner = s.outs.index(r)  # type: ignore[arg-type]
+        elif isinstance(s, Loop) and s.outs.index(r) < len(s.carried):
+            k_inner = s.outs.index(r)
             if not _only_written(s.body, k_inner):
                 return False
             r = s.carried[k_inner]

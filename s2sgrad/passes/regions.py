@@ -4,7 +4,8 @@ Every array value points to a set of *regions*: the result of an operation that 
 own, an argument, a slot (what a loop hands from turn to turn), or a tape.  A region inside of a
 loop stands for that of the current turn.  Two regions may be the same memory if the least relation
 closed under the rules of `_Relation` holds of them; slots that permute distinct regions stay
-distinct, which is what double buffers need.
+distinct, which is what double buffers need.  A list has a region of its own and points, besides, to
+the regions of its items.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from s2sgrad.ir.alias import WRITES, is_memory, sources
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Var
+from s2sgrad.ir import ops
+from s2sgrad.ir.alias import SHAPE_ONLY, WRITES, is_memory, sources
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Var, atom_type
+from s2sgrad.ir.types import List
 
 Place = tuple[Loop, ...]  # the loops around, from the outside in
 Pointers = frozenset[Var]
@@ -27,9 +30,16 @@ class _Slots:
 
     loop: Loop
     place: Place
-    params: list[Var] = field(default_factory=list)
-    inits: list[Atom] = field(default_factory=list)
+    regions: list[Var] = field(default_factory=list)
+    inits: list[Pointers] = field(default_factory=list)
     results: list[Atom] = field(default_factory=list)
+    items: list[bool] = field(default_factory=list)  # is the region that of a list's items?
+
+    def add(self, region: Var, init: Pointers, result: Atom, items: bool) -> None:
+        self.regions.append(region)
+        self.inits.append(init)
+        self.results.append(result)
+        self.items.append(items)
 
 
 class Regions:
@@ -38,6 +48,7 @@ class Regions:
     def __init__(self, func: Func, in_place: set[Var]) -> None:
         self.in_place = in_place
         self.points: dict[Var, Pointers] = {}
+        self.held: dict[Var, Pointers] = {}  # by the items of a list
         self.place: dict[Var, Place] = {}
         self.slot: dict[Var, tuple[Loop, int]] = {}
         self.tape: dict[Var, tuple[Loop | Branch, Atom]] = {}
@@ -55,6 +66,14 @@ class Regions:
         """The regions of a value."""
         return self.points.get(a, NOWHERE) if isinstance(a, Var) else NOWHERE
 
+    def items(self, a: Atom) -> Pointers:
+        """The regions of the items of a list."""
+        return self.held.get(a, NOWHERE) if isinstance(a, Var) else NOWHERE
+
+    def all_of(self, a: Atom) -> Pointers:
+        """The regions of a value and of what it holds."""
+        return self.of(a) | self.items(a)
+
     def near(self, regions: Iterable[Var]) -> set[Var]:
         """The regions, and all that may be the same memory."""
         found: set[Var] = set()
@@ -65,7 +84,7 @@ class Regions:
 
     def alias(self, a: Atom, b: Atom) -> bool:
         """May the two values share memory?"""
-        return not self.near(self.of(a)).isdisjoint(self.of(b))
+        return not self.near(self.all_of(a)).isdisjoint(self.all_of(b))
 
     def region(self, v: Var, place: Place) -> None:
         self.points[v] = frozenset((v,))
@@ -86,6 +105,14 @@ class Regions:
         self.made[s.out] = s
         if not is_memory(s.out):
             return
+        if isinstance(s.out.type, List):
+            skip = SHAPE_ONLY.get(s.op, ())
+            given = (self.given(a) for k, a in enumerate(s.args) if k not in skip)
+            self.held[s.out] = NOWHERE.union(*given)
+        x = s.args[0] if s.args else None
+        if s.op is ops.getitem and isinstance(x, Var) and isinstance(x.type, List):
+            self.points[s.out] = self.items(x)
+            return
         if s.op in WRITES or s.out in self.in_place:
             shared = [a for a in s.args[:1] if isinstance(a, Var)]
         else:
@@ -96,21 +123,33 @@ class Regions:
         else:
             self.region(s.out, place)
 
+    def given(self, a: Atom) -> Pointers:
+        """What becomes an item of the list that an operation makes of `a`."""
+        return self.items(a) if isinstance(atom_type(a), List) else self.of(a)
+
     def branch(self, s: Branch, place: Place) -> None:
         for k, arm in enumerate(s.arms):
-            self.items(arm.params, s.walked[k])
+            self.walk(arm.params, s.walked[k])
             self.block(arm, place)
             for v, r in zip(s.collected(k), arm.results[s.joined :], strict=True):
-                self.region(v, place)
-                self.tape[v] = (s, r)
+                self.collect(v, s, r, place)
         for j, v in enumerate(s.outs[: s.joined]):
             if is_memory(v):
-                self.points[v] = self.of(s.then.results[j]) | self.of(s.orelse.results[j])
+                then, orelse = s.then.results[j], s.orelse.results[j]
+                self.points[v] = self.of(then) | self.of(orelse)
+                self.held[v] = self.items(then) | self.items(orelse)
 
-    def items(self, params: Iterable[Var], walked: Iterable[Atom]) -> None:
+    def collect(self, v: Var, owner: Loop | Branch, item: Atom, place: Place) -> None:
+        """A tape, and the lists on it are one region."""
+        self.region(v, place)
+        self.tape[v] = (owner, item)
+
+    def walk(self, params: Iterable[Var], walked: Iterable[Atom]) -> None:
         for p, source in zip(params, walked, strict=True):
             assert isinstance(source, Var)
             self.points[p] = self.of(source) if is_memory(p) else NOWHERE
+            if isinstance(p.type, List):
+                self.held[p] = self.of(source)
             self.walked[p] = source
 
     def loop(self, s: Loop, place: Place) -> None:
@@ -121,19 +160,22 @@ class Regions:
                 self.region(p, place)
                 self.slot[p] = (s, k)
                 self.points[s.outs[k]] = self.points[p]
-                slots.params.append(p)
-                slots.inits.append(s.carried[k])
-                slots.results.append(s.body.results[k])
-        self.items(s.body.params[n + 1 :], s.walked)
+                slots.add(p, self.of(s.carried[k]), s.body.results[k], False)
+            if isinstance(p.type, List):
+                inner = Var(p.hint)
+                self.place[inner] = place
+                self.slot[inner] = (s, k)
+                self.held[p] = self.held[s.outs[k]] = frozenset((inner,))
+                slots.add(inner, self.items(s.carried[k]), s.body.results[k], True)
+        self.walk(s.body.params[n + 1 :], s.walked)
         inside = (*place, s)
         if not isinstance(s.over, Range):
             for t, p in zip(s.over.test.params, s.body.params[1 : n + 1], strict=True):
-                self.points[t] = self.of(p)
+                self.points[t], self.held[t] = self.of(p), self.items(p)
             self.block(s.over.test, inside)
         self.block(s.body, inside)
         for v, r in zip(s.outs[n:], s.body.results[n:], strict=True):
-            self.region(v, place)
-            self.tape[v] = (s, r)
+            self.collect(v, s, r, place)
         self.loops.append(slots)
 
     # -- which regions may be the same
@@ -165,23 +207,25 @@ class Regions:
 
     def relate_slots(self, slots: _Slots) -> bool:
         changed = False
-        first = [self.near(self.of(a)) for a in slots.inits]
-        later = [self.near(self.of(a)) for a in slots.results]
-        for k, p in enumerate(slots.params):
+        inits = slots.inits
+        results = [
+            self.items(r) if items else self.of(r)
+            for r, items in zip(slots.results, slots.items, strict=True)
+        ]
+        first, later = [self.near(p) for p in inits], [self.near(p) for p in results]
+        for k, p in enumerate(slots.regions):
             for o in first[k] | later[k]:
                 if self.outside(o, slots.loop):
                     changed |= self.join(p, o)
             for j in range(k):
-                if not first[k].isdisjoint(self.of(slots.inits[j])) or not later[k].isdisjoint(
-                    self.of(slots.results[j])
-                ):
-                    changed |= self.join(p, slots.params[j])
+                if not first[k].isdisjoint(inits[j]) or not later[k].isdisjoint(results[j]):
+                    changed |= self.join(p, slots.regions[j])
         return changed
 
     def relate_tape(self, tape: Var, owner: Loop | Branch, item: Atom) -> bool:
         """A tape holds the items of all turns so far."""
         changed = False
-        held = self.near(self.of(item))
+        held = self.near(self.all_of(item))
         for o in held:
             if self.outside(o, owner):
                 changed |= self.join(tape, o)
@@ -192,7 +236,10 @@ class Regions:
         for p, r in zip(owner.body.params[1 : n + 1], owner.body.results, strict=False):
             if p in self.slot and not known.isdisjoint(self.of(r)):
                 changed |= self.join(tape, p)
+            for inner in self.items(p):
+                if not known.isdisjoint(self.items(r)):
+                    changed |= self.join(tape, inner)
         for other, r in zip(owner.outs[n:], owner.body.results[n:], strict=True):
-            if other is not tape and not known.isdisjoint(self.of(r)):
+            if other is not tape and not known.isdisjoint(self.all_of(r)):
                 changed |= self.join(tape, other)
         return changed

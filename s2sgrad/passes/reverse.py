@@ -18,7 +18,6 @@ import numpy as np
 from s2sgrad.errors import DifferentiationError, InternalError, Refusal
 from s2sgrad.front.infer import fits, spread_axes
 from s2sgrad.ir import ops
-from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.graph import (
     UNDEF,
     Atom,
@@ -38,10 +37,11 @@ from s2sgrad.ir.graph import (
     call_args,
 )
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import INT, Array, Scalar, Seq, Type, Unknown
+from s2sgrad.ir.types import INT, Array, List, Scalar, Seq, Type, Unknown
 from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.activity import active, carries_derivative
 from s2sgrad.passes.generic import by_helpers
+from s2sgrad.passes.lists import LISTS, list_cotangents
 from s2sgrad.passes.record import Recorder, StaticFact, Symbol
 from s2sgrad.rules.registry import lookup, pullback
 
@@ -129,7 +129,7 @@ class _Reverse:
         for s in block.stmts:
             if isinstance(s, Eqn):
                 self.home[s.out], self.made_by[s.out] = block, s
-                if s.op in WRITES or s.op is ops.copy:
+                if s.op in (ops.setitem, ops.additem, ops.copy):
                     self.shape_from[s.out] = s.args[0]
                 continue
             for v in s.outs:
@@ -207,9 +207,16 @@ class _Reverse:
         if len(gs) == 1 and gs[0] is c.read:
             return c.base  # `x[i] += v` leaves the cotangent as it is
         total: Atom = ZERO
+        if isinstance(v.type, List) and not isinstance(v.type.item, Scalar) and not gs:
+            item = c.read or self.part(c)
+            total = self.recorder.emit(ops.zeros_like, (item,))
         for k, g in enumerate(gs):
             total = self.sum(total, g, v) if k else g
         return self.put(ops.setitem, c.base, c.index, c.atoms, total, v)
+
+    def part(self, c: _Clear) -> Atom:
+        """What the cotangent has at the place of a store."""
+        return self.recorder.emit(ops.getitem, (c.base, *c.atoms), Form((Hole(0), c.index)))
 
     def put(
         self,
@@ -225,12 +232,17 @@ class _Reverse:
         return self.recorder.emit(op, (base, *atoms, g), form, hint=_bar(v))
 
     def sum(self, a: Atom, b: Atom, v: Var) -> Atom:
-        return self.recorder.emit(operator.add, (a, b), hint=_bar(v))
+        op = ops.add_lists if isinstance(v.type, List) else operator.add
+        return self.recorder.emit(op, (a, b), hint=_bar(v))
 
     def zero(self, v: Var) -> Atom:
         if isinstance(v.type, Scalar) or v in self.unbound:
             return ZERO
-        return self.recorder.emit(ops.zeros_like, (self.like(v),), hint=_bar(v))
+        if not isinstance(v.type, List):
+            return self.recorder.emit(ops.zeros_like, (self.like(v),), hint=_bar(v))
+        if isinstance(v.type.item, Scalar):
+            return self.recorder.emit(ops.spread_list, (ZERO, self.like(v)), hint=_bar(v))
+        return self.recorder.emit(ops.zeros_list, (self.like(v),), hint=_bar(v))
 
     def like(self, v: Var) -> Atom:
         """A value in sight that has the shape and dtype of `v`."""
@@ -319,11 +331,16 @@ class _Reverse:
         if s.op is ops.getitem:
             self._getitem(s, g)
             return
-        if s.op in WRITES:
+        if s.op in (ops.setitem, ops.additem):
             self._write(s, g)
             return
         if s.op is ops.copy:
             self.add(s.args[0], g)
+            return
+        if s.op in LISTS or any(isinstance(atom_type(a), List) for a in s.args):
+            for a, bar in zip(s.args, list_cotangents(self.recorder, s, g, self.need), strict=True):
+                if bar is not None and isinstance(a, Var) and a in self.active:
+                    self.add(a, bar if isinstance(a.type, List) else self.shaped(bar, a))
             return
         for a, bar in zip(s.args, self.cotangents(s, g), strict=True):
             if bar is not None and isinstance(a, Var) and a in self.active:
@@ -390,20 +407,25 @@ class _Reverse:
             out = _Lazy(self, s.out)
             return by_helpers(self.recorder, rule, s, (g, out, pos, kw), wanted, e)
         except (TypeError, NotImplementedError) as e:
-            name = getattr(s.op, "__name__", str(s.op))
-            raise DifferentiationError(
-                Refusal(
-                    f"`{name}` has no derivative with these arguments: {e}",
-                    s.at or _NOWHERE,
-                    "write it with other arguments, or as several steps",
-                    anchor="no-rule",
-                )
-            ) from e
+            raise self.no_rule(s, e) from e
         bars: list[Atom | None] = [None] * len(s.args)
         templates = s.form.args if s.form else tuple(Hole(k) for k in range(len(s.args)))
         for template, bar in zip(templates, found, strict=False):
+            if bar is not None and isinstance(template, Pack) and not isinstance(bar, list | tuple):
+                raise self.no_rule(s, "it takes a list for an array")
             self._spread(template, bar, bars)
         return bars
+
+    def no_rule(self, s: Eqn, why: object) -> DifferentiationError:
+        name = getattr(s.op, "__name__", str(s.op))
+        return DifferentiationError(
+            Refusal(
+                f"`{name}` has no derivative with these arguments: {why}",
+                s.at or _NOWHERE,
+                "write it with other arguments, or as several steps (`np.array` of a list)",
+                anchor="no-rule",
+            )
+        )
 
     def _spread(self, template: object, bar: object, bars: list[Atom | None]) -> None:
         if bar is None:
