@@ -114,6 +114,8 @@ def call(
             return ast.Attribute(args[0], "T", ast.Load())
         if op is ops.identity:
             return args[0]
+        if op is ops.copy and not _is_array(types[0]):
+            return ast.UnaryOp(ast.UAdd(), args[0])  # of a number, that number
         if op is np.ndarray.copy or op is ops.copy:
             return _copy(args[0])
         if op is np.size and _is_array(types[0]):

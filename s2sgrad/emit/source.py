@@ -161,9 +161,9 @@ class _Emitter:
         if isinstance(s, Eqn):
             types = [atom_type(a) for a in s.args]
             made = expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling, types)
-            if s.op is ops.copy and s.args[0] in self.func.body.params:
+            argument = s.op is ops.copy and s.args[0] in self.func.body.params
+            if argument and isinstance(made, ast.Call):
                 # An argument's copy keeps its order in memory, and so the order of summation.
-                assert isinstance(made, ast.Call)
                 made.keywords.append(ast.keyword("order", ast.Constant("K")))
             return made
         then, orelse = s.then.results[0], s.orelse.results[0]
