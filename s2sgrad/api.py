@@ -1,217 +1,76 @@
-"""The public transforms: compile at the first call of each signature, then dispatch."""
+"""The public transforms."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-import threading
-import types
+import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
-import numpy as np
+from s2sgrad.derivative import Derivative, Wrt
 
-from s2sgrad.compile import Compiled, Request, compile_reverse, type_of_argument
-from s2sgrad.errors import DifferentiationError, Refusal, S2SGradError
-from s2sgrad.ir.types import Array, Scalar, Type, kind_of
-
-Wrt = int | str | tuple[int | str, ...]
+P = ParamSpec("P")
+V = TypeVar("V")
 
 
-class Derivative:
-    """A transformed function: call it, or read `.source`, the Python that it runs."""
+class _Grad(Protocol):
+    """`@grad(wrt=...)`: what decorates."""
 
-    def __init__(self, primal: Callable[..., Any], wrt: Wrt, what: str) -> None:
-        if not isinstance(primal, types.FunctionType):
-            raise TypeError(f"{what} takes a Python function, not {type(primal).__name__}")
-        functools.update_wrapper(self, primal)
-        self.primal = primal
-        self._what = what
-        self._signature = inspect.signature(primal)
-        self._bare = not isinstance(wrt, tuple)
-        self._wrt = tuple(_parameter(self._signature, w) for w in _as_tuple(wrt))
-        self._compiled: dict[tuple[Any, ...], list[Compiled]] = {}
-        self._last: Compiled | None = None
-        self._lock = threading.RLock()
-        if what == "vjp" and "out_bar" in self._signature.parameters:
-            raise TypeError("a function with a parameter named `out_bar` cannot be given to vjp")
-
-    def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else types.MethodType(self, instance)
-
-    @property
-    def source(self) -> str:
-        """The emitted Python of the last signature; before any call, the generic form."""
-        if self._last is None:
-            from s2sgrad.generic import of_function
-
-            assert isinstance(self.primal, types.FunctionType)
-            return of_function(self.primal, self._wrt, self._bare, self._what).source
-        return self._last.source
-
-    def ir(self, after: str = "reverse+prune") -> str:
-        """The textual IR of the last signature after a pass."""
-        from s2sgrad.ir.text import text
-
-        if self._last is None:
-            raise S2SGradError("nothing is compiled before the first call")
-        return text(self._last.ir[after])
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        out_bar = kwargs.pop("out_bar", None) if self._what == "vjp" else None
-        bound = self._signature.bind(*args, **kwargs)
-        values = self._flat(bound)
-        compiled = self._for(values)
-        given = [v for n, v in values.items() if type_of_argument(v) is not None]
-        data = {n: compiled.scope.data[n][0]() for n in compiled.data}
-        if self._what == "vjp":
-            data["out_bar"] = self._seed(out_bar, compiled.result)
-        return _owned(compiled.run(*given, **data), [*given, *data.values()])
-
-    def _flat(self, bound: inspect.BoundArguments) -> dict[str, Any]:
-        """Parameter names to values, ints in `wrt` taken as floats."""
-        bound.apply_defaults()
-        values: dict[str, Any] = {}
-        for n, v in bound.arguments.items():
-            kind = self._signature.parameters[n].kind
-            if kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
-                if v:
-                    raise _unsupported(n, "takes any number of values")
-                continue
-            if n in self._wrt:
-                v = self._differentiable(n, v)
-            t = type_of_argument(v)
-            if t is None and not (v is None or isinstance(v, str)):
-                raise _unsupported(n, f"is a {type(v).__name__}")
-            values[n] = v
-        return values
-
-    def _differentiable(self, name: str, v: Any) -> Any:
-        if type(v) is int:
-            return float(v)
-        t = type_of_argument(v)
-        if t is None or kind_of(t) != "float":
-            what = f"an array of {v.dtype}" if isinstance(v, np.ndarray) else f"{type(v).__name__}"
-            raise TypeError(f"cannot differentiate in `{name}`: it is {what}, not float")
-        return v
-
-    def _for(self, values: dict[str, Any]) -> Compiled:
-        signature = tuple((n, type_of_argument(v) or v) for n, v in values.items())
-        for compiled in self._compiled.get(signature, ()):
-            if _fits(compiled):
-                self._last = compiled
-                return compiled
-        with self._lock:
-            compiled = self._compile(values)
-            self._compiled.setdefault(signature, []).append(compiled)
-            self._last = compiled
-            return compiled
-
-    def _compile(self, values: dict[str, Any]) -> Compiled:
-        assert isinstance(self.primal, types.FunctionType)
-        kinds = tuple(type_of_argument(v) for v in values.values())
-        request = Request(
-            tuple(values), kinds, tuple(values.values()), self._wrt, self._bare, self._what
-        )
-        compiled = compile_reverse(self.primal, request)
-        if self._what != "vjp":
-            self._check_scalar(compiled.result)
-        return compiled
-
-    def _check_scalar(self, t: Type) -> None:
-        name = self.primal.__name__
-        if isinstance(t, Array) and len(t.shape) > 0:
-            shape = f"{len(t.shape)}-dimensional array"
-            raise TypeError(f"`{name}` returns a {shape}, not a scalar: use vjp")
-        if isinstance(t, Scalar) and t.kind == "complex":
-            raise TypeError(f"`{name}` returns a complex number: use vjp")
-        if type(t) is Type:
-            raise TypeError(f"`{name}` returns several results: use vjp")
-
-    def _seed(self, out_bar: Any, t: Type) -> Any:
-        if out_bar is not None:
-            return out_bar
-        if isinstance(t, Scalar):
-            return 1.0
-        raise TypeError("out_bar is needed: the result is not a scalar")
+    def __call__(self, fun: Callable[P, Any], /) -> Derivative[P, Any]: ...
 
 
-def _owned(result: Any, given: list[Any]) -> Any:
-    """A gradient is never a view of an argument, and writeable."""
-    if isinstance(result, tuple):
-        owned: list[Any] = []
-        for r in result:
-            owned.append(_owned(r, [*given, *owned]))
-        return tuple(owned)
-    if isinstance(result, np.ndarray) and (
-        not result.flags.owndata or not result.flags.writeable or any(result is g for g in given)
-    ):
-        return result.copy()
-    return result
+class _ValueAndGrad(Protocol):
+    def __call__(self, fun: Callable[P, V], /) -> Derivative[P, tuple[V, Any]]: ...
 
 
-def _fits(compiled: Compiled) -> bool:
-    """Do the globals and cells that the code stands on still mean what they meant?"""
-    for get, v in compiled.scope.data.values():
-        now = type_of_argument(get())
-        if isinstance(v.type, Array):
-            if not isinstance(now, Array) or len(now.shape) != len(v.type.shape):
-                return False
-            if now.char != v.type.char or any(
-                (a == 1) != (b == 1) for a, b in zip(now.shape, v.type.shape, strict=True)
-            ):
-                return False
-        elif now != v.type:
-            return False
-    return compiled.scope.still_holds()
+class _Vjp(Protocol):
+    def __call__(self, fun: Callable[..., V], /) -> Derivative[..., tuple[V, Any]]: ...
 
 
-def _unsupported(name: str, what: str) -> DifferentiationError:
-    return DifferentiationError(
-        Refusal(
-            f"the argument `{name}` {what}, which is not supported yet",
-            None,
-            "pass floats, ints or NumPy arrays",
-            anchor="argument",
-        )
-    )
-
-
-def _as_tuple(wrt: Wrt) -> tuple[int | str, ...]:
-    return wrt if isinstance(wrt, tuple) else (wrt,)
-
-
-def _parameter(signature: inspect.Signature, w: int | str) -> str:
-    names = list(signature.parameters)
-    if isinstance(w, str):
-        if w not in names:
-            raise TypeError(f"wrt={w!r}: there is no such parameter; there are {', '.join(names)}")
-        return w
-    if not -len(names) <= w < len(names):
-        raise TypeError(f"wrt={w}: the function has {len(names)} parameters")
-    return names[w]
-
-
-def _transform(fun: Callable[..., Any] | None, wrt: Wrt, what: str) -> Any:
+def _transform(fun: Callable[..., Any] | None, wrt: Wrt, what: str, has_aux: bool) -> Any:
     if fun is None:
-        return lambda f: Derivative(f, wrt, what)
-    return Derivative(fun, wrt, what)
+        return lambda f: Derivative(f, wrt, what, has_aux)
+    return Derivative(fun, wrt, what, has_aux)
 
 
-def grad(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
-    """The gradient of a scalar-valued function, of the shape of the argument `wrt`.
+@overload
+def grad(fun: Callable[P, Any], wrt: Wrt = 0, *, has_aux: bool = False) -> Derivative[P, Any]: ...
+@overload
+def grad(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _Grad: ...
+def grad(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
+    """The gradient of a scalar-valued function, of the structure, shape and dtype of `wrt`.
+
+    `wrt` is a position, a name, or a tuple of them: then the gradient is a tuple.  It may be a
+    number, an array, or a container of them; leaves that are no numbers get None.  With `has_aux`
+    the function returns `(loss, aux)`, and the gradient function `(gradient, aux)`.
+
+    Raises `DifferentiationError`, with the place, for what cannot be differentiated, `TypeError`
+    for a result that is no scalar.
 
     >>> from s2sgrad import grad
     >>> def cube(x):
     ...     return x * x * x
     >>> grad(cube)(2.0)
     12.0
+    >>> def loss(p):
+    ...     return p["w"] * p["w"] + p["b"]
+    >>> grad(loss)({"w": 3.0, "b": 1.0, "name": "line"})
+    {'w': 6.0, 'b': 1.0, 'name': None}
     """
-    return _transform(fun, wrt, "grad")
+    return _transform(fun, wrt, "grad", has_aux)
 
 
-def value_and_grad(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
+@overload
+def value_and_grad(
+    fun: Callable[P, V], wrt: Wrt = 0, *, has_aux: bool = False
+) -> Derivative[P, tuple[V, Any]]: ...
+@overload
+def value_and_grad(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _ValueAndGrad: ...
+def value_and_grad(
+    fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False
+) -> Any:
     """The value and the gradient of a scalar-valued function.
+
+    With `has_aux` the function returns `(loss, aux)`, and this `((loss, aux), gradient)`.
 
     >>> from s2sgrad import value_and_grad
     >>> def f(x, y):
@@ -219,11 +78,21 @@ def value_and_grad(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
     >>> value_and_grad(f, wrt=("x", "y"))(2.0, 3.0)
     (9.0, (3.0, 3.0))
     """
-    return _transform(fun, wrt, "value_and_grad")
+    return _transform(fun, wrt, "value_and_grad", has_aux)
 
 
-def vjp(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
-    """The value and the vector-Jacobian product: call with `out_bar=`, of the result's shape.
+@overload
+def vjp(
+    fun: Callable[..., V], wrt: Wrt = 0, *, has_aux: bool = False
+) -> Derivative[..., tuple[V, Any]]: ...
+@overload
+def vjp(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _Vjp: ...
+def vjp(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
+    """The value and the vector-Jacobian product: call with `out_bar=`, structured like the result.
+
+    None in `out_bar` is zero.  For a real scalar it may be left out, and is 1.
+
+    Raises `TypeError` where `out_bar` has not the structure or the shapes of the result.
 
     >>> import numpy as np
     >>> from s2sgrad import vjp
@@ -232,4 +101,54 @@ def vjp(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
     >>> vjp(f)(np.array([1.0, 2.0]), out_bar=np.array([1.0, 10.0]))
     (array([1., 4.]), array([ 2., 40.]))
     """
-    return _transform(fun, wrt, "vjp")
+    return _transform(fun, wrt, "vjp", has_aux)
+
+
+@overload
+def elementwise_grad(fun: Callable[P, Any], wrt: Wrt = 0) -> Derivative[P, Any]: ...
+@overload
+def elementwise_grad(fun: None = None, wrt: Wrt = 0) -> _Grad: ...
+def elementwise_grad(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
+    """The derivative of each element of the result in its own element of the argument.
+
+    Raises `DifferentiationError` where elements meet (a sum, a product of matrices, an index).
+
+    >>> import numpy as np
+    >>> from s2sgrad import elementwise_grad
+    >>> elementwise_grad(lambda x: x * x)(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
+    return _transform(fun, wrt, "elementwise_grad", False)
+
+
+def pullback(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
+    """`(value, back)`: `back(out_bar)` gives the cotangents, and may be called many times.
+
+    The arguments are copied, so that changing them later does no harm; each `back` runs the
+    function again.
+
+    >>> import numpy as np
+    >>> from s2sgrad import pullback
+    >>> value, back = pullback(lambda x: x * x)(np.array([1.0, 2.0]))
+    >>> back(np.array([1.0, 0.0])), back(np.array([0.0, 1.0]))
+    (array([2., 0.]), array([0., 4.]))
+    """
+    if fun is None:
+        return lambda f: pullback(f, wrt, has_aux=has_aux)
+    return Pullback(_transform(fun, wrt, "vjp", has_aux))
+
+
+class Pullback:
+    """The result of `pullback`; `vjp` is the function that `back` runs."""
+
+    def __init__(self, derivative: Derivative[..., Any]) -> None:
+        self.vjp = derivative
+        self.primal = derivative.primal
+
+    def __call__(self, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], Any]]:
+        args, kwargs = copy.deepcopy((args, kwargs))
+
+        def back(out_bar: Any) -> Any:
+            return self.vjp(*args, **kwargs, out_bar=out_bar)[1]
+
+        return self.primal(*copy.deepcopy(args), **copy.deepcopy(kwargs)), back

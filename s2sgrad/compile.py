@@ -1,43 +1,99 @@
-"""The pipeline, from a function and the types of its arguments to a gradient that runs."""
+"""The pipeline, from a function and the signatures of its arguments to a gradient that runs."""
 
 from __future__ import annotations
 
-import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-import numpy as np
+from typing import Any, Protocol
 
 from s2sgrad.emit.load import load
+from s2sgrad.emit.results import Display, Result
 from s2sgrad.emit.source import Emitted, emit
-from s2sgrad.errors import InternalError
+from s2sgrad.errors import DifferentiationError, InternalError
+from s2sgrad.front.arguments import Arguments, Leaf, Path, wanted
 from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
-from s2sgrad.front.values import Closure, Tup, Value
-from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Var, atom_type
+from s2sgrad.front.structure import Const, Signature, Struct
+from s2sgrad.front.values import Closure, Tup, Value, rebuild
+from s2sgrad.ir.graph import Block, Func, Hole, Var
 from s2sgrad.ir.text import text
-from s2sgrad.ir.types import BOOL, FLOAT, Array, Scalar, Type, Unknown
+from s2sgrad.ir.types import INT
 from s2sgrad.ir.verify import InvalidIR, verify
+from s2sgrad.passes.activity import influences
 from s2sgrad.passes.bufferize import bufferize
+from s2sgrad.passes.contract import contract
+from s2sgrad.passes.defer import defer
+from s2sgrad.passes.finish import finish
+from s2sgrad.passes.hoist import hoist
+from s2sgrad.passes.order import order
 from s2sgrad.passes.prune import prune
 from s2sgrad.passes.reverse import reverse
+from s2sgrad.passes.seeds import Seeds, check_elementwise, plan
 from s2sgrad.passes.share import share
+from s2sgrad.passes.shift import shift
+from s2sgrad.passes.simplify import simplify
 
-TIDY: tuple[Callable[[Func], Func], ...] = (share, prune, share, prune)
+TIDY: tuple[Callable[[Func], Func], ...] = (
+    share,
+    shift,
+    prune,
+    simplify,
+    share,
+    order,
+    hoist,
+    prune,
+    simplify,
+    share,
+    contract,
+    defer,
+    prune,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is differentiated: a parameter, or an item of the one that takes any number."""
+
+    name: str
+    path: Path = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What to compile: parameters with their types, and which are differentiated."""
+    """What to compile: parameters with their signatures, and which are differentiated.
 
-    names: tuple[str, ...]
-    types: tuple[Type | None, ...]  # None: a constant that the text contains
-    constants: tuple[Any, ...]
-    wrt: tuple[str, ...]
+    `header` is how the parameters are written, `*args` and `**kw` with their stars.
+    """
+
+    signatures: Mapping[str, Signature]
+    wrt: tuple[Target, ...]
     bare: bool
-    what: str  # 'grad' | 'value_and_grad' | 'vjp'
+    what: str  # 'grad' | 'value_and_grad' | 'vjp' | 'elementwise_grad'
+    has_aux: bool = False
+    seed: Signature | None = None  # of `out_bar`
+    header: tuple[str, ...] = ()
+
+
+class Outside(Protocol):
+    """Where names that a function does not bind are looked up."""
+
+    @property
+    def variables(self) -> dict[str, Var]:
+        """What was read so far and is a number or array."""
+
+    def static(self, obj: Any) -> Value:
+        """What a leaf of an argument stands for that is no number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Derived:
+    """A derivative as text, with the IR after each pass and what it was made of."""
+
+    emitted: Emitted
+    stages: dict[str, Func]
+    seeds: Seeds
+    written: list[Leaf]  # arrays that the function writes to; it copies them first
+    leaves: list[Leaf]
 
 
 @dataclass(eq=False)
@@ -49,170 +105,219 @@ class Compiled:
     ir: dict[str, Func]
     scope: Scope
     data: tuple[str, ...]
-    result: Type
+    request: Request
+    seeds: Seeds
+    written: list[Leaf]
+    leaves: list[Leaf]
+    given: dict[str, Callable[..., Any]]  # functions of the user's that the text calls
 
 
-def type_of_argument(value: Any) -> Type | None:
-    """The signature of one argument; None for what is no number or array.
-
-    An extent of 1 is part of the type; every other extent is a symbol.
-    """
-    if type(value) is float:
-        return FLOAT
-    for kind, cls in (("bool", bool), ("int", int), ("float", float), ("complex", complex)):
-        if type(value) is cls:
-            return Scalar(kind)
-    if type(value) is np.ndarray or type(value) is np.memmap:
-        if value.dtype.kind not in "fiubc":
-            return None
-        return Array(value.dtype.char, tuple(1 if n == 1 else "n" for n in value.shape))
-    if isinstance(value, np.bool_ | np.number):
-        kinds = {"f": "float", "i": "int", "u": "int", "b": "bool", "c": "complex"}
-        return Scalar(kinds[value.dtype.kind], value.dtype.char)
-    return None
-
-
-def compile_reverse(fun: types.FunctionType, request: Request) -> Compiled:
-    """The gradient of `fun` for one signature."""
-    scope = Scope(type_of_argument)
-    closure = scope.closure(fun, with_defaults=False)  # the caller has bound all arguments
-    distinct = tuple(None if t is None else _distinct(t, k) for k, t in enumerate(request.types))
-    request = replace(request, types=distinct)
-    made = differentiate(closure, fun.__name__, request, lambda: scope.variables)
-    run = load(made.emitted.source, made.emitted.name)
-    source = made.emitted.source
-    return Compiled(run, source, made.stages, scope, tuple(scope.data), made.result)
-
-
-@dataclass(frozen=True, eq=False)
-class Derived:
-    """A derivative as text, with the IR after each pass and the type of the primal's result."""
-
-    emitted: Emitted
-    stages: dict[str, Func]
-    result: Type
+def compile_reverse(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
+    """The gradient of the function `name` for one signature."""
+    made = differentiate(closure, name, request, scope)
+    text = made.emitted
+    return Compiled(
+        load(text.source, text.name, text.given),
+        text.source,
+        made.stages,
+        scope,
+        tuple(scope.data),
+        request,
+        made.seeds,
+        made.written,
+        made.leaves,
+        text.given,
+    )
 
 
 def differentiate(
-    closure: Closure,
-    name: str,
-    request: Request,
-    data: Callable[[], dict[str, Var]],
-    constants: bool = False,
+    closure: Closure, name: str, request: Request, outside: Outside, constants: bool = False
 ) -> Derived:
     """The derivative of a parsed function.
 
-    `data` gives, once the function is parsed, what it reads from outside: trailing parameters of
-    what is emitted, or names of its module (`constants`).
+    What it reads from `outside` becomes trailing parameters of what is emitted, or names of its
+    module (`constants`).
     """
-    inputs = [Var(n, t) for n, t in zip(request.names, request.types, strict=True) if t is not None]
-    by_name = {v.hint: v for v in inputs}
-    fixed = dict(zip(request.names, request.constants, strict=True))
-    params: list[tuple[str, Value]] = [
-        (n, by_name[n] if n in by_name else Lit(fixed[n])) for n in request.names
-    ]
-    # A default that was not passed is a value like any other: it is read at each call.
-    func, result = parse(closure, params, inputs, name)
-    outside = data()
-    func = _with_data(func, outside, constants)
-    if request.what != "vjp" and not isinstance(result, Tup):
-        func = _scalar_checked(func, func.body.results[0])
+    arguments, func, result = _front(closure, outside, name, request)
+    if constants:
+        func = replace(func, notes={**func.notes, "globals": frozenset(outside.variables)})
     stages = {"parse": _verified(func, "parse")}
-    func = _tidy(func, stages, "parse")
-    wrt = [by_name[n] for n in request.wrt]
-    seeds, extra = _seeds(request, func)
-    func = _verified(reverse(func, wrt, seeds, extra), "reverse")
-    stages["reverse"] = func
-    func = _select(func, request, len(seeds))
+    written = [leaf for leaf in arguments.leaves if leaf.var in func.notes["written"]]
+    bars = [leaf.var for leaf in _leaves(arguments, request) if wanted(leaf)]
+    seeds = plan(func, result, request.what, request.has_aux, request.seed)
+    # An argument that is not used has a gradient too.
+    func = _tidy(seeds.checked(func), stages, "parse", bars)
+    if request.what == "elementwise_grad":
+        check_elementwise(func, bars)
+    func = seeds.settle(reverse(seeds.enter(func), bars, seeds.atoms, ()))
+    stages["reverse"] = func = _verified(func, "reverse")
+    n = len(seeds.atoms)
+    func = finish(func, n, bars)
+    func, structure = _results(func, n, arguments, request, result)
     func = _tidy(func, stages, "reverse")
-    func = _named(func, f"{_identifier(name)}_{request.what}")
+    func = replace(func, name=f"{_identifier(name)}_{request.what}")
     func = stages["bufferize"] = _verified(bufferize(func), "bufferize")
-    keyword_only = len(extra) + (0 if constants else len(outside))
-    emitted = emit(func, _result_format(request, result, len(seeds)), keyword_only)
-    return Derived(emitted, stages, _result_type(stages, result))
+    emitted = emit(func, structure, _header(request, func))
+    return Derived(emitted, stages, seeds, written, arguments.leaves)
 
 
-def _scalar_checked(func: Func, result: Atom) -> Func:
-    """Only a scalar has a gradient: where the types do not tell, the emitted code asks."""
-    if not isinstance(atom_type(result), Unknown):
-        return func
-    test = Var("", BOOL)
-    message = f"`{func.name}` returns an array, not a scalar: use vjp"
-    refusal = (Lit(f"raise TypeError({message!r})"), Lit(()))
-    stop = Block((), (Eqn(Var(""), ops.raise_, refusal, effect=True),), ())
+def _front(
+    closure: Closure, outside: Outside, name: str, request: Request
+) -> tuple[Arguments, Func, Value]:
+    """The function as IR.
+
+    An int in a container in `wrt` is a float if the program computes with it as a number, and
+    nowhere needs it as a size or index.
+    """
+
+    scope = outside if isinstance(outside, Scope) else None
+
+    def parsed(floats: frozenset[tuple[str, Path]]) -> tuple[Arguments, Func, Value]:
+        arguments = Arguments(outside.static, floats)
+        arguments.add(request.signatures)
+        values = list(arguments.values.items())
+        func, result = parse(closure, values, arguments.params, name, scope=scope)
+        return arguments, func, rebuild(result, list(func.body.results))
+
+    arguments, func, result = parsed(frozenset())
+    ints = [x for x in _leaves(arguments, request) if x.var.type == INT and x.path]
+    numbers = {(x.owner.hint, x.path) for x in ints if influences(func, x.var)}
+    if numbers:
+        numbers = {x for x in numbers if not _is_size(lambda x=x: parsed(frozenset({x})))}  # type: ignore[misc]
+        arguments, func, result = parsed(frozenset(numbers))
+    arguments.name_leaves()
+    return arguments, _with_entry(func, arguments, outside), result
+
+
+def _is_size(parsed: Callable[[], object]) -> bool:
+    """Does the program need the int, here taken as a float, as an int?"""
+    try:
+        parsed()
+    except DifferentiationError as e:
+        if any(r.anchor == "int" for r in e.refusals):
+            return True
+        raise
+    return False
+
+
+def _with_entry(func: Func, arguments: Arguments, outside: Outside) -> Func:
+    """The leaves are read at the top; what was read from outside becomes trailing parameters."""
     body = func.body
-    checks = (
-        Eqn(test, np.ndim, (result,)),
-        Branch((), test, ((), ()), stop, Block((), (), ()), 0),
-    )
-    return replace(func, body=replace(body, stmts=(*body.stmts, *checks)))
+    extra = outside.variables
+    block = Block((*body.params, *extra.values()), (*arguments.stmts, *body.stmts), body.results)
+    return replace(func, body=block, names=(*func.names, *extra))
 
 
-def _result_type(stages: dict[str, Func], result: Value) -> Type:
-    """The type of the primal's result, if it is one value."""
-    results = stages["parse"].body.results
-    return Type() if isinstance(result, Tup) else atom_type(results[0])
+def _kept(func: Func, more: Sequence[Var], n: int | None = None) -> Func:
+    """`func` with its first `n` results and `more`."""
+    results = (*func.body.results[:n], *more)
+    return replace(func, body=replace(func.body, results=results))
 
 
-def _distinct(t: Type, k: int) -> Type:
-    """Extents of different axes get symbols of their own."""
-    if not isinstance(t, Array):
-        return t
-    return Array(t.char, tuple(d if d == 1 else f"n{k}_{axis}" for axis, d in enumerate(t.shape)))
+def _leaves(arguments: Arguments, request: Request) -> list[Leaf]:
+    return [leaf for t in request.wrt for leaf in arguments.of(t.name, t.path)]
+
+
+def _header(request: Request, func: Func) -> list[str]:
+    """The parameters as they are written; what the dispatcher adds is keyword-only."""
+    header = list(request.header or request.signatures)
+    fixed = func.notes.get("globals", ())
+    extra = [n for n in func.names[len(request.signatures) :] if n not in fixed]
+    if not extra:
+        return header
+    last = [header.pop()] if header and header[-1].startswith("**") else []
+    star = [] if any(p.startswith("*") for p in header) else ["*"]
+    return [*header, *star, *extra, *last]
 
 
 def _identifier(name: str) -> str:
     return name if name.isidentifier() else "f"
 
 
-def _with_data(func: Func, data: dict[str, Var], constants: bool) -> Func:
-    """What was read from outside becomes trailing parameters."""
-    body = replace(func.body, params=(*func.body.params, *data.values()))
-    notes = {**func.notes, "globals": frozenset(data)} if constants else func.notes
-    return replace(func, body=body, names=(*func.names, *data), notes=notes)
+# -- results
 
 
-def _seeds(request: Request, func: Func) -> tuple[list[Atom], list[Var]]:
-    if request.what != "vjp":
-        return [Lit(1.0)] * len(func.body.results), []
-    seeds = [Var("out_bar", atom_type(r)) for r in func.body.results]
-    if len(seeds) != 1:
-        raise TypeError(f"`{func.name}` returns several results: `vjp` takes one as yet")
-    return list(seeds), seeds
+def _results(
+    func: Func, n: int, arguments: Arguments, request: Request, result: Value
+) -> tuple[Func, Result]:
+    """The results that are asked for, and the structure in which they are returned.
+
+    The first `n` are the primal's; arguments whose classes the gradient takes come last.
+    """
+    alone = request.what in ("grad", "elementwise_grad")
+    shown: Value | None = result
+    first = 0
+    if alone:
+        assert not request.has_aux or isinstance(result, Tup)
+        shown = result.items[1] if request.has_aux and isinstance(result, Tup) else None
+        first = 1 if request.has_aux else n
+    kept = [*func.body.results[first:n], *func.body.results[n:]]
+    numbers = iter(range(len(kept)))
+    value = None if shown is None else _structure(shown, numbers)
+    owners = _Owners(arguments, len(kept), numbers)
+    bars = [owners.gradient(request.signatures[t.name], t) for t in request.wrt]
+    gradient: Result = bars[0] if request.bare else Display("tuple", tuple(bars))
+    func = replace(func, body=replace(func.body, results=(*kept, *owners.atoms)))
+    if shown is None:
+        return func, gradient
+    return func, Display("tuple", (gradient, value) if alone else (value, gradient))
 
 
-def _select(func: Func, request: Request, n: int) -> Func:
-    """The results that are asked for."""
-    results = func.body.results if request.what != "grad" else func.body.results[n:]
-    body = type(func.body)(func.body.params, func.body.stmts, results)
-    return Func(func.name, body, func.names, func.file, func.notes)
+class _Owners:
+    """Gradients in the structure of their arguments.
+
+    The arguments whose classes they take are further results of the function.
+    """
+
+    def __init__(self, arguments: Arguments, first: int, numbers: Iterator[int]) -> None:
+        self.arguments, self.first, self.numbers = arguments, first, numbers
+        self.atoms: list[Var] = []
+
+    def gradient(self, s: Signature, t: Target) -> Result:
+        """The gradient of a parameter, or of an item of the one that takes any number."""
+        for step in t.path:
+            assert isinstance(s, Struct)
+            s = next(item for own, item in s.paths() if own == step)
+        return self.mirror(s, t.name, t.path)
+
+    def mirror(self, s: Signature, name: str, path: Path) -> Result:
+        if isinstance(s, Const):
+            return None
+        if not isinstance(s, Struct):
+            leaf = next(x for x in self.arguments.leaves if (x.owner.hint, x.path) == (name, path))
+            return Hole(next(self.numbers)) if wanted(leaf) else None
+        items = tuple(self.mirror(i, name, (*path, step)) for step, i in s.paths())
+        if s.kind in ("tuple", "list"):
+            return Display(s.kind, items)
+        return Display(s.kind, items, s.keys, self.owner(name), path)
+
+    def owner(self, name: str) -> Hole:
+        var = next(p for p in self.arguments.params if p.hint == name)
+        if var not in self.atoms:
+            self.atoms.append(var)
+        return Hole(self.first + self.atoms.index(var))
 
 
-def _result_format(request: Request, result: Value, n: int) -> str:
-    first = 0 if request.what == "grad" else n
-    places = [f"{{{first + k}}}" for k in range(len(request.wrt))]
-    bars = places[0] if request.bare else f"({', '.join(places)}{',' * (len(places) == 1)})"
-    if request.what == "grad":
-        return bars
-    return f"{_structure(result, iter(range(n)))}, {bars}"
+def _structure(result: Value, numbers: Iterator[int]) -> Result:
+    if not isinstance(result, Tup):
+        return Hole(next(numbers))
+    items = tuple(_structure(i, numbers) for i in result.items)
+    if result.kind in ("namedtuple", "object"):
+        raise TypeError(f"a {result.kind} as a result is not supported: return a tuple or a dict")
+    return Display(result.kind, items, result.keys)
 
 
-def _structure(result: Value, numbers: Any) -> str:
-    if isinstance(result, Tup):
-        items = [_structure(i, numbers) for i in result.items]
-        return f"({', '.join(items)}{',' * (len(items) == 1)})"
-    return f"{{{next(numbers)}}}"
+# -- passes
 
 
-def _named(func: Func, name: str) -> Func:
-    return Func(name, func.body, func.names, func.file, func.notes)
-
-
-def _tidy(func: Func, stages: dict[str, Func], after: str) -> Func:
+def _tidy(func: Func, stages: dict[str, Func], after: str, keep: Sequence[Var] = ()) -> Func:
+    """`func` after the passes of `TIDY`; values of `keep` are not pruned."""
+    n = len(func.body.results)
+    func = _kept(func, keep)
     for one in TIDY:
         func = _verified(one(func), one.__name__)
-        stages[f"{after}+{one.__name__}"] = func
-    return func
+        stages[f"{after}+{one.__name__}"] = _kept(func, (), n)
+    return _kept(func, (), n)
 
 
 def _verified(func: Func, stage: str) -> Func:
@@ -220,6 +325,3 @@ def _verified(func: Func, stage: str) -> Func:
         return verify(func)
     except InvalidIR as e:
         raise InternalError(stage, str(e), text(func)) from e
-
-
-__all__ = ["Compiled", "Request", "compile_reverse", "differentiate", "type_of_argument"]

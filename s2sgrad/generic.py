@@ -7,12 +7,12 @@ entry.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-from s2sgrad.compile import Derived, Request, differentiate, type_of_argument
+from s2sgrad.compile import Derived, Outside, Request, Target, differentiate
 from s2sgrad.emit.source import module
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.annotations import fresh_shape, of_annotation
@@ -20,10 +20,12 @@ from s2sgrad.front.calls import METHODS
 from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.source import span_of
+from s2sgrad.front.structure import type_of_argument
 from s2sgrad.front.values import Closure
 from s2sgrad.ir.graph import Func, Var
 from s2sgrad.ir.types import FLOAT, INT, Array, Scalar, Static, Type, Unknown, kind_of
 from s2sgrad.passes.ranks import narrowed
+from s2sgrad.passes.seeds import UnfitResult
 
 MARGIN = 92
 
@@ -63,22 +65,24 @@ def of_function(fun: FunctionType, wrt: tuple[str, ...], bare: bool, what: str) 
     scope = Scope(type_of_argument)
     closure = scope.closure(fun, with_defaults=False)
     name = fun.__name__ if fun.__name__.isidentifier() else "f"
-    return derive(Task(closure, name, wrt, bare, what, {}), lambda: scope.variables, False)
+    return derive(Task(closure, name, wrt, bare, what, {}), scope, False)
 
 
-def derive(task: Task, data: Callable[[], dict[str, Var]], constants: bool) -> Unit:
-    """The derivative that `task` asks for; see `differentiate` for `data` and `constants`.
+def derive(task: Task, outside: Outside, constants: bool) -> Unit:
+    """The derivative that `task` asks for; see `differentiate` for `outside` and `constants`.
 
     Raises `DifferentiationError` for what cannot be differentiated.
     """
     types = _types(task)
     narrow = {**types, **_narrowed(task, types)}
-    made, types = _first([narrow, types], lambda t: _compile(task, t, data, constants))
-    _check_result(task, made.result)
+    made, types = _first([narrow, types], lambda t: _compile(task, t, outside, constants))
     checks = _Checks(task, types)
-    checks.apart(made.stages["parse"].notes.get("written", ()), types)
+    checks.apart([leaf.owner.hint for leaf in made.written], types)
     imports = made.emitted.imports | ({"import numpy as np"} if checks.tests else set())
-    extra = [*(() if constants else data()), *(["out_bar"] if task.what == "vjp" else [])]
+    extra = [
+        *(() if constants else outside.variables),
+        *(["out_bar"] if task.what == "vjp" else []),
+    ]
     text = _with_entry(task, made.emitted.text, checks, extra)
     return Unit(
         made.emitted.name,
@@ -121,35 +125,27 @@ def _narrowed(task: Task, types: dict[str, Type]) -> dict[str, Type]:
     }
 
 
-def _check_result(task: Task, t: Type) -> None:
-    """Only one scalar has a gradient; what the types leave open is asked at run time."""
-    what = ""
-    if type(t) is Type:
-        what = "several results"
-    elif isinstance(t, Static):
-        what = f"a {t.name}"
-    elif task.what != "vjp" and isinstance(t, Array) and t.shape:
-        what = f"a {len(t.shape)}-dimensional array"
-    elif task.what != "vjp" and kind_of(t) == "complex":
-        what = "a complex number"
-    if what:
-        raise DifferentiationError(
-            Refusal(
-                f"`{task.name}` returns {what}, not a scalar",
-                span_of(task.closure.node, task.closure.file),
-                "return one number; for one array there is vjp",
-                anchor="result",
-            )
+def _compile(task: Task, types: Mapping[str, Type], outside: Outside, constants: bool) -> Derived:
+    request = Request(types, tuple(map(Target, task.wrt)), task.bare, task.what)
+    try:
+        made = differentiate(task.closure, task.name, request, outside, constants)
+    except UnfitResult as e:
+        raise _refuse_result(task, str(e)) from None
+    for _, t in made.seeds.given:
+        if isinstance(t, Static):
+            raise _refuse_result(task, f"`{task.name}` returns a {t.name}, not a number")
+    return made
+
+
+def _refuse_result(task: Task, what: str) -> DifferentiationError:
+    return DifferentiationError(
+        Refusal(
+            what,
+            span_of(task.closure.node, task.closure.file),
+            "return one number; for arrays, or several results, there is vjp",
+            anchor="result",
         )
-
-
-def _compile(
-    task: Task, types: dict[str, Type], data: Callable[[], dict[str, Var]], constants: bool
-) -> Derived:
-    request = Request(
-        tuple(types), tuple(types.values()), (None,) * len(types), task.wrt, task.bare, task.what
     )
-    return differentiate(task.closure, task.name, request, data, constants)
 
 
 # -- types

@@ -150,7 +150,7 @@ def derivative(
                 "no-parameter",
             )
     task = Task(scope.function(module, node), node.name, names, bare, what, types)
-    return derive(task, lambda: scope.data, constants=True)
+    return derive(task, scope, constants=True)
 
 
 def _decorated(

@@ -13,41 +13,9 @@ import numpy as np
 import s2sgrad.rules  # noqa: F401
 from s2sgrad.rules import toolbox
 from s2sgrad.rules.formulas import FORMULAS
-
-LIB = np.linalg
-random = np.random.default_rng(7)
-
-
-class Case:
-    """One call: positional arguments, keyword arguments, constant positions, answers to vary."""
-
-    def __init__(self, op: Any, *args: Any, fixed: tuple[int, ...] = (), **kwargs: Any) -> None:
-        """Record the call."""
-        self.op, self.args, self.fixed, self.kwargs = op, args, fixed, kwargs
-        shapes = ",".join(str(np.shape(a)) for a in args if isinstance(a, np.ndarray | float))
-        module = getattr(op, "__module__", "") or ""
-        self.id = f"{module}.{getattr(op, '__name__', op)}-{shapes}-{kwargs}"
-
-
-def m(*shape: int) -> Any:
-    """Normal numbers."""
-    return random.normal(size=shape)
-
-
-def u(*shape: int) -> Any:
-    """Numbers between 0.2 and 0.9."""
-    return random.uniform(0.2, 0.9, size=shape)
-
-
-def z(*shape: int) -> Any:
-    """Complex normal numbers."""
-    return m(*shape) + 1j * m(*shape)
-
-
-def spd(n: int, *batch: int) -> Any:
-    """Symmetric positive definite matrices."""
-    a = m(*batch, n, n)
-    return a @ np.swapaxes(a, -1, -2) + n * np.eye(n)
+from tests.case import LIB, Case, m, random, spd, u, z
+from tests.rule_cases_more import more_cases
+from tests.scipy_cases import scipy_cases
 
 
 def elementwise_cases() -> Iterator[Case]:
@@ -318,5 +286,5 @@ def numeric_cases() -> Iterator[Case]:
 
 CASES: list[Case] = [
     *elementwise_cases(), *product_cases(), *reduction_cases(), *shape_cases(), *toolbox_cases(),
-    *linalg_cases(), *numeric_cases(),
+    *linalg_cases(), *numeric_cases(), *more_cases(), *scipy_cases(),
 ]  # fmt: skip

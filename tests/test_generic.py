@@ -15,8 +15,8 @@ import pytest
 from s2sgrad import grad, value_and_grad, vjp
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.generic import Unit, of_function
+from tests.case import Case as RuleCase
 from tests.programs import CASES, Case
-from tests.rule_cases import Case as RuleCase
 from tests.test_programs import directional
 from tests.test_rules_compiled import PROGRAMS
 

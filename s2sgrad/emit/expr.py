@@ -6,7 +6,9 @@ import ast
 import builtins
 import math
 import operator
-from collections.abc import Callable, Sequence
+import sys
+import types
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,9 @@ from s2sgrad.errors import InternalError
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Hole, Pack
 from s2sgrad.ir.types import Type, Unknown
+from s2sgrad.rules.custom import HELPERS
 from s2sgrad.rules.helpers import Helper
+from s2sgrad.rules.registry import LOADED, lookup
 
 BINARY: dict[Any, type[ast.operator]] = {
     operator.add: ast.Add,
@@ -28,6 +32,9 @@ BINARY: dict[Any, type[ast.operator]] = {
     operator.matmul: ast.MatMult,
     operator.and_: ast.BitAnd,
     operator.or_: ast.BitOr,
+    operator.xor: ast.BitXor,
+    operator.lshift: ast.LShift,
+    operator.rshift: ast.RShift,
 }
 COMPARE: dict[Any, type[ast.cmpop]] = {
     operator.lt: ast.Lt,
@@ -59,6 +66,8 @@ def constant(value: Any) -> ast.expr:
         return ast.UnaryOp(ast.USub(), ast.Constant(-value))
     if isinstance(value, np.ndarray):
         return ast.Call(Spelling().function(np.array), [constant(value.tolist())], [])
+    if type(value) is tuple:
+        return ast.Tuple([constant(v) for v in value], ast.Load())
     if isinstance(value, list):
         return ast.List([constant(v) for v in value], ast.Load())
     if isinstance(value, type | type(np.sin)) or callable(value):
@@ -66,12 +75,27 @@ def constant(value: Any) -> ast.expr:
     return ast.Constant(value)
 
 
+def scipy_path(op: Any) -> list[str]:
+    """`scipy.special`, `erf`; or `scipy.stats`, `norm`, `logpdf`; nothing for others."""
+    text, owner = getattr(op, "__name__", ""), getattr(op, "__self__", None)
+    for package in LOADED:
+        module = sys.modules[package]
+        if getattr(module, text, None) is op:
+            return [package, text]
+        names = [n for n, v in vars(module).items() if owner is not None and v is owner]
+        if names:
+            return [package, names[0], text]
+    return []
+
+
 class Spelling:
     """How the emitted module names a function, and what it must import for that."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self.taken = set(taken)
         self.imports: set[str] = set()
         self.helpers: dict[str, Callable[..., Any]] = {}
+        self.handed: dict[str, Callable[..., Any]] = {}
 
     def function(self, op: Any) -> ast.expr:
         text = getattr(op, "__name__", "")
@@ -92,17 +116,42 @@ class Spelling:
             self.imports.update(op.imports)
             self.helpers.update(op.needs)
             return name(op.name)
+        owner_of = getattr(op, "__self__", None)
+        if isinstance(owner_of, np.ufunc):  # `np.add.outer`
+            return ast.Attribute(self.function(owner_of), text, ast.Load())
+        if op in HELPERS:
+            self.imports.add("import numpy as np")
+            self.helpers[text] = op
+            return name(text)
         if module.startswith("s2sgrad."):
             self.imports.add("import numpy as np")
             self.helpers[f"_{text}"] = op
             return name(f"_{text}")
+        path = scipy_path(op)
+        if path:
+            self.imports.add(f"import {path[0]}")
+            return ast.parse(".".join(path), mode="eval").body
+        if lookup(op) is not None and isinstance(op, types.FunctionType):
+            return name(self.given(op))
         raise InternalError("emit", f"no spelling for {op!r}", "")
+
+    def given(self, op: types.FunctionType) -> str:
+        """A function of the user's with a rule: imported where that is possible, else handed in."""
+        text, n = op.__name__ if op.__name__.isidentifier() else "function", 1
+        while text in self.taken or self.handed.get(text, op) is not op:
+            n += 1
+            text = f"{op.__name__}{n}"
+        self.handed[text] = op
+        module = sys.modules.get(op.__module__)
+        if module is not None and getattr(module, text, None) is op and op.__module__ != "__main__":
+            self.imports.add(f"from {op.__module__} import {text}")
+        return text
 
 
 def call(
-    op: Any, args: list[ast.expr], form: Any, spelling: Spelling, types: Sequence[Type] = ()
+    op: Any, args: list[ast.expr], form: Any, spelling: Spelling, operands: Sequence[Type] = ()
 ) -> ast.expr:
-    """The expression `op(*args)`; `types` are those of the operands."""
+    """The expression `op(*args)`; `operands` are their types."""
     if form is None:
         if op in BINARY:
             return ast.BinOp(args[0], BINARY[op](), args[1])
@@ -112,13 +161,13 @@ def call(
             return ast.UnaryOp(UNARY[op](), args[0])
         if op is np.transpose:
             return ast.Attribute(args[0], "T", ast.Load())
-        if op is ops.identity:
+        if op in (ops.identity, ops.stop_gradient):
             return args[0]
-        if op is ops.copy and not _is_array(types[0]):
+        if op is ops.copy and not _is_array(operands[0]):
             return ast.UnaryOp(ast.UAdd(), args[0])  # of a number, that number
         if op is np.ndarray.copy or op is ops.copy:
             return _copy(args[0])
-        if op is np.size and _is_array(types[0]):
+        if op is np.size and _is_array(operands[0]):
             return _size(args)
         if op is ops.list_:
             return ast.List(args, ast.Load())
@@ -128,18 +177,23 @@ def call(
         if op is ops.add_lists:
             return _add_lists(args)
         if op is ops.zeros_list:
-            return _zeros_list(args[0], spelling)
-        if op is ops.cast_like or (op in _LIKE and _is_array(types[1])):
+            zero = ast.Call(spelling.function(np.zeros_like), [name("v")], [])
+            return _each(zero, args[0])
+        if op is ops.copy_items:
+            return _each(_copy(name("v")), args[0])
+        if op is ops.cast_like or (op in _LIKE and _is_array(operands[1])):
             return _like(op, args, spelling)
-        if op is ops.zeros_like and _is_array(types[0]):
+        if op is ops.zeros_like and _is_array(operands[0]):
             op = np.zeros_like
         return ast.Call(spelling.function(op), args, [])
+    if op is ops.part:
+        return part(args[0], form.args[1])
     if op is ops.getitem:
         owner, index = form.args
         return place(template(owner, args), index, args)
     pos = [template(t, args) for t in form.args]
     if not form.kwargs and (op in BINARY or op in COMPARE or op in UNARY or op is np.size):
-        return call(op, pos, None, spelling, types)
+        return call(op, pos, None, spelling, operands)
     named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
     return ast.Call(spelling.function(op), pos, named)
 
@@ -152,6 +206,21 @@ def _is_array(t: Type) -> bool:
     return not isinstance(t, Unknown) or t.array
 
 
+def part(owner: ast.expr, path: tuple[tuple[str, Any], ...]) -> ast.expr:
+    """A leaf of a container: `p["W"][0].b`."""
+    for kind, key in path:
+        if kind == "attr":
+            owner = ast.Attribute(owner, key, ast.Load())
+        elif kind == "float":
+            owner = ast.Call(name("float"), [owner], [])
+        else:
+            if kind == "nth":
+                values = ast.Call(ast.Attribute(owner, "values", ast.Load()), [], [])
+                owner = ast.List([ast.Starred(values, ast.Load())], ast.Load())
+            owner = ast.Subscript(owner, constant(key), ast.Load())
+    return owner
+
+
 def _add_lists(args: list[ast.expr]) -> ast.expr:
     """`[a + b for a, b in zip(x, y)]`."""
     both = ast.Tuple([ast.Name(n, ast.Store()) for n in "ab"], ast.Store())
@@ -159,11 +228,9 @@ def _add_lists(args: list[ast.expr]) -> ast.expr:
     return ast.ListComp(ast.BinOp(name("a"), ast.Add(), name("b")), [over])
 
 
-def _zeros_list(x: ast.expr, spelling: Spelling) -> ast.expr:
-    """`[np.zeros_like(v) for v in x]`."""
-    zero = ast.Call(spelling.function(np.zeros_like), [name("v")], [])
-    over = ast.comprehension(ast.Name("v", ast.Store()), x, [], 0)
-    return ast.ListComp(zero, [over])
+def _each(item: ast.expr, x: ast.expr) -> ast.expr:
+    """`[item for v in x]`."""
+    return ast.ListComp(item, [ast.comprehension(ast.Name("v", ast.Store()), x, [], 0)])
 
 
 def _copy(x: ast.expr) -> ast.expr:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import types
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -86,6 +87,23 @@ def collected(block: Block) -> list[Atom]:
         elif isinstance(s, Branch):
             for arm in s.arms:
                 found += [*arm.results[s.joined :], *collected(arm)]
+    return found
+
+
+def called(block: Block) -> set[str]:
+    """The names of the user's functions that are called: no variable may hide them."""
+    found: set[str] = set()
+    for s in block.stmts:
+        if isinstance(s, Eqn):
+            own = isinstance(s.op, types.FunctionType)
+            if own and s.op.__module__.split(".")[0] not in ("numpy", "s2sgrad"):
+                found.add(s.op.__name__)
+        elif isinstance(s, Loop):
+            found |= called(s.body)
+            if not isinstance(s.over, Range):
+                found |= called(s.over.test)
+        else:
+            found |= called(s.then) | called(s.orelse)
     return found
 
 

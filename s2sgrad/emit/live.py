@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var
 from s2sgrad.ir.types import Seq
 from s2sgrad.ir.walk import bound_by, reads
@@ -92,6 +93,8 @@ class _Backwards:
             self.step()
             if isinstance(s, Eqn):
                 if s.out not in self.folded:
+                    if s.op in WRITES:  # the target is there before the value is read
+                        self.use_all(s.args[1:])
                     self.bind(s.out)
                     self.step()
                     self.use_all(s.args)

@@ -35,6 +35,7 @@ class Names:
         self.reserved = set(reserved) | set(keyword.kwlist)
         self.names: dict[Var, str] = {}
         self.taken: dict[str, list[Var]] = defaultdict(list)
+        self.busy: dict[str, list[Segment]] = defaultdict(list)  # where a name is in use
         self.assign()
 
     def __getitem__(self, v: Var) -> str:
@@ -53,12 +54,11 @@ class Names:
 
     def clash(self, a: Var, b: Var) -> bool:
         """Are some members of both classes live at once?"""
-        for x in self.members[self.find(a)]:
-            for y in self.members[self.find(b)]:
-                for s, e in self.spans[x]:
-                    if any(s <= f and t <= e for t, f in self.spans[y]):
-                        return True
-        return False
+        return _overlap(self.live(self.find(a)), self.live(self.find(b)))
+
+    def live(self, v: Var) -> list[Segment]:
+        """Where some member of the class is live."""
+        return _union([s for m in self.members[v] for s in self.spans[m]])
 
     def wish(self, a: Atom, b: Var) -> None:
         if not isinstance(a, Var) or a not in self.spans or b not in self.spans:
@@ -125,6 +125,7 @@ class Names:
     def take(self, v: Var, name: str) -> None:
         self.names[v] = name
         self.taken[name].append(v)
+        self.busy[name] = _union([*self.busy[name], *self.live(v)])
 
     def free(self, v: Var) -> str:
         base = (
@@ -132,8 +133,8 @@ class Names:
             if self.hint(v).startswith(".")
             else (self.hint(v) or "t")
         )
-        n, name = 0, base
-        while name in self.reserved or any(self.clash(v, w) for w in self.taken[name]):
+        n, name, live = 0, base, self.live(v)
+        while name in self.reserved or _overlap(live, self.busy[name]):
             n += 1
             name = f"{base}{n}" if not base[-1].isdigit() else f"{base}_{n}"
         return name
@@ -146,6 +147,30 @@ class Names:
             name = f"{hint}{n}"
         self.reserved.add(name)
         return name
+
+
+def _union(segments: list[Segment]) -> list[Segment]:
+    """The same positions, in order and without overlaps."""
+    made: list[Segment] = []
+    for s, e in sorted(segments):
+        if made and s <= made[-1][1]:
+            made[-1] = made[-1][0], max(e, made[-1][1])
+        else:
+            made.append((s, e))
+    return made
+
+
+def _overlap(a: list[Segment], b: list[Segment]) -> bool:
+    """Have two lists in order a position in common?"""
+    i = j = 0
+    while i < len(a) and j < len(b):
+        if a[i][1] < b[j][0]:
+            i += 1
+        elif b[j][1] < a[i][0]:
+            j += 1
+        else:
+            return True
+    return False
 
 
 BUILTINS = frozenset(dir(builtins))

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from s2sgrad.emit import expr
-from s2sgrad.emit.facts import Order, collected, handed_on, minus_one
+from s2sgrad.emit import expr, printer
+from s2sgrad.emit.facts import Order, called, collected, handed_on, minus_one
 from s2sgrad.emit.live import at_hand, is_tape, liveness, uses
 from s2sgrad.emit.names import Names
+from s2sgrad.emit.results import Result, statement
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.graph import (
@@ -34,7 +35,6 @@ from s2sgrad.ir.types import Array, List, Scalar, Unknown
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.rules.helpers import source_of
 
-MARGIN = 92
 SIGNS: dict[object, str] = {
     operator.add: "+",
     operator.sub: "-",
@@ -52,12 +52,16 @@ class Emitted:
     text: str  # of the function alone
     imports: frozenset[str]
     helpers: dict[str, Callable[..., Any]]
+    given: dict[str, Callable[..., object]]  # functions of the user's that it calls
 
 
-def emit(func: Func, result: str, keyword_only: int = 0) -> Emitted:
-    """Python source of `func`; `result` is a format of its results, as in `({0}, {1})`."""
+def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emitted:
+    """Python source of `func`; `result` is the structure of what it returns.
+
+    `header` are its parameters as they are written (`x`, `*`, `**options`), if not the names alone.
+    """
     emitter = _Emitter(func)
-    text = emitter.function(result, keyword_only)
+    text = emitter.function(result, func.names if header is None else header)
     spelling = emitter.spelling
     return Emitted(
         module(text, spelling.imports, spelling.helpers),
@@ -65,6 +69,7 @@ def emit(func: Func, result: str, keyword_only: int = 0) -> Emitted:
         text,
         frozenset(spelling.imports),
         spelling.helpers,
+        spelling.handed,
     )
 
 
@@ -78,6 +83,9 @@ def module(text: str, imports: Iterable[str], helpers: dict[str, Callable[..., A
     return "\n\n".join([*parts, text]) if parts else text
 
 
+RESERVED = {"np", "math", "scipy", "range", "float", "len", "abs", "print", "dict", "zip"}
+
+
 class _Emitter:
     def __init__(self, func: Func) -> None:
         self.func = func
@@ -88,11 +96,10 @@ class _Emitter:
         self.in_place: set[Var] = func.notes.get("in_place", set())
         self.order = Order(func, self.in_place)
         self.fold(func.body)
-        self.spelling = expr.Spelling()
+        self.spelling = expr.Spelling(func.names)
         spans = liveness(func, self.folded, self.tape_items)
-        self.globals: frozenset[str] = func.notes.get("globals", frozenset())
-        reserved = {"np", "math", "range", "float", "len", "abs", "print"} | self.globals
-        self.names = Names(func, spans, reserved)
+        fixed: frozenset[str] = func.notes.get("globals", frozenset())
+        self.names = Names(func, spans, RESERVED | called(func.body) | fixed)
         self.handed = handed_on(func.body)
         self.lines: list[str] = []
         self.tapes: dict[Var, str] = {}
@@ -154,7 +161,7 @@ class _Emitter:
             return expr.constant(a.value)
         made = self.folded.get(a)
         if made is None:
-            return expr.name(self.names[a])
+            return expr.name(self.tapes[a] if is_tape(a) else self.names[a])
         return self.value(made)
 
     def value(self, s: Eqn | Branch) -> ast.expr:
@@ -175,17 +182,14 @@ class _Emitter:
         return ast.IfExp(test, self.atom(then), self.atom(orelse))
 
     def text(self, node: ast.expr) -> str:
-        return ast.unparse(ast.fix_missing_locations(node))
+        return printer.text(node)
 
     # -- statements
 
     def line(self, depth: int, text: str) -> None:
-        self.lines.append("    " * depth + text)
+        self.lines += printer.broken("    " * depth + text)
 
-    def function(self, result: str, keyword_only: int) -> str:
-        params = [n for n in self.func.names if n not in self.globals]
-        if keyword_only:
-            params.insert(len(params) - keyword_only, "*")
+    def function(self, result: Result, header: Sequence[str]) -> str:
         body = self.func.body
         mirror = self.func.notes.get("mirror")
         if mirror is None:
@@ -195,9 +199,10 @@ class _Emitter:
             first = back[0] if back else len(body.stmts)
             self.section("# forward", body, body.stmts[:first])
             self.section("# backward", body, body.stmts[first:])
-        values = [self.text(self.atom(r)) for r in body.results]
-        self.line(1, f"return {result.format(*values)}")
-        head = f"def {self.func.name}({', '.join(params)}):"
+        values = [self.atom(r) for r in body.results]
+        for line in statement(result, values, self.spelling, self.text, printer.MARGIN - 4):
+            self.line(1, line)
+        head = f"def {self.func.name}({', '.join(header)}):"
         return "\n".join([head, *self.lines]) + "\n"
 
     def section(self, title: str, body: Block, stmts: Sequence[Stmt]) -> None:
@@ -259,7 +264,7 @@ class _Emitter:
         if isinstance(value, ast.BinOp) and isinstance(value.left, ast.Name):
             pass
         text = f"{target} = {self.text(value)}"
-        if len(text) + 4 * depth > MARGIN and isinstance(value, ast.BinOp):
+        if len(text) + 4 * depth > printer.MARGIN and isinstance(value, ast.BinOp):
             self.split(target, value, depth)
             return
         self.line(depth, text)

@@ -11,18 +11,22 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.front.expressions import Expressions
+from s2sgrad.front.integers import SIZES, WAY_OUT, WHY, float_as_size, is_float
 from s2sgrad.front.memory import Ref, refs
 from s2sgrad.front.values import Closure, Known, Method, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import makes_memory
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Undef, Var
-from s2sgrad.ir.types import Array, Unknown
+from s2sgrad.ir.types import Array, Several, Unknown
 
 _METHOD_NAMES = """sum mean prod var std max min cumsum cumprod reshape ravel transpose swapaxes
 squeeze dot copy clip trace diagonal repeat take argmax argmin argsort all any round conj"""
 METHODS = {name: getattr(np, name) for name in _METHOD_NAMES.split()}
 METHODS["copy"] = np.ndarray.copy  # in C order, which `np.copy` is not
 EFFECTS = {print}
+# What makes an array in C order.
+CONTIGUOUS: set[Any] = {np.zeros, np.ones, np.full, np.empty, np.arange, np.linspace, np.eye}
+CONTIGUOUS |= {np.ndarray.copy}
 # What writes to its first argument.
 WRITERS: dict[Any, str] = {np.copyto: "store", np.add.at: "add", np.subtract.at: "subtract"}
 
@@ -47,9 +51,13 @@ class Calls(Expressions):
                 args.append(self.expr(a))
         kwargs: dict[str, Value] = {}
         for k in node.keywords:
-            if k.arg is None:
-                raise self.refuse(node, "`**` in a call is not supported yet", "")
-            kwargs[k.arg] = self.expr(k.value)
+            value = self.expr(k.value)
+            if k.arg is not None:
+                kwargs[k.arg] = value
+                continue
+            if not (isinstance(value, Tup) and value.kind == "dict"):
+                raise self.refuse(node, "`**` of something that is no known dict", "", "container")
+            kwargs.update(zip(value.keys, value.items, strict=True))
         return self.call(fn, args, kwargs, node)
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
@@ -75,6 +83,11 @@ class Calls(Expressions):
         node: ast.AST,
         effect: bool = False,
     ) -> Value:
+        if op in SIZES and float_as_size(op, args, kwargs):
+            raise self.refuse(node, WHY, WAY_OUT, "int")
+        view = self.reshaped_view(op, args, kwargs)
+        if view is not None:
+            return view
         writer = WRITERS.get(op)
         if writer is not None:
             return self.call_writer(writer, args, kwargs, node)
@@ -89,12 +102,41 @@ class Calls(Expressions):
         plain = not named and templates == tuple(Hole(k) for k in range(len(flat)))
         form = None if plain else Form(templates, named)
         made = self.emit(op, tuple(flat), form, at=node, effect=effect)
+        if isinstance(made.type, Several):
+            return self.several(made, node)
         if target is not None and not (isinstance(target, Lit) and target.value is None):
             return self.into(target, made, kwargs, node)
         if makes_memory(op, form):
-            return self.own(made)
+            return self.own(made, contiguous=op in CONTIGUOUS)
         roots = [r.root for a in (*args, *kwargs.values()) for r in refs(a)]
         return self.own(made, [x for r in roots for x in (r, *r.linked)])
+
+    def several(self, out: Var, node: ast.AST) -> Tup:
+        """The results of an operation that has several."""
+        assert isinstance(out.type, Several)
+        forms = [Form((Hole(0), k)) for k in range(len(out.type.items))]
+        items = [self.emit(ops.getitem, (out,), f, at=node) for f in forms]
+        return Tup(tuple(map(self.own, items)))
+
+    def reshaped_view(
+        self, op: Callable[..., Any], args: list[Value], kwargs: dict[str, Value]
+    ) -> Ref | None:
+        """`x.reshape(...)` where it is surely a view: `x` is in C order."""
+        if op not in (np.reshape, np.ravel) or kwargs or not args:
+            return None
+        owner = args[0]
+        if not isinstance(owner, Ref) or not owner.root.contiguous:
+            return None
+        if any(not (isinstance(s, Pack) and s.kind == "reshape") for s in owner.path):
+            return None
+        shape = args[1:] or [Lit(-1)]
+        items = shape[0].items if isinstance(shape[0], Tup) else shape
+        dims = [i.value if isinstance(i, Lit) else i for i in items]
+        if not all(isinstance(d, int | Var) for d in dims):
+            return None
+        part = owner.part(Pack("reshape", tuple(dims)))
+        self.read(part, self._node)
+        return part
 
     def into(self, target: Value, made: Var, kwargs: dict[str, Value], node: ast.AST) -> Value:
         """`out=target`: the result is written there, and is that array."""
@@ -138,8 +180,9 @@ class Calls(Expressions):
 
     def template(self, v: Value, flat: list[Atom], at: ast.AST) -> Any:
         v = self.read(v, at)
-        if isinstance(v, Tup):
-            return Pack(v.kind, tuple(self.template(i, flat, at) for i in v.items))
+        if isinstance(v, Tup) and v.is_sequence:
+            kind = "list" if v.kind == "list" else "tuple"
+            return Pack(kind, tuple(self.template(i, flat, at) for i in v.items))
         if isinstance(v, Lit) and not isinstance(v.value, Undef | float | complex):
             return v.value
         if isinstance(v, Var | Lit):
@@ -147,6 +190,8 @@ class Calls(Expressions):
             return Hole(len(flat) - 1)
         if isinstance(v, Known):
             return v.obj
+        if isinstance(v, Tup):
+            raise self.refuse(at, f"a {v.kind} is passed where a value is needed", "", "container")
         raise self.refuse(at, "a function is passed where a value is needed", "")
 
     def method(
@@ -184,8 +229,13 @@ class Calls(Expressions):
         if a.vararg is not None:
             bound[a.vararg.arg] = Tup(tuple(args[len(positional) :]))
         allowed = {p.arg for p in (*a.args, *a.kwonlyargs)}
+        rest = {k: v for k, v in kwargs.items() if k not in allowed}
+        if a.kwarg is not None:
+            bound[a.kwarg.arg] = Tup(tuple(rest.values()), "dict", tuple(rest))
         for k, v in kwargs.items():
-            if k not in allowed:
+            if k in rest:
+                if a.kwarg is not None:
+                    continue
                 raise self.refuse(at, f"there is no parameter `{k}`", "")
             bound[k] = v
         missing = [p for p in (*positional, *(k.arg for k in a.kwonlyargs)) if p not in bound]
@@ -199,7 +249,7 @@ class Calls(Expressions):
     # -- built-in functions that structure answers
 
     def call_len(self, args: list[Value], node: ast.Call) -> Value | None:
-        if isinstance(args[0], Tup):
+        if isinstance(args[0], Tup) and args[0].kind != "object":
             return Lit(len(args[0].items))
         if isinstance(args[0], Ref) and isinstance(self.type_of(args[0]), Array):
             return self.extent(self.read(args[0], node), 0, node)
@@ -214,7 +264,7 @@ class Calls(Expressions):
             fn = self.expr(node.func)
             obj = fn.obj if isinstance(fn, Known) else None
             if obj is range and not node.keywords:
-                return self.range_of([self.atom(a) for a in node.args]), lambda i: i
+                return self.range_of([self.integer(a) for a in node.args]), lambda i: i
             if obj is enumerate and len(node.args) == 1:
                 over, item = self.iteration(node.args[0])
                 if _counts_from_zero(over):
@@ -233,6 +283,12 @@ class Calls(Expressions):
         raise self.refuse(
             node, "a loop over this is not supported yet", "loop over `range(...)`", "for"
         )
+
+    def integer(self, node: ast.expr) -> Atom:
+        value = self.atom(node)
+        if is_float(value):
+            raise self.refuse(node, WHY, WAY_OUT, "int")
+        return value
 
     def range_of(self, atoms: list[Atom]) -> Range:
         zero, one = Lit(0), Lit(1)

@@ -14,6 +14,7 @@ import numpy as np
 
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.infer import infer
+from s2sgrad.front.integers import WAY_OUT, WHY, is_float
 from s2sgrad.front.join import Arm, Join
 from s2sgrad.front.memory import Memory, Ref, Root, holes, is_array, now
 from s2sgrad.front.source import span_of
@@ -32,7 +33,7 @@ from s2sgrad.ir.graph import (
     atom_type,
 )
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import FLOAT, INT, UNDEFINED, Array, Type, Unknown, kind_of
+from s2sgrad.ir.types import FLOAT, INT, UNDEFINED, Array, Scalar, Type, Unknown, kind_of
 from s2sgrad.rules.registry import lookup
 
 BINARY: dict[type[ast.operator], Callable[..., Any]] = {
@@ -44,10 +45,16 @@ BINARY: dict[type[ast.operator], Callable[..., Any]] = {
     ast.Mod: operator.mod,
     ast.FloorDiv: operator.floordiv,
     ast.MatMult: operator.matmul,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
 }
 UNARY: dict[type[ast.unaryop], Callable[..., Any]] = {
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
+    ast.Invert: operator.invert,
 }
 COMPARE: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.Lt: operator.lt,
@@ -59,8 +66,17 @@ COMPARE: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
 }
-_LIBRARIES = {"numpy", "math", "scipy", "operator", "_operator", "functools", "itertools"}
-_OWN = {ops.getitem, ops.setitem, ops.additem, ops.not_, ops.list_, ops.append}
+_LIBRARIES = {"numpy", "math", "scipy", "operator", "_operator", "functools", "itertools",
+              "s2sgrad"}  # fmt: skip
+_OWN = {
+    ops.getitem,
+    ops.setitem,
+    ops.additem,
+    ops.not_,
+    ops.list_,
+    ops.append,
+    ops.reshape_like,
+}
 
 
 def _is_library(obj: Any) -> bool:
@@ -380,7 +396,9 @@ class Expressions(Memory):
     # -- parts
 
     def expr_Attribute(self, node: ast.Attribute) -> Value:
-        owner = self.expr(node.value)
+        return self.attribute(self.expr(node.value), node)
+
+    def attribute(self, owner: Value, node: ast.Attribute) -> Value:
         if isinstance(owner, Namespace) and owner.by == "attribute":
             return owner.get(node.attr, node)
         if isinstance(owner, Known):
@@ -432,12 +450,11 @@ class Expressions(Memory):
         return Known(obj)
 
     def expr_Subscript(self, node: ast.Subscript) -> Value:
-        owner = self.expr(node.value)
-        if isinstance(owner, Tup):
-            index = self.expr(node.slice) if not isinstance(node.slice, ast.Slice) else None
-            if isinstance(index, Lit) and isinstance(index.value, int):
-                return owner.items[index.value]
-            raise self.refuse(node, "a tuple or list is indexed by something not constant", "")
+        return self.subscript(self.expr(node.value), node)
+
+    def subscript(self, owner: Value, node: ast.Subscript) -> Value:
+        if isinstance(owner, Known) and owner.obj in (np.r_, np.c_):
+            return self.joined(owner.obj, node)
         if isinstance(owner, Namespace) and owner.by == "item":
             key = self.expr(node.slice)
             if isinstance(key, Lit):
@@ -467,6 +484,19 @@ class Expressions(Memory):
         # A number or a view: which, is not known.
         return self.own(value, (owner.root, *owner.root.linked))
 
+    def joined(self, kind: Any, node: ast.Subscript) -> Value:
+        """`np.r_[...]` and `np.c_[...]` of vectors and numbers."""
+        given = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        atoms = [self.atom(e) for e in given if not isinstance(e, ast.Slice)]
+        ranks = [len(t.shape) if isinstance(t, Array) else 0 for t in map(self.type_of, atoms)]
+        if len(atoms) < len(given) or not all(n <= 1 if kind is np.r_ else n == 1 for n in ranks):
+            raise self.refuse(
+                node, "ranges and matrices in `np.r_` and `np.c_`", "use np.concatenate", "index"
+            )
+        form = Form((Pack("list", tuple(map(Hole, range(len(atoms))))),))
+        op = np.hstack if kind is np.r_ else np.column_stack
+        return self.own(self.emit(op, tuple(atoms), form, node))
+
     def index(self, node: ast.expr) -> Any:
         """The template of an index, its atoms in their places."""
         if isinstance(node, ast.Tuple):
@@ -491,11 +521,13 @@ class Expressions(Memory):
         unknown = isinstance(value, Var) and isinstance(value.type, Unknown)
         if isinstance(value, Var) and (kind_of(value.type) == "int" or by_mask or unknown):
             return value
+        if is_float(value) and isinstance(self.type_of(value), Scalar):
+            raise self.refuse(node, WHY, WAY_OUT, "int")
         raise self.refuse(node, "this index is not supported yet", "", "index")
 
     def items(self, value: Value, at: ast.AST, n: int | None = None) -> list[Value]:
         """The items of something that is unpacked."""
-        if isinstance(value, Tup):
+        if isinstance(value, Tup) and value.is_sequence:
             return list(value.items)
         if isinstance(value, Var) and n is not None and value in self.shapes:
             return [self.extent(self.shapes[value], k, at) for k in range(n)]

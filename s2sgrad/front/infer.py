@@ -14,7 +14,18 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Var, atom_type, call_args
+from s2sgrad.ir.graph import (
+    Atom,
+    Eqn,
+    Form,
+    Hole,
+    Lit,
+    Pack,
+    Var,
+    atom_type,
+    call_args,
+    fill,
+)
 from s2sgrad.ir.types import (
     BOOL,
     FLOAT,
@@ -25,6 +36,7 @@ from s2sgrad.ir.types import (
     Dim,
     List,
     Scalar,
+    Several,
     Static,
     Type,
     Undefined,
@@ -34,6 +46,7 @@ from s2sgrad.ir.types import (
     kind_of,
     may_be_one,
 )
+from s2sgrad.rules.registry import lookup
 
 _STAND_IN = {"float": 0.625, "int": 2, "bool": True, "complex": 0.625 + 0.25j}
 _fresh = iter(range(1, 1 << 62))
@@ -60,8 +73,43 @@ ELEMENTWISE = {
 _LIKE = {np.zeros_like, np.ones_like, np.empty_like, np.copy, np.ndarray.copy, ops.copy}
 
 
+def is_elementwise(op: Callable[..., Any]) -> bool:
+    """Is each element of the result made of one element of each operand?"""
+    if isinstance(op, np.ufunc):
+        return op.signature is None and op.nout == 1  # `matmul` and its like have one
+    if op in ELEMENTWISE:
+        return True
+    rule = lookup(op)
+    return rule is not None and rule.elementwise
+
+
+_SAME_TYPE = {
+    ops.zeros_like,
+    ops.identity,
+    ops.setitem,
+    ops.additem,
+    ops.copy,
+    ops.stop_gradient,
+}
+
+
 _ANY = {ops.list_, ops.append}  # what they hold need not be known
 _LISTS = {*_ANY, ops.spread_list, ops.split_like, builtins.list}
+
+
+REDUCTIONS = {
+    np.sum,
+    np.mean,
+    np.prod,
+    np.max,
+    np.min,
+    np.std,
+    np.var,
+    np.any,
+    np.all,
+    np.argmax,
+    np.argmin,
+}
 
 
 def fresh_dim() -> Dim:
@@ -80,18 +128,12 @@ def stand_in(t: Type, scale: float = 1.0, extent: int = 3) -> Any:
     if isinstance(t, List):
         return [stand_in(t.item, scale, extent)] * extent
     assert isinstance(t, Array)
-    shape = tuple(d if isinstance(d, int) and d <= 4 else extent for d in t.shape)
-    made = np.full(shape, _STAND_IN[t.kind], dtype=t.char)
+    shape = tuple(d if isinstance(d, int) and d <= 4 and extent > 1 else extent for d in t.shape)
+    value = 0 if t.kind == "int" and scale == 0.0 else _STAND_IN[t.kind]  # 0: any index is valid
+    made = np.full(shape, value, dtype=t.char)
     if len(shape) >= 2 and shape[-1] == shape[-2] and t.kind in ("float", "complex"):
         made = made + (2 * np.eye(shape[-1])).astype(t.char)
     return made
-
-
-def is_elementwise(op: Callable[..., Any]) -> bool:
-    """Is each element of the result made of one element of each operand?"""
-    if isinstance(op, np.ufunc):
-        return op.signature is None and op.nout == 1  # `matmul` and its like have one
-    return op in ELEMENTWISE
 
 
 def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type:
@@ -99,7 +141,7 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     types = [a.type if isinstance(a, Var) else None for a in args]
     if any(isinstance(t, Undefined) for t in types) and op not in _ANY:
         return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
-    if op in (ops.zeros_like, ops.identity, ops.setitem, ops.additem, ops.copy):
+    if op in _SAME_TYPE:
         t = types[0]
         return UNKNOWN if t is None else t
     if op is ops.last_writes:
@@ -111,18 +153,27 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         listed = _listed(op, [atom_type(a) for a in args], form)
         if listed is not None:
             return listed
+    if op is ops.getitem and isinstance(first, Several):
+        index = form.args[1] if form is not None else None
+        return first.items[index] if isinstance(index, int) else UNKNOWN
     if any(isinstance(t, Unknown | Static) for t in types):
         return infer_unknown(op, args, form)
-    if op is np.reshape and form is not None and isinstance(types[0], Array | Scalar):
-        reshaped = _reshaped(types[0], form)
+    if op in (np.reshape, np.broadcast_to) and form and isinstance(first, Array | Scalar):
+        reshaped = _reshaped(first, form)
         if reshaped is not None:
             return reshaped
-    if op is ops.getitem and form is not None and isinstance(types[0], Array):
-        shape = _read(types[0].shape, form.args[1], types)
+    if op is ops.getitem and form is not None and isinstance(first, Array):
+        shape = _read(first.shape, form.args[1], types)
         if shape is not None:
-            t = types[0]
-            return Array(t.char, shape) if shape else Scalar(t.kind, t.char)
-    for scale, extent in ((1.0, 3), (3.0, 3), (1.0, 12)):
+            return Array(first.char, shape) if shape else Scalar(first.kind, first.char)
+    rule = lookup(op)
+    if rule is not None and rule.like is not None:
+        template = form.args[rule.like] if form is not None else Hole(rule.like)
+        t = types[template.k] if isinstance(template, Hole) else None
+        return UNKNOWN if t is None else t
+    # Extents do not matter to an elementwise operation, and a literal one need not be 3.
+    tries = ((1.0, 1),) if is_elementwise(op) else ((1.0, 3), (3.0, 3), (1.0, 12), (0.0, 3))
+    for scale, extent in tries:
         try:
             values = [
                 a.value if isinstance(a, Lit) else stand_in(t, scale, extent)  # type: ignore[arg-type]
@@ -136,6 +187,10 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     else:
         return UNKNOWN
     t = type_of_value(result)
+    if isinstance(t, Several) and not _sure_count(op, args, types, form, len(t.items)):
+        return UNKNOWN
+    if rule is not None and rule.maybe_complex:
+        t = _as_complex(t)
     if isinstance(t, Array):
         arrays = [u for u in types if isinstance(u, Array)]
         loose = is_elementwise(op) and bool(arrays) and all(u.loose for u in arrays)
@@ -160,7 +215,15 @@ def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Typ
         return List(join(first.item, types[1]))
     if op is ops.getitem:
         return first.item
-    if op in (ops.setitem, ops.additem, ops.drop_last, ops.zeros_list, ops.copy, ops.add_lists):
+    if op in (
+        ops.setitem,
+        ops.additem,
+        ops.drop_last,
+        ops.zeros_list,
+        ops.copy,
+        ops.copy_items,
+        ops.add_lists,
+    ):
         return first
     if op is len:
         return INT
@@ -171,6 +234,32 @@ def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Typ
     if op is np.array and isinstance(first.item, Array) and form is None:
         return Array(first.item.char, (fresh_dim(), *first.item.shape))
     return None
+
+
+def _sure_count(
+    op: Callable[..., Any], args: tuple[Atom, ...], types: list[Type | None], form: Form | None,
+    count: int,
+) -> bool:  # fmt: skip
+    """Is the number of results the same whatever the extents are?"""
+    if any(kind_of(t) == "int" for t in types if t is not None):
+        return False
+    values = [
+        a.value if isinstance(a, Lit) else stand_in(t, 1.0, 12)  # type: ignore[arg-type]
+        for a, t in zip(args, types, strict=True)
+    ]
+    try:
+        return len(_ask(op, values, form)) == count
+    except Exception:  # NumPy refuses this size: the operation fixes it, and so the count
+        return True
+
+
+def _as_complex(t: Type) -> Type:
+    """The complex type of a result that is complex or real as the values are."""
+    if isinstance(t, Several):
+        return Several(tuple(map(_as_complex, t.items)))
+    if isinstance(t, Array):
+        return Array({"f": "F", "d": "D"}.get(t.char, t.char), t.shape)
+    return Scalar("complex", "D" if t.char else "") if isinstance(t, Scalar) else t
 
 
 def _reshaped(t: Array | Scalar, form: Form) -> Type | None:
@@ -208,6 +297,9 @@ def _ask(op: Callable[..., Any], values: list[Any], form: Form | None) -> Any:
 
 def type_of_value(v: Any) -> Type:
     """The type of a value, every extent of an array fresh."""
+    if isinstance(v, tuple | list):
+        items = tuple(map(type_of_value, v))
+        return UNKNOWN if UNKNOWN in items else Several(items)
     if isinstance(v, np.ndarray):
         return Array(v.dtype.char, tuple(fresh_dim() for _ in v.shape))
     if isinstance(v, np.generic):
@@ -231,6 +323,8 @@ def _shape(
         if not any(isinstance(a, Lit) and isinstance(a.value, np.ndarray) for a in args):
             return broadcast(shapes)
     first = types[0] if types else None
+    if op in REDUCTIONS and isinstance(first, Array) and form is not None:
+        return _reduced(first.shape, len(t.shape), args, form) or t.shape
     if op in _LIKE and isinstance(first, Array):
         return first.shape
     if op in (np.matmul, operator.matmul, np.dot) and len(types) == 2:
@@ -242,6 +336,25 @@ def _shape(
     if op is np.outer and all(isinstance(u, Array) and len(u.shape) == 1 for u in types):
         return tuple(u.shape[0] for u in types if isinstance(u, Array))
     return t.shape
+
+
+def _reduced(
+    shape: tuple[Dim, ...], rank: int, args: tuple[Atom, ...], form: Form
+) -> tuple[Dim, ...] | None:
+    """The extents that a reduction leaves; None where its axes are not known."""
+    named = {**dict(zip(("a", "axis"), form.args, strict=False)), **dict(form.kwargs)}
+    values = [a.value if isinstance(a, Lit) else a for a in args]
+    axis = fill(named.get("axis"), values)
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    if axis is None:
+        axes = tuple(range(len(shape)))
+    if not all(isinstance(k, int) and -len(shape) <= k < len(shape) for k in axes):
+        return None
+    gone = {k % len(shape) for k in axes}
+    if rank == len(shape):
+        return tuple(1 if k in gone else d for k, d in enumerate(shape))
+    left = tuple(d for k, d in enumerate(shape) if k not in gone)
+    return left if len(left) == rank else None
 
 
 def _read(
@@ -298,13 +411,13 @@ def _is_int(t: Type | None) -> bool:
 
 def _sliced(d: Dim, s: Any) -> Dim:
     parts = s.items if isinstance(s, Pack) else (s.start, s.stop, s.step)
-    if all(p is None for p in parts):
+    if all(p is None for p in parts) or tuple(parts) == (None, None, -1):
         return d
     if all(p is None or isinstance(p, int) for p in parts):
         if isinstance(d, int):
             return len(range(d)[slice(*parts)])
-        start, stop = parts[0] or 0, parts[1] or 0
-        if parts[1] != 0 and start >= 0 >= stop and parts[2] in (None, 1):
+        start, stop, step = parts[0] or 0, parts[1] or 0, parts[2] or 1
+        if step == 1 and start >= 0 >= stop and parts[1] != 0:
             return _shorter(d, start - stop)
         return f"?{d}[{':'.join('' if p is None else str(p) for p in parts)}]"
     return fresh_dim()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections import ChainMap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from s2sgrad.front.memory import Ref, Root, Stale, inherit, link
-from s2sgrad.front.values import Tup, Value, same
+from s2sgrad.front.values import Tup, Value, alike, is_undefined, same
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Branch, Lit, Stmt, Var
 from s2sgrad.ir.types import join
 
@@ -85,13 +85,13 @@ class Join:
         """The value that is `a` after the first arm and `b` after the second."""
         if same(a, b):
             return a
-        if isinstance(a, Tup) and isinstance(b, Tup) and len(a.items) == len(b.items):
+        if isinstance(a, Tup) and isinstance(b, Tup) and alike(a, b):
             pairs = zip(a.items, b.items, strict=True)
-            return Tup(tuple(self.phi(name, x, y) for x, y in pairs), a.kind)
-        if isinstance(a, Tup) and b is UNDEF:
-            return Tup(tuple(self.phi(name, x, UNDEF) for x in a.items), a.kind)
-        if isinstance(b, Tup) and a is UNDEF:
-            return Tup(tuple(self.phi(name, UNDEF, y) for y in b.items), b.kind)
+            return replace(a, items=tuple(self.phi(name, x, y) for x, y in pairs))
+        if isinstance(a, Tup) and is_undefined(b):
+            return replace(a, items=tuple(self.phi(name, x, UNDEF) for x in a.items))
+        if isinstance(b, Tup) and is_undefined(a):
+            return replace(b, items=tuple(self.phi(name, UNDEF, y) for y in b.items))
         if not (isinstance(a, Var | Lit | Ref) and isinstance(b, Var | Lit | Ref)):
             return self.p.poison(f"`{name}` is not the same kind of thing on every path")
         for x, y, value in self.joined:

@@ -191,6 +191,8 @@ class Lists(Calls):
         if op not in TAKE_LISTS:
             args = [self.as_array(a, node) if self.is_list(a) else a for a in args]
             if op in _NUMPY and len(args) == 1:
+                if isinstance(args[0], Tup):  # NumPy's rule takes an array
+                    args = [self.as_array(args[0], node)]
                 op = _NUMPY[op]
         return super().emit_call(op, args, kwargs, node, effect)
 

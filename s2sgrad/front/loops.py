@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from s2sgrad.front.join import may_be
 from s2sgrad.front.lists import Lists
 from s2sgrad.front.memory import Ref, Root, Stale, hold, inherit, link, now, refs
-from s2sgrad.front.values import Tup, Value, leaves, rebuild
+from s2sgrad.front.values import Tup, Value, is_undefined, leaves, rebuild
 from s2sgrad.ir.build import substitute
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Loop, Range, Stmt, Var, While
 from s2sgrad.ir.types import INT, UNDEFINED, Array, Type, join
@@ -73,10 +73,6 @@ class Loops(Lists):
 
     def stmt_While(self, s: ast.While) -> None:
         self.loop(s, None, lambda index: None)
-
-    def stmt_For(self, s: ast.For) -> None:
-        over, bind = self.iteration(s.iter)
-        self.loop(s, over, lambda index: self.assign(s.target, bind(index)))
 
     def assign(self, target: ast.expr, value: Value) -> None:
         raise NotImplementedError
@@ -245,9 +241,11 @@ class Loops(Lists):
     ) -> bool:
         stands = True
         for n in list(assumed.inits):
-            if n not in turn.results and assumed.inits[n] is UNDEF:
-                # A function made in the loop: nothing that a loop can carry.
-                env[n] = self.poison(f"`{n}` is made in a loop and used after it")
+            if n not in turn.results:
+                # A function, or an array of which it is not known which: nothing to be carried.
+                env[n] = assumed.dead[n] = self.poison(
+                    f"`{n}` is not the same thing after each turn of a loop"
+                )
                 del assumed.inits[n], assumed.atoms[n], assumed.types[n]
                 stands = False
             else:
@@ -266,10 +264,9 @@ class Loops(Lists):
     def settle_types(self, n: str, assumed: _Assumed, turn: _Turn) -> bool:
         """Widen what is assumed of the carried name `n`; was it right already?"""
         atoms, after = turn.results.get(n), turn.after[n]
-        if atoms is None:
-            raise self.refuse_name(n)
+        assert atoms is not None
         types = assumed.types[n]
-        if assumed.inits[n] is UNDEF and isinstance(after, Tup):
+        if is_undefined(assumed.inits[n]) and isinstance(after, Tup):
             assumed.inits[n] = rebuild(after, [UNDEF] * len(atoms))
             assumed.atoms[n] = [UNDEF] * len(atoms)
             types = [UNDEFINED] * len(atoms)

@@ -53,7 +53,7 @@ class Ref:
 
     def part(self, step: Any) -> Ref:
         """The view of this view; `x[i][j]` is `x[i, j]`."""
-        if self.path and isinstance(step, Pack) and step.kind == "transpose":
+        if isinstance(step, Pack) and step.kind in ("transpose", "reshape"):
             return Ref(self.root, (*self.path, step))
         if self.path and _is_plain(self.path[-1]) and _is_basic(step):
             merged = Pack("tuple", (*_items(self.path[-1]), *_items(step)))
@@ -79,7 +79,8 @@ def _is_number(item: Any) -> bool:
 
 def _is_plain(step: Any) -> bool:
     """Are all items numbers, so that what follows indexes the axes that follow?"""
-    return all(map(_is_number, _items(step)))
+    whole_axes = isinstance(step, Pack) and step.kind in ("transpose", "reshape")
+    return not whole_axes and all(map(_is_number, _items(step)))
 
 
 def _is_basic(step: Any) -> bool:
@@ -144,15 +145,12 @@ class Memory:
         """The value of the IR behind `v`."""
         if not isinstance(v, Ref):
             return v
-        now = self.current(v.root, at)
-        if not v.path:
-            return now
-        key = (now, v.path)
-        if key not in self.views:
-            self.views[key] = self.view(now, v.path, at)
-        return self.views[key]
+        return self.seen(self.current(v.root, at), v.path, at)
 
     def view(self, now: Var, path: tuple[Any, ...], at: ast.AST) -> Var:
+        made = _last_reshape(path)
+        if made is not None:
+            return self.reshaped(now, path, made, at)
         if len(path) == 1 and _is_transpose(path[0]):
             axes = path[0].items
             form = Form((Hole(0), Pack("tuple", axes))) if axes else None
@@ -161,11 +159,33 @@ class Memory:
         template = holes(whole(path), args)
         return self.emit(ops.getitem, tuple(args), Form((Hole(0), template)), at=at)
 
+    def reshaped(self, now: Var, path: tuple[Any, ...], k: int, at: ast.AST) -> Var:
+        """The view at the end of a path whose last reshape is step `k`."""
+        flat = self.seen(now, path[:k], at)
+        if k == len(path) - 1:
+            args: list[Atom] = [flat]
+            shape = holes(Pack("tuple", path[k].items), args)
+            return self.emit(np.reshape, tuple(args), Form((Hole(0), shape)), at=at)
+        return self.seen(self.seen(now, path[: k + 1], at), path[k + 1 :], at)
+
+    def seen(self, now: Var, path: tuple[Any, ...], at: ast.AST) -> Var:
+        """What `path` shows of `now`."""
+        if not path:
+            return now
+        key = (now, path)
+        if key not in self.views:
+            self.views[key] = self.view(now, path, at)
+        return self.views[key]
+
     # -- writing
 
     def write(self, target: Ref, value: Atom, at: ast.AST, op: Any = ops.setitem) -> None:
         """`target[...] = value`, or with `additem` an accumulation."""
         now = self.may_write(target.root, at)
+        k = _last_reshape(target.path)
+        if k is not None:
+            self.write_reshaped(target, now, k, value, at, op)
+            return
         if op is ops.setitem and self.write_transposed(target, now, value, at):
             return
         args: list[Atom] = [now]
@@ -173,6 +193,22 @@ class Memory:
         args.append(value)
         form = Form((Hole(0), template, Hole(len(args) - 1)))
         self.put(target.root, self.emit(op, tuple(args), form, at=at, hint=now.hint), at)
+
+    def write_reshaped(
+        self, target: Ref, now: Var, k: int, value: Atom, at: ast.AST, op: Any
+    ) -> None:
+        """A write through `x.reshape(...)`: `x` is what was written to, in its own shape."""
+        view = self.seen(now, target.path[: k + 1], at)
+        args: list[Atom] = [view]
+        template = holes(whole(target.path[k + 1 :] or (...,)), args)
+        args.append(value)
+        form = Form((Hole(0), template, Hole(len(args) - 1)))
+        made = self.emit(op, tuple(args), form, at=at)
+        back = self.emit(ops.reshape_like, (made, self.seen(now, target.path[:k], at)), at=at)
+        if k == 0:
+            self.put(target.root, back, at)
+        else:
+            self.write(Ref(target.root, target.path[:k]), back, at)
 
     def write_transposed(self, target: Ref, now: Var, value: Atom, at: ast.AST) -> bool:
         """`np.tanh(x.T, out=x.T)`: all of `x` is new."""
@@ -214,6 +250,12 @@ def whole(path: tuple[Any, ...]) -> Any:
     return path[0] if len(path) == 1 and not _is_transpose(path[0]) else Pack("path", path)
 
 
+def _last_reshape(path: tuple[Any, ...]) -> int | None:
+    """The number of the last step that is a reshape."""
+    steps = [k for k, s in enumerate(path) if isinstance(s, Pack) and s.kind == "reshape"]
+    return steps[-1] if steps else None
+
+
 def _is_transpose(step: Any) -> bool:
     return isinstance(step, Pack) and step.kind == "transpose"
 
@@ -243,6 +285,10 @@ def may_overlap_unequally(target: Ref, value: Any) -> bool:
     """Is a bare view stored to a view of the same array that walks it in another stride?"""
     if not isinstance(value, Ref) or value.root is not target.root:
         return False
+    if len(target.path) == len(value.path) == 1:
+        row, column = _items(target.path[0]), _items(value.path[0])
+        if len(row) == 2 and row == column[::-1]:
+            return False  # `x[i, i:] = x[i:, i]`: they cross where both begin
     return [_stride(s) for s in target.path] != [_stride(s) for s in value.path] and not (
         all(map(_is_plain, target.path)) or all(map(_is_plain, value.path))
     )

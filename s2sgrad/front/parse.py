@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.infer import fits
 from s2sgrad.front.join import Join
 from s2sgrad.front.lists import changed_names
-from s2sgrad.front.loops import RAISED, Loops
+from s2sgrad.front.loops import RAISED
 from s2sgrad.front.memory import Ref, Root, is_array, may_overlap_unequally, refs
 from s2sgrad.front.normalize import RESULT, normalize
+from s2sgrad.front.resolve import Scope
+from s2sgrad.front.unroll import Unrolling
 from s2sgrad.front.values import Closure, Tup, Value, leaves, same
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import UNDEF, Block, Func, Lit, Var
@@ -31,6 +34,7 @@ def parse(
     inputs: Sequence[Var],
     name: str,
     lenient: bool = False,
+    scope: Scope | None = None,
 ) -> tuple[Func, Value]:
     """The function as IR on `inputs`, of which the parameters are made; and its result's structure.
 
@@ -39,17 +43,18 @@ def parse(
     """
     p = Parser()
     p.lenient = lenient
+    p.scope = scope
     result = p.inline(closure, {n: p.argument(v) for n, v in params}, closure.node)
     found = leaves(result)
     if found is None:
         raise p.refuse(closure.node, "the result is not a number, an array or a tuple of them", "")
     block = Block(tuple(inputs), tuple(p.stmts), tuple(p.read(v, closure.node) for v in found))
-    written = [r.first.hint for r in p.written if r.kind == "argument"]
+    written = [r.first for r in p.written if r.kind == "argument"]
     names = tuple(v.hint for v in inputs)
     return Func(name, block, names, closure.file, {"written": written}), result
 
 
-class Parser(Loops):
+class Parser(Unrolling):
     """Statements; expressions and loops are in the base classes."""
 
     changed: set[str] = set()  # noqa: RUF012  names of lists that the function changes
@@ -57,7 +62,7 @@ class Parser(Loops):
     def argument(self, v: Value) -> Value:
         """An argument as the program sees it."""
         if isinstance(v, Tup):
-            return Tup(tuple(map(self.argument, v.items)), v.kind)
+            return replace(v, items=tuple(map(self.argument, v.items)))
         made: Value = self.own(v) if isinstance(v, Var) else v
         if isinstance(made, Ref):
             made.root.kind = "argument"

@@ -25,6 +25,42 @@ Getter = Callable[[], Any]
 _MISSING = object()
 
 
+@dataclass(frozen=True, slots=True)
+class Global:
+    """A name of a module, or the built-in behind it."""
+
+    scope: dict[str, Any]
+    name: str
+    default: Any
+
+    def __call__(self) -> Any:
+        return self.scope.get(self.name, self.default)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A variable of an enclosing function."""
+
+    cell: types.CellType
+
+    def __call__(self) -> Any:
+        try:
+            return self.cell.cell_contents
+        except ValueError:
+            return _MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An attribute of a class, as an instance without an own one sees it."""
+
+    cls: type
+    name: str
+
+    def __call__(self) -> Any:
+        return getattr(self.cls, self.name, _MISSING)
+
+
 @dataclass(eq=False)
 class Scope:
     """What one compilation read from outside of its functions."""
@@ -91,7 +127,16 @@ class Scope:
             self.data[unique] = (get, Var(unique, t))
             return self.data[unique][1]
         self.fixed.append((get, obj))
-        if obj is None or isinstance(obj, str | bool):
+        return self.static(obj)
+
+    def member(self, cls: type, name: str) -> Value:
+        """An attribute of a class, read anew at each call if it is a number or array."""
+        get = Member(cls, name)
+        return self.value(get(), name, get)
+
+    def static(self, obj: Any) -> Value:
+        """What a leaf of an argument stands for that is no number: the guard compares it."""
+        if obj is None or isinstance(obj, str | bool | bytes):
             return Lit(obj)
         if isinstance(obj, types.FunctionType) and rule_of(obj) is None:
             return self.closure(obj)
@@ -119,15 +164,5 @@ def refuse_kind(node: ast.AST, name: str, file: str) -> None:
 def _getter(fun: types.FunctionType, name: str) -> Getter:
     free = fun.__code__.co_freevars
     if name in free and fun.__closure__ is not None:
-        cell = fun.__closure__[free.index(name)]
-
-        def read() -> Any:
-            try:
-                return cell.cell_contents
-            except ValueError:
-                return _MISSING
-
-        return read
-    scope = fun.__globals__
-    default = getattr(builtins, name, _MISSING)
-    return lambda: scope.get(name, default)
+        return Cell(fun.__closure__[free.index(name)])
+    return Global(fun.__globals__, name, getattr(builtins, name, _MISSING))

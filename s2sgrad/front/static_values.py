@@ -33,6 +33,15 @@ class Globals:
     found: dict[tuple[Module, str], Value] = field(default_factory=dict)
     active: list[tuple[Module, str]] = field(default_factory=list)
 
+    @property
+    def variables(self) -> dict[str, Var]:
+        """The constants that were read so far."""
+        return self.data
+
+    def static(self, obj: Any) -> Value:
+        """What a leaf of an argument stands for that is no number."""
+        return known(obj)
+
     def lookup(self, module: Module, name: str, at: ast.AST) -> Value:
         raise NotImplementedError
 

@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from s2sgrad.front.memory import Ref
-from s2sgrad.ir.graph import Atom, Lit, Var
+from s2sgrad.ir.graph import UNDEF, Atom, Lit, Var
+from s2sgrad.ir.types import Undefined
 
 
 @dataclass(frozen=True, slots=True)
 class Tup:
-    """A tuple: structure that is known while parsing and never a value of the IR.
+    """A container: structure that is known while parsing and never a value of the IR.
 
-    A list display is one too: while lists cannot be written to, nothing tells them apart.
+    `kind` is 'tuple', 'list', 'namedtuple', 'dict' or 'object'; `keys` are a dict's keys, or the
+    names of fields and attributes; `cls` is the class of a namedtuple or object.  While lists
+    cannot be written to, nothing tells a list display from a tuple.
     """
 
     items: tuple[Value, ...]
     kind: str = "tuple"
+    keys: tuple[Any, ...] = ()
+    cls: type | None = None
+
+    @property
+    def is_sequence(self) -> bool:
+        """Is it indexed by position?"""
+        return self.kind in ("tuple", "list", "namedtuple")
+
+    def get(self, key: Any) -> Value | None:
+        """The item or field of that name, if there is one."""
+        for k, item in zip(self.keys, self.items, strict=True):
+            if type(k) is type(key) and k == key:
+                return item
+        return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +74,15 @@ class Namespace:
     by: str  # 'attribute' | 'item'
 
 
-Value = Atom | Ref | Tup | Known | Closure | Method | Namespace
+@dataclass(frozen=True, slots=True, eq=False)
+class Bound:
+    """A method of the user's class, with the object that it is read from."""
+
+    function: Closure
+    owner: Value
+
+
+Value = Atom | Ref | Tup | Known | Closure | Method | Bound | Namespace
 
 
 def leaves(v: Value) -> list[Atom | Ref] | None:
@@ -73,14 +98,28 @@ def leaves(v: Value) -> list[Atom | Ref] | None:
 def rebuild(like: Value, new: list[Value]) -> Value:
     """A value of the structure of `like`, its leaves taken from the front of `new`."""
     if isinstance(like, Tup):
-        return Tup(tuple(rebuild(i, new) for i in like.items), like.kind)
+        return replace(like, items=tuple(rebuild(i, new) for i in like.items))
     return new.pop(0)
+
+
+def is_undefined(v: Value) -> bool:
+    """Is nothing bound yet?  In a loop in a loop that is a slot without a type."""
+    return v is UNDEF or (isinstance(v, Var) and isinstance(v.type, Undefined))
+
+
+def alike(a: Value, b: Value) -> bool:
+    """Are both containers of one structure, their items aside?"""
+    return (
+        isinstance(a, Tup)
+        and isinstance(b, Tup)
+        and (len(a.items), a.kind, a.keys, a.cls) == (len(b.items), b.kind, b.keys, b.cls)
+    )
 
 
 def same(a: Value, b: Value) -> bool:
     """Are both the same value, for sure?"""
     if isinstance(a, Tup) and isinstance(b, Tup):
-        return len(a.items) == len(b.items) and all(map(same, a.items, b.items))
+        return alike(a, b) and all(map(same, a.items, b.items))
     if isinstance(a, Known) and isinstance(b, Known):
         return a.obj is b.obj
     if isinstance(a, Lit) and isinstance(b, Lit):

@@ -35,6 +35,30 @@ def getitem(x: Any, index: Any) -> Any:
     return view(x, index) if isinstance(index, Path) else x[index]
 
 
+def part(x: Any, path: tuple[tuple[str, Any], ...]) -> Any:
+    """A leaf of a container: `path` has the steps `('item', key)`, `('attr', name)`, `('nth', k)`.
+
+    `nth` is a value of a dict whose keys cannot be written down; `('float', None)` at the end takes
+    an int as a float.  An entry of the compiled function: no derivative passes through it.
+    """
+    for kind, key in path:
+        if kind == "attr":
+            x = getattr(x, key)
+        elif kind == "float":
+            x = float(x)
+        else:
+            x = [*x.values()][key] if kind == "nth" else x[key]
+    return x
+
+
+def like(x: Any, /, **fields: Any) -> Any:
+    """An object of the class of `x` with these attributes, made without calling `__init__`."""
+    made = object.__new__(type(x))
+    for name, value in fields.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
 def setitem(x: Any, index: Any, value: Any) -> Any:
     """A copy of `x` in which `x[index] = value` was executed."""
     if isinstance(x, list):
@@ -59,6 +83,11 @@ def additem(x: Any, index: Any, value: Any) -> Any:
 def copy(x: Any) -> Any:
     """A copy of `x`: where the last pass puts one, a write would destroy what is still read."""
     return x.copy() if isinstance(x, list) else x.copy(order="K")
+
+
+def copy_items(x: list[Any]) -> list[Any]:
+    """A list of copies."""
+    return [v.copy(order="K") for v in x]
 
 
 def list_(*items: Any) -> list[Any]:
@@ -117,6 +146,18 @@ def not_(x: Any) -> bool:
 
 def identity(x: Any) -> Any:
     """`x` itself."""
+    return x
+
+
+def stop_gradient(x: Any) -> Any:
+    """`x` itself, taken as a constant: no derivative passes through it.
+
+    A container stays what it is, and its leaves are constants.
+
+    >>> from s2sgrad import grad, stop_gradient
+    >>> grad(lambda x: x * stop_gradient(x))(3.0)
+    3.0
+    """
     return x
 
 

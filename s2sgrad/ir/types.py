@@ -71,6 +71,13 @@ class List(Type):
 
 
 @dataclass(frozen=True, slots=True)
+class Several(Type):
+    """What an operation with several results returns (`np.linalg.svd`): only its items are used."""
+
+    items: tuple[Type, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Static(Type):
     """A Python value that is data, never differentiated: a string, None, a range."""
 
@@ -107,6 +114,8 @@ def is_differentiable(t: Type) -> bool:
     """Can a value of this type carry a derivative?  Unknown can."""
     if isinstance(t, List):
         return isinstance(t.item, Undefined) or is_differentiable(t.item)
+    if isinstance(t, Several):
+        return any(map(is_differentiable, t.items))
     return isinstance(t, Unknown) or kind_of(t) in ("float", "complex")
 
 

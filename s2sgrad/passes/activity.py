@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Iterable
 
+import numpy as np
+
 from s2sgrad.errors import InternalError
+from s2sgrad.front.infer import ELEMENTWISE
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Var
 from s2sgrad.ir.types import Undefined, is_differentiable
@@ -20,6 +25,13 @@ STRUCTURAL = {
     ops.append,
     ops.drop_last,
 }
+# Where an int becomes part of a number, not a size or a place.
+_ARITHMETIC_OF_INTS = {
+    *ELEMENTWISE,
+    *(f for f in vars(np).values() if isinstance(f, np.ufunc)),
+    *(f for f in vars(math).values() if callable(f)),
+    *(float, min, max, sum, np.array, np.asarray, np.stack, np.concatenate, np.full),
+}
 
 
 def carries_derivative(eqn: Eqn) -> bool:
@@ -28,7 +40,7 @@ def carries_derivative(eqn: Eqn) -> bool:
         return False
     if eqn.op in STRUCTURAL:
         return True
-    if eqn.effect or eqn.op is ops.not_:
+    if eqn.effect or eqn.op in (ops.not_, ops.part):
         return False
     rule = lookup(eqn.op)
     if rule is None:  # silence here would be a zero where there is a derivative
@@ -43,6 +55,42 @@ def active(func: Func, wrt: Iterable[Var], results: Iterable[Atom]) -> set[Var]:
     useful = {r for r in results if isinstance(r, Var)}
     _backward(func.body, useful)
     return varied & useful
+
+
+def influences(func: Func, v: Var) -> bool:
+    """Does the int `v` enter floating-point arithmetic, other than as an exponent or index?"""
+    marked: set[Atom] = {v}
+
+    def walk(block: Block) -> bool:
+        for s in block.stmts:
+            if isinstance(s, Eqn):
+                operands = s.args[:1] if s.op in (operator.pow, np.power) else s.args
+                if s.op in _ARITHMETIC_OF_INTS and any(a in marked for a in operands):
+                    if is_differentiable(s.out.type):
+                        return True
+                    marked.add(s.out)
+                continue
+            pairs = [(s.then, s.outs), (s.orelse, s.outs)] if isinstance(s, Branch) else []
+            if isinstance(s, Loop):
+                n = len(s.carried)
+                _mark(s.carried, s.body.params[1 : n + 1], marked)  # type: ignore[arg-type]
+                pairs = [(s.body, s.body.params[1 : n + 1]), (s.body, s.outs)]
+            for inner, outs in pairs:
+                if walk(inner):
+                    return True
+                for a, out in zip(inner.results, outs, strict=False):
+                    if a in marked:
+                        if is_differentiable(out.type):
+                            return True
+                        marked.add(out)
+        return False
+
+    before = -1
+    while before != len(marked):
+        before = len(marked)
+        if walk(func.body):
+            return True
+    return any(r in marked for r in func.body.results)
 
 
 def _hand(sources: Iterable[Atom], targets: Iterable[Var], into: set[Var]) -> bool:

@@ -15,7 +15,7 @@ from s2sgrad.front.infer import fits
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES, is_memory, sources
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Stmt, Var, atom_type
-from s2sgrad.ir.types import Array, Unknown
+from s2sgrad.ir.types import Array, List
 from s2sgrad.passes.conflicts import Conflict, Conflicts
 from s2sgrad.passes.latest import latest
 from s2sgrad.passes.regions import Regions
@@ -25,19 +25,39 @@ _MOST = 1000  # repairs of one function
 
 def bufferize(func: Func) -> Func:
     """`func` with the copies that it needs to write in place."""
-    in_place: set[Var] = set()
-    _accumulations(func.body, in_place)
-    if in_place or _writes(func.body):
-        for _ in range(_MOST):
-            regions = Regions(func, in_place)
-            conflicts = Conflicts(func, regions).found
-            if not conflicts:
-                break
-            func = _Repair(func, regions, in_place).mend(conflicts)
-        else:
-            raise InternalError("bufferize", "copies do not settle what writes destroy", "")
+    if _writes(func.body):
+        func = _with_copies(func)
+    in_place = _in_place(func)
     func = latest(_own_results(func, Regions(func, in_place)))
     return replace(func, notes={**func.notes, "in_place": in_place})
+
+
+def _with_copies(func: Func) -> Func:
+    for _ in range(_MOST):
+        regions = Regions(func, set())
+        conflicts = Conflicts(func, regions).found
+        if not conflicts:
+            return func
+        func = _Repair(func, regions).mend(conflicts)
+    raise InternalError("bufferize", "copies do not settle what writes destroy", "")
+
+
+def _in_place(func: Func) -> set[Var]:
+    """The accumulations that may run in place; what would need a copy for that may not."""
+    found: set[Var] = set()
+    _accumulations(func.body, found)
+    while found:
+        regions = Regions(func, found)
+        conflicts = Conflicts(func, regions).found
+        wrong = {c.write.out for c in conflicts} & found
+        for c in conflicts:
+            if c.write.out not in found:  # an accumulation made its operand what is read
+                near = regions.near(regions.of(c.write.args[0]))
+                wrong |= {v for v in found if not near.isdisjoint(regions.of(v))}
+        if not wrong:
+            break
+        found -= wrong
+    return found
 
 
 def _blocks(s: Stmt) -> tuple[Block, ...]:
@@ -78,18 +98,15 @@ def _accumulates(s: Eqn) -> bool:
 class _Repair:
     """Mends the first conflicts, those of one write."""
 
-    def __init__(self, func: Func, regions: Regions, in_place: set[Var]) -> None:
-        self.func, self.regions, self.in_place = func, regions, in_place
+    def __init__(self, func: Func, regions: Regions) -> None:
+        self.func, self.regions = func, regions
 
     def mend(self, conflicts: list[Conflict]) -> Func:
         write = conflicts[0].write
         readers = [c.reader for c in conflicts if c.write is write]
-        if write.out in self.in_place:
-            self.in_place.discard(write.out)
-            return self.func
         for reader in readers:
             if reader in self.regions.tape or reader in self.regions.walked:
-                return self.copy_items(self.regions.walked.get(reader, reader))
+                return self.copy_items(self.regions.walked.get(reader, reader), write)
         views = {r for r in readers if self.is_view(r)}
         if views:
             return self.rewrite(lambda s: _copied(s) if s.out in views else [s])
@@ -97,18 +114,20 @@ class _Repair:
 
     def is_view(self, v: Var) -> bool:
         made = self.regions.made.get(v)
-        return made is not None and made.out not in self.in_place and bool(sources(made))
+        return made is not None and bool(sources(made))
 
-    def copy_items(self, tape: Var) -> Func:
+    def copy_items(self, tape: Var, write: Eqn) -> Func:
         """What is collected is a copy."""
         item = self.regions.tape[tape][1]
         while isinstance(item, Var) and item in self.regions.tape:
             tape, item = item, self.regions.tape[item][1]
         while isinstance(item, Var) and item in self.regions.walked:
-            return self.copy_items(self.regions.walked[item])
+            return self.copy_items(self.regions.walked[item], write)
         assert isinstance(item, Var)
         kept = Var(item.hint, item.type)
-        copy = Eqn(kept, ops.copy, (item,))
+        # A write to an array destroys what lists of arrays show.
+        deep = isinstance(item.type, List) and not isinstance(write.out.type, List)
+        copy = Eqn(kept, ops.copy_items if deep else ops.copy, (item,))
 
         def collecting(b: Block, k: int) -> Block:
             results = tuple(kept if j == k else r for j, r in enumerate(b.results))
@@ -239,12 +258,10 @@ def _own_results(func: Func, regions: Regions) -> Func:
     stmts, results = list(func.body.stmts), list[Atom]()
     taken = [p for p in func.body.params if is_memory(p)]
     for r in func.body.results:
-        if isinstance(r, Var) and is_memory(r) and isinstance(r.type, Array | Unknown):
+        if isinstance(r, Var) and is_memory(r) and isinstance(r.type, Array):
             if any(regions.alias(r, t) for t in taken):
                 copy = Var(r.hint, r.type)
-                # `+x` is a copy of an array, and of a number that number.
-                op = ops.copy if isinstance(r.type, Array) else operator.pos
-                stmts.append(Eqn(copy, op, (r,)))
+                stmts.append(Eqn(copy, ops.copy, (r,)))
                 r = copy
             else:
                 taken.append(r)

@@ -4,32 +4,48 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Pack, Var, atom_type
-from s2sgrad.ir.types import UNKNOWN, Array, Scalar, Type, Unknown, is_real
-from s2sgrad.passes.record import Recorder
+from s2sgrad.ir.types import FLOAT, UNKNOWN, Array, Scalar, Type, Unknown, is_real
+from s2sgrad.passes.record import Recorder, Symbol
 from s2sgrad.rules.helpers import Helper, NoSource, cotangent_of
 from s2sgrad.rules.registry import Rule
 
 _SHAPED = Array | Scalar | Unknown
-Call = tuple[Atom, Any, list[Any], dict[str, Any]]  # cotangent, answer, operands
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """A rule with what it is called with.
+
+    `seed` is the cotangent of the answer `out`: a list, with None for zero, where `out` has several
+    parts.  `templates` says which flat operands stand in each of `args`; `wanted`, of which flat
+    operands a cotangent is asked.
+    """
+
+    seed: Any
+    out: Any
+    args: Sequence[Any]
+    kwargs: dict[str, Any]
+    templates: Sequence[Any]
+    wanted: Sequence[bool]
 
 
 def by_helpers(
-    recorder: Recorder, rule: Rule, s: Eqn, call: Call, wanted: Sequence[bool], why: Exception
+    recorder: Recorder, rule: Rule, s: Eqn, call: Call, why: Exception
 ) -> list[Atom | None]:
     """One cotangent per flat operand of `s` that is wanted, each by a helper of its own.
 
     Raises `DifferentiationError` where the rule is none that can be written into a module.
     """
     bars: list[Atom | None] = [None] * len(s.args)
-    templates = s.form.args if s.form else tuple(Hole(k) for k in range(len(s.args)))
-    for k, template in enumerate(templates):
+    for k, template in enumerate(call.templates):
         holes = _holes(template)
-        if not any(wanted[h] for h in holes):
+        if not any(call.wanted[h] for h in holes):
             continue
         if not all(isinstance(atom_type(s.args[h]), _SHAPED) for h in holes):
             raise _refused(s, why)  # a list has no shape to be brought back to
@@ -40,24 +56,25 @@ def by_helpers(
             helper = cotangent_of(rule.vjp, k, whole, bool(rule.multilinear))
         except NoSource as e:
             raise _refused(s, why) from e
-        t = UNKNOWN if whole else _like(atom_type(s.args[holes[0]]), atom_type(call[0]))
+        t = UNKNOWN if whole else _like(atom_type(s.args[holes[0]]), call.seed)
         bar = _called(recorder, helper, rule, call, t)
         _spread(recorder, template, bar, bars)
     return bars
 
 
-def _like(x: Type, g: Type) -> Type:
+def _like(x: Type, seed: Any) -> Type:
     """A cotangent of the shape of `x`."""
     if isinstance(x, Unknown):
-        return Unknown(x.shape, x.real and is_real(g), x.array)
+        parts = seed if isinstance(seed, list) else [seed]
+        real = all(is_real(g.type if isinstance(g, Symbol) else FLOAT) for g in parts)
+        return Unknown(x.shape, x.real and real, x.array)
     return x if isinstance(x, Scalar) else UNKNOWN
 
 
 def _called(recorder: Recorder, helper: Helper, rule: Rule, call: Call, t: Type) -> Var:
-    g, out, pos, kw = call
     assert rule.vjp is not None
     function = getattr(rule.vjp, "function", rule.vjp)
-    bound = inspect.signature(function).bind(recorder.symbol(g), out, *pos, **kw)
+    bound = inspect.signature(function).bind(call.seed, call.out, *call.args, **call.kwargs)
     args: list[Any] = []
     named: dict[str, Any] = {}
     skipped = False

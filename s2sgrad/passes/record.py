@@ -12,7 +12,9 @@ from s2sgrad.front.infer import fits, infer
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Stmt, Var, atom_type
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import FLOAT, Array, Scalar, Type, Unknown, kind_of
+from s2sgrad.ir.types import FLOAT, Array, Scalar, Several, Type, Unknown, kind_of
+from s2sgrad.passes.lower import LOWERED
+from s2sgrad.rules.toolbox import symbolic
 
 OPERATOR_OF = {
     np.add: operator.add,
@@ -192,9 +194,11 @@ class Symbol:
         name = getattr(fn, "__name__", "")
         if name == "is_complex":
             return self._kind(args[0]) == "complex"
-        lowered = _LOWERED.get(name)
+        lowered = _LOWERED.get(name) or LOWERED.get(name)
         if lowered is not None:
-            return lowered(self.recorder, *args, **kwargs)
+            plain = lowered(self.recorder, *args, **kwargs)
+            if plain is not NotImplemented:
+                return plain
         return self.recorder.call(fn, args, kwargs)
 
     def _kind(self, a: Any) -> str | None:
@@ -236,7 +240,10 @@ class Symbol:
         return self if self.ndim < 2 else self.recorder.call(np.transpose, (self,), {})
 
     def __getitem__(self, index: Any) -> Any:
-        return self.recorder.call(ops.getitem, (self, index), {})
+        if symbolic((index,)) is not None:
+            return self.recorder.call(ops.getitem, (self, index), {})
+        form = Form((Hole(0), index))
+        return self.recorder.symbol(self.recorder.emit(ops.getitem, (self.atom,), form))
 
     __add__, __radd__ = _binary(operator.add)
     __sub__, __rsub__ = _binary(operator.sub)
@@ -253,6 +260,9 @@ class Symbol:
 
     def __neg__(self) -> Any:
         return self.recorder.call(operator.neg, (self,), {})
+
+    def __abs__(self) -> Any:
+        return self.recorder.call(abs, (self,), {})
 
     def __invert__(self) -> Any:
         return self.recorder.call(operator.invert, (self,), {})
@@ -279,6 +289,8 @@ class Symbol:
         return self._refuse("len")  # type: ignore[no-any-return]
 
     def __iter__(self) -> Any:
+        if isinstance(self.type, Several):
+            return iter([self[k] for k in range(len(self.type.items))])
         return self._refuse("iter")
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:

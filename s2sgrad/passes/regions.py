@@ -109,6 +109,8 @@ class Regions:
             skip = SHAPE_ONLY.get(s.op, ())
             given = (self.given(a) for k, a in enumerate(s.args) if k not in skip)
             self.held[s.out] = NOWHERE.union(*given)
+            if s.op is ops.copy_items:
+                self.held[s.out] = frozenset((s.out,))
         x = s.args[0] if s.args else None
         if s.op is ops.getitem and isinstance(x, Var) and isinstance(x.type, List):
             self.points[s.out] = self.items(x)

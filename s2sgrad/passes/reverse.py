@@ -37,13 +37,14 @@ from s2sgrad.ir.graph import (
     call_args,
 )
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import INT, Array, List, Scalar, Seq, Type, Unknown
+from s2sgrad.ir.types import INT, Array, List, Scalar, Seq, Several, Type, Unknown, kind_of
 from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.activity import active, carries_derivative
-from s2sgrad.passes.generic import by_helpers
+from s2sgrad.passes.generic import Call, by_helpers
 from s2sgrad.passes.lists import LISTS, list_cotangents
 from s2sgrad.passes.record import Recorder, StaticFact, Symbol
-from s2sgrad.rules.registry import lookup, pullback
+from s2sgrad.passes.selected import Selected, guard
+from s2sgrad.rules.registry import Rule, by_position, lookup, pullback
 
 ZERO = Lit(0.0)
 
@@ -69,6 +70,11 @@ class _Clear:
     def meets(self, add: _Add) -> bool:
         """Is it the same place?"""
         return self.index == add.index and all(map(_same, self.atoms, add.atoms))
+
+
+def dense_parts(parts: Sequence[Part]) -> bool:
+    """Is any of the contributions one to the whole?"""
+    return any(not isinstance(p, _Add) for p in parts)
 
 
 def _same(a: Atom, b: Atom) -> bool:
@@ -115,11 +121,13 @@ class _Reverse:
         self.active = active(func, wrt, func.body.results)
         self.home: dict[Var, Block] = {}
         self.made_by: dict[Var, Eqn] = {}
+        self.items: dict[tuple[Atom, int], Var] = {}  # the results of operations with several
         self.collects: dict[tuple[Stmt, int], dict[Var, Var]] = {}
         self.counts: dict[Loop, Var] = {}
         self.unbound: set[Atom] = {UNDEF}  # values that some path leaves without a value
         self.shape_from: dict[Var, Atom] = {}  # another value that surely has the same shape
         self._index(func.body)
+        self.selected = Selected(func.body)
         self.frame = _Frame(func.body, None, None)
         self.recorder = Recorder(self.frame.stmts)
 
@@ -131,6 +139,8 @@ class _Reverse:
                 self.home[s.out], self.made_by[s.out] = block, s
                 if s.op in (ops.setitem, ops.additem, ops.copy):
                     self.shape_from[s.out] = s.args[0]
+                if s.op is ops.getitem and isinstance(atom_type(s.args[0]), Several) and s.form:
+                    self.items[s.args[0], s.form.args[1]] = s.out
                 continue
             for v in s.outs:
                 self.home[v] = block
@@ -177,7 +187,7 @@ class _Reverse:
     # -- cotangents
 
     def add(self, v: Atom, g: Atom) -> None:
-        if v in self.active and not (isinstance(g, Lit) and type(g.value) is float and not g.value):
+        if v in self.active and not _is_zero(g):
             self.frame.bars.setdefault(v, []).append(g)
 
     def total(self, v: Var) -> Atom:
@@ -197,8 +207,11 @@ class _Reverse:
         total = dense.pop(0) if dense else self.zero(v)
         for g in dense:
             total = self.sum(total, g, v)
+        selected = total in self.selected.bars or not dense_parts(parts)
         for a in adds:
             total = self.put(ops.additem, total, a.index, a.atoms, a.g, v)
+        if selected:  # zero wherever nothing was read
+            self.selected.bars.add(total)
         self.frame.bars[v] = [total]
         return total
 
@@ -212,7 +225,9 @@ class _Reverse:
             total = self.recorder.emit(ops.zeros_like, (item,))
         for k, g in enumerate(gs):
             total = self.sum(total, g, v) if k else g
-        return self.put(ops.setitem, c.base, c.index, c.atoms, total, v)
+        cleared = self.put(ops.setitem, c.base, c.index, c.atoms, total, v)
+        self.selected.bars.add(cleared)
+        return cleared
 
     def part(self, c: _Clear) -> Atom:
         """What the cotangent has at the place of a store."""
@@ -232,8 +247,11 @@ class _Reverse:
         return self.recorder.emit(op, (base, *atoms, g), form, hint=_bar(v))
 
     def sum(self, a: Atom, b: Atom, v: Var) -> Atom:
-        op = ops.add_lists if isinstance(v.type, List) else operator.add
-        return self.recorder.emit(op, (a, b), hint=_bar(v))
+        if isinstance(v.type, List):
+            return self.recorder.emit(ops.add_lists, (a, b), hint=_bar(v))
+        total = self.recorder.emit(operator.add, (a, b), hint=_bar(v))
+        self.selected.sum((a, b), total)
+        return total
 
     def zero(self, v: Var) -> Atom:
         if isinstance(v.type, Scalar) or v in self.unbound:
@@ -323,28 +341,53 @@ class _Reverse:
                 self.loop(s)
 
     def eqn(self, s: Eqn) -> None:
-        if not self.frame.bars.get(s.out) or not carries_derivative(s):
+        g = self._bar_of(s)
+        if g is None:
             return
-        self.recorder.stmts, self.recorder.at = self.frame.stmts, s.at
-        g = self.total(s.out)
-        del self.frame.bars[s.out]
+        if not isinstance(g, list) and self._structural(s, g):
+            return
+        for a, bar in zip(s.args, self.cotangents(s, g), strict=True):
+            if not isinstance(a, Var) or a not in self.active:
+                continue
+            if bar is None:
+                raise self._no_rule(s, "one of them has no rule")
+            if not _is_zero(bar):
+                bar = self.shaped(bar, a)
+                self.selected.mark(s, g, bar)
+                self.add(a, bar)
+
+    def _structural(self, s: Eqn, g: Atom) -> bool:
+        """Reads and writes of parts, and lists: no rule is asked."""
         if s.op is ops.getitem:
             self._getitem(s, g)
-            return
-        if s.op in (ops.setitem, ops.additem):
+        elif s.op in (ops.setitem, ops.additem):
             self._write(s, g)
-            return
-        if s.op is ops.copy:
+        elif s.op is ops.copy:
             self.add(s.args[0], g)
-            return
-        if s.op in LISTS or any(isinstance(atom_type(a), List) for a in s.args):
+        elif s.op in LISTS or any(isinstance(atom_type(a), List) for a in s.args):
             for a, bar in zip(s.args, list_cotangents(self.recorder, s, g, self.need), strict=True):
                 if bar is not None and isinstance(a, Var) and a in self.active:
                     self.add(a, bar if isinstance(a.type, List) else self.shaped(bar, a))
-            return
-        for a, bar in zip(s.args, self.cotangents(s, g), strict=True):
-            if bar is not None and isinstance(a, Var) and a in self.active:
-                self.add(a, self.shaped(bar, a))
+        else:
+            return False
+        return True
+
+    def _bar_of(self, s: Eqn) -> Atom | list[Atom | None] | None:
+        """The cotangent of the result of `s`: a list where there are several; None for zero."""
+        outs: list[Var | None] = [s.out]
+        if isinstance(s.out.type, Several):
+            outs = [self.items.get((s.out, k)) for k in range(len(s.out.type.items))]
+        elif s.op is ops.getitem and isinstance(atom_type(s.args[0]), Several):
+            return None  # it stays with the item until the operation's own turn
+        found = [v is not None and bool(self.frame.bars.get(v)) for v in outs]
+        if not any(found) or not carries_derivative(s):
+            return None
+        self.recorder.stmts, self.recorder.at = self.frame.stmts, s.at
+        bars = [self.total(v) if v and f else None for v, f in zip(outs, found, strict=True)]
+        for v, f in zip(outs, found, strict=True):
+            if v and f:
+                del self.frame.bars[v]
+        return bars if isinstance(s.out.type, Several) else bars[0]
 
     def place(self, s: Eqn, n: int) -> tuple[Any, tuple[Atom, ...]]:
         """The index of `s`, which has `n` atoms, in the mirror."""
@@ -366,6 +409,8 @@ class _Reverse:
         if value in self.active:
             assert isinstance(value, Var)
             read = self.recorder.emit(ops.getitem, (g, *atoms), Form((Hole(0), index)))
+            if g in self.selected.bars:
+                self.selected.bars.add(read)
             self.add(value, self.shaped(self.last(s, g, index, atoms, read), value))
         if x not in self.active:
             return
@@ -392,31 +437,43 @@ class _Reverse:
         form = Form((Hole(0), index, Hole(len(atoms) + 1)))
         return self.recorder.emit(ops.last_writes, (g, *atoms, read), form)
 
-    def cotangents(self, s: Eqn, g: Atom) -> list[Atom | None]:
+    def cotangents(self, s: Eqn, g: Atom | list[Atom | None]) -> list[Atom | None]:
         """One cotangent per flat operand of `s`."""
         rule = lookup(s.op)
         assert rule is not None
         start = len(self.recorder.stmts)
         symbols = [_Lazy(self, a) if isinstance(a, Var) else a.value for a in s.args]
-        pos, kw = call_args(s, symbols)
-        try:
-            found = pullback(rule, self.recorder.symbol(g), _Lazy(self, s.out), pos, kw)
-        except StaticFact as e:
-            del self.recorder.stmts[start:]
-            wanted = [isinstance(a, Var) and a in self.active for a in s.args]
-            out = _Lazy(self, s.out)
-            return by_helpers(self.recorder, rule, s, (g, out, pos, kw), wanted, e)
-        except (TypeError, NotImplementedError) as e:
-            raise self.no_rule(s, e) from e
-        bars: list[Atom | None] = [None] * len(s.args)
+        out: Symbol = _Lazy(self, s.out)
+        if not isinstance(g, list) and self.selected.guards(s, g):
+            symbols, out = guard(s, g, symbols, out)
+        pos, kw, names = by_position(rule, *call_args(s, symbols))
         templates = s.form.args if s.form else tuple(Hole(k) for k in range(len(s.args)))
+        named = dict(s.form.kwargs) if s.form else {}
+        templates += tuple(named.get(name) for name in names)
+        r = self.recorder
+        seed = [b and r.symbol(b) for b in g] if isinstance(g, list) else r.symbol(g)
+        try:
+            found = pullback(rule, seed, out, pos, kw)
+        except StaticFact as e:
+            del r.stmts[start:]
+            return by_helpers(r, rule, s, self.asked(s, rule, seed, templates), e)
+        except (TypeError, NotImplementedError) as e:
+            raise self._no_rule(s, str(e)) from e
+        bars: list[Atom | None] = [None] * len(s.args)
         for template, bar in zip(templates, found, strict=False):
             if bar is not None and isinstance(template, Pack) and not isinstance(bar, list | tuple):
-                raise self.no_rule(s, "it takes a list for an array")
+                raise self._no_rule(s, "it takes a list for an array")
             self._spread(template, bar, bars)
         return bars
 
-    def no_rule(self, s: Eqn, why: object) -> DifferentiationError:
+    def asked(self, s: Eqn, rule: Rule, seed: Any, templates: tuple[Any, ...]) -> Call:
+        """The call of a rule, nothing of which is recorded yet."""
+        symbols = [_Lazy(self, a) if isinstance(a, Var) else a.value for a in s.args]
+        pos, kw, _ = by_position(rule, *call_args(s, symbols))
+        wanted = [isinstance(a, Var) and a in self.active for a in s.args]
+        return Call(seed, _Lazy(self, s.out), pos, kw, templates, wanted)
+
+    def _no_rule(self, s: Eqn, why: str) -> DifferentiationError:
         name = getattr(s.op, "__name__", str(s.op))
         return DifferentiationError(
             Refusal(
@@ -435,11 +492,15 @@ class _Reverse:
         elif isinstance(template, Pack) and isinstance(bar, list | tuple):
             for t, b in zip(template.items, bar, strict=True):
                 self._spread(t, b, bars)
+        elif isinstance(template, Pack):  # silence would be a zero where there is a derivative
+            raise InternalError("reverse", "one cotangent for a list of operands", "")
 
     def shaped(self, bar: Atom, x: Var) -> Atom:
         """Repair, once for all rules: broadcasting is undone, and a wider dtype."""
         bar = self.reshaped(bar, x)
         t = atom_type(bar)
+        if isinstance(x.type, Scalar) and kind_of(t) == "complex" != x.type.kind:
+            bar = self.recorder.emit(np.real, (bar,))
         if isinstance(x.type, Array) and isinstance(t, Array) and t.char != x.type.char:
             if x.type.kind == "float" and t.kind == "complex":
                 bar = self.recorder.emit(np.real, (bar,))
@@ -521,6 +582,8 @@ class _Reverse:
         if not changed:
             return
         new = tuple(Var(_bar(v), v.type) for v in changed)
+        for made in results:
+            self.selected.hand(made, new)
         blocks, walked = [], []
         for f, bars_out in zip(arms, results, strict=True):
             params, sources = _walks(f)
@@ -566,6 +629,7 @@ class _Reverse:
         items, sources = _walks(inner)
         body = Block((index, *taken, *accs, *items), (*inner.prelude, *inner.stmts), tuple(yields))
         outs = tuple(Var(v.hint, v.type) for v in (*taken, *accs))
+        self.selected.hand(yields, outs)
         mirror = Loop(outs, over, tuple(inits), sources, body, s.at, down=True)
         outer.stmts.append(mirror)
         for v, out in zip(free, outs[len(live) :], strict=True):
@@ -631,9 +695,15 @@ _CHEAP = {
 _NOWHERE = Span("<unknown>", 1, 0, 1, 0)
 
 
+def _is_zero(g: Atom) -> bool:
+    return isinstance(g, Lit) and type(g.value) is float and not g.value
+
+
 def _is_cheap(s: Eqn) -> bool:
     """Is computing `s` again cheaper than a tape?  So it is for numbers and for views."""
-    return s.op is ops.getitem or (s.op in _CHEAP and isinstance(s.out.type, Scalar))
+    if s.op is ops.getitem or (s.op is np.transpose and s.form is None):
+        return True
+    return s.op in _CHEAP and isinstance(s.out.type, Scalar)
 
 
 def _walks(f: _Frame) -> tuple[tuple[Var, ...], tuple[Atom, ...]]:
@@ -671,6 +741,10 @@ class _Lazy(Symbol):
     @property
     def type(self) -> Type:
         return atom_type(self.primal)
+
+    def __getitem__(self, index: Any) -> Any:
+        item = self.owner.items.get((self.primal, index)) if isinstance(index, int) else None
+        return _Lazy(self.owner, item) if item is not None else super().__getitem__(index)
 
 
 __all__ = ["reverse"]

@@ -7,12 +7,10 @@ from collections import ChainMap
 from dataclasses import replace
 from typing import Any
 
-from s2sgrad.front.infer import fits
-from s2sgrad.ir import ops
 from s2sgrad.ir.alias import ALLOCATIONS
 from s2sgrad.ir.build import resolve
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Stmt, Var, atom_type
-from s2sgrad.ir.types import Array, Scalar, Type, Unknown
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Stmt, Var
+from s2sgrad.ir.types import Array, Type, Unknown
 
 Key = tuple[Any, ...]
 
@@ -26,7 +24,6 @@ class _Sharing:
     def __init__(self) -> None:
         self.mapping: dict[Var, Atom] = {}
         self.negated: dict[Var, Atom] = {}
-        self.spread: dict[Var, Atom] = {}
 
     def atom(self, a: Atom) -> Atom:
         return resolve(a, self.mapping)
@@ -66,8 +63,6 @@ class _Sharing:
         scope[key] = s.out
         if s.op is operator.neg:
             self.negated[s.out] = s.args[0]
-        if s.op is ops.broadcast_like and isinstance(atom_type(s.args[0]), Scalar):
-            self.spread[s.out] = s.args[0]
         return s
 
     def tidy(self, s: Eqn) -> Eqn:
@@ -78,18 +73,6 @@ class _Sharing:
                 return replace(s, op=_FLIPPED[s.op], args=(a, self.negated[b]))
             if s.op is operator.add and a in self.negated:
                 return replace(s, op=operator.sub, args=(b, self.negated[a]))
-        return self.unspread(s)
-
-    def unspread(self, s: Eqn) -> Eqn:
-        """A number spread over an array meets an array of that shape: the number will do."""
-        if s.op not in _ARITHMETIC or s.form is not None or len(s.args) != 2:
-            return s
-        for k, other in ((0, 1), (1, 0)):
-            a, b = s.args[k], s.args[other]
-            if a in self.spread and b not in self.spread and fits(atom_type(b), s.out.type):
-                args = list(s.args)
-                args[k] = self.spread[a]
-                return replace(s, args=tuple(args))
         return s
 
     def branch(self, s: Branch, scope: ChainMap[Key, Var]) -> Branch:
@@ -163,7 +146,6 @@ def _alike(a: Type, b: Type) -> bool:
     )
 
 
-_ARITHMETIC = {operator.add, operator.sub, operator.mul, operator.truediv}
 _FLIPPED: dict[Any, Any] = {operator.add: operator.sub, operator.sub: operator.add}
 
 

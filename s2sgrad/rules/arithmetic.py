@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 import operator
 from typing import Any
 
@@ -110,6 +111,8 @@ def power_of_second(out: Any, x1: Any, x2: Any) -> Any:
 
     A numeric exponent is nearly always a constant, also of a negative base: no warning then.
     """
+    if isinstance(x1, int | float):
+        return out * math.log(x1) if x1 > 0 else 0.0 * out
     if isinstance(x2, float):
         return out * np.log(np.where(x1 > 0, x1, 1))
     return out * np.log(np.where(x1 == 0, 1, x1))

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.rules import partials, partials_math
+from s2sgrad.rules import partials, partials_math, toolbox
 from s2sgrad.rules.formulas import FORMULAS
 from s2sgrad.rules.registry import alias, elementwise, entry, rule
-from s2sgrad.rules.toolbox import call, is_complex, safe_divide, select
+from s2sgrad.rules.toolbox import bessel_i1, call, is_complex, safe_divide, select
 
 
 def register_formulas() -> None:
@@ -157,3 +157,45 @@ def nan_to_num(g: Any, out: Any, x: Any, copy: bool = True, nan: Any = 0.0) -> A
 @nan_to_num.jvp
 def _nan_to_num_jvp(out: Any, tangents: Any, x: Any, copy: bool = True, nan: Any = 0.0) -> Any:
     return select(np.isfinite(x), tangents[0])
+
+
+@rule(np.ldexp, linear=(0,))
+def ldexp(g: Any, out: Any, x1: Any, x2: Any) -> Any:
+    """Scale by the same power of 2."""
+    return np.ldexp(g, x2), None
+
+
+@rule(np.modf)
+def modf(g: Any, out: Any, x: Any) -> Any:
+    """The integer part is constant."""
+    return 0.0 if g[0] is None else g[0]
+
+
+@rule(np.divmod)
+def divmod_(g: Any, out: Any, x1: Any, x2: Any) -> Any:
+    """The quotient is constant."""
+    return (0.0, 0.0) if g[1] is None else (g[1], -g[1] * out[0])
+
+
+@rule(np.nextafter)
+def nextafter(g: Any, out: Any, x1: Any, x2: Any) -> Any:
+    """Next to its first operand."""
+    return g, 0.0
+
+
+@rule(np.i0)
+def i0(g: Any, out: Any, x: Any) -> Any:
+    """DLMF 10.29.3."""
+    return g * bessel_i1(x)
+
+
+@i0.jvp
+def _i0_jvp(out: Any, tangents: Any, x: Any) -> Any:
+    return tangents[0] * bessel_i1(x)
+
+
+@elementwise(toolbox.bessel_i1)
+def bessel_i1_(out: Any, x: Any) -> Any:
+    """DLMF 10.29.1-2; 1/2 at 0."""
+    at_zero = x == 0
+    return np.i0(x) - np.where(at_zero, 0.5, out / np.where(at_zero, 1.0, x))

@@ -45,9 +45,9 @@ class Helper:
     imports: set[str] = field(default_factory=set)
     fresh: bool = False  # its answer is a product, so it shares no memory with its operands
 
-    def shares(self, operand: int) -> bool:
-        """May the answer share memory with this operand?  The cotangent may be handed on."""
-        return not self.fresh and operand == 0
+    def shares(self, first: bool) -> bool:
+        """May the answer share memory with the first operand, the cotangent, or another?"""
+        return not self.fresh and first
 
     @property
     def __name__(self) -> str:
@@ -139,8 +139,8 @@ class _Picked(ast.NodeTransformer):
             name, k = self.star
             like = ast.Subscript(ast.Name(name, ast.Load()), ast.Constant(k), ast.Load())
         if isinstance(value, ast.Constant) and value.value is None:
-            if like is None:
-                raise NoSource("no cotangent")
+            raise NoSource("no cotangent")
+        if isinstance(value, ast.Constant) and like is not None:  # 0.0
             return ast.Return(ast.Call(ast.Name("_zeros_like", ast.Load()), [like], []))
         if like is not None:
             value = ast.Call(ast.Name("_unbroadcast", ast.Load()), [value, like], [])

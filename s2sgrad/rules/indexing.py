@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.ir import ops
 from s2sgrad.rules import toolbox
-from s2sgrad.rules.registry import rule
+from s2sgrad.rules.registry import rule, zero
 from s2sgrad.rules.toolbox import (
+    broadcast_like,
     part,
     reshape_like,
     scan,
@@ -24,9 +26,9 @@ def take(g: Any, out: Any, a: Any, indices: Any, axis: Any = None, *, mode: str 
     """Add at the positions that were read."""
     if mode != "raise":
         raise NotImplementedError(f"np.take has no rule for mode={mode!r}")
-    if axis is None:
+    if axis is None and np.ndim(a) != 1:
         return reshape_like(scatter(np.ravel(a), indices, g), a)
-    along = axis % np.ndim(a)
+    along = 0 if axis is None else axis % np.ndim(a)
     return scatter(a, (slice(None),) * along + (indices,), g)
 
 
@@ -59,32 +61,32 @@ def compress(g: Any, out: Any, condition: Any, a: Any, axis: Any = None) -> Any:
     """Put the cotangent back where the condition holds."""
     kept = np.flatnonzero(condition)
     if axis is None:
-        return None, reshape_like(scatter(np.ravel(a), kept, g), a)
-    return None, scatter(a, (slice(None),) * (axis % np.ndim(a)) + (kept,), g)
+        return 0.0, reshape_like(scatter(np.ravel(a), kept, g), a)
+    return 0.0, scatter(a, (slice(None),) * (axis % np.ndim(a)) + (kept,), g)
 
 
 @rule(toolbox.broadcast_like, linear=(0,))
 def broadcast_like_(g: Any, out: Any, x: Any, a: Any) -> Any:
     """The transform sums over the broadcast axes."""
-    return g
+    return g, 0.0
 
 
 @rule(toolbox.reshape_like, linear=(0,))
 def reshape_like_(g: Any, out: Any, x: Any, a: Any) -> Any:
     """Reshape back."""
-    return reshape_like(g, x)
+    return reshape_like(g, x), 0.0
 
 
 @rule(toolbox.expand, linear=(0,))
 def expand_(g: Any, out: Any, x: Any, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Drop the new axes."""
-    return reshape_like(g, x)
+    return reshape_like(g, x), 0.0
 
 
 @rule(toolbox.select, linear=(1,))
 def select_(g: Any, out: Any, mask: Any, x: Any) -> Any:
     """Select again."""
-    return None, select(mask, g)
+    return 0.0, select(mask, g)
 
 
 @rule(toolbox.part, linear=(0,))
@@ -96,19 +98,19 @@ def part_(g: Any, out: Any, x: Any, start: Any, stop: Any, axis: int) -> Any:
 @rule(toolbox.scatter_part, linear=(4,))
 def scatter_part_(g: Any, out: Any, a: Any, start: Any, stop: Any, axis: int, x: Any) -> Any:
     """Read the slice."""
-    return None, None, None, None, part(g, start, stop, axis)
+    return 0.0, None, None, None, part(g, start, stop, axis)
 
 
 @rule(toolbox.scatter, linear=(2,))
 def scatter_(g: Any, out: Any, a: Any, index: Any, x: Any) -> Any:
     """Read at the index."""
-    return None, None, g[index]
+    return 0.0, None, g[index]
 
 
 @rule(toolbox.scatter_along, linear=(2,))
 def scatter_along_(g: Any, out: Any, a: Any, indices: Any, x: Any, axis: int) -> Any:
     """Read along the axis."""
-    return None, None, np.take_along_axis(g, indices, axis=axis)
+    return 0.0, None, np.take_along_axis(g, indices, axis=axis)
 
 
 @rule(toolbox.scatter_diagonal, linear=(1,))
@@ -116,7 +118,7 @@ def scatter_diagonal_(
     g: Any, out: Any, a: Any, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1
 ) -> Any:
     """Read the diagonal."""
-    return None, np.diagonal(g, offset, axis1, axis2)
+    return 0.0, np.diagonal(g, offset, axis1, axis2)
 
 
 @rule(toolbox.safe_divide, singular=True)
@@ -153,3 +155,36 @@ def _scan_jvp(out: Any, tangents: Any, a: Any, x: Any, axis: int) -> Any:
         )
         moved = moved + later
     return scan(a, moved, axis)
+
+
+zero(ops.zeros_like)
+
+
+@rule(ops.additem, linear=(0, 2))
+def additem_(g: Any, out: Any, x: Any, index: Any, value: Any) -> Any:
+    """The array as it was, and what was added."""
+    return g, None, g[index]
+
+
+@rule(ops.broadcast_like, linear=(0,))
+def ops_broadcast_like(g: Any, out: Any, x: Any, a: Any) -> Any:
+    """The transform sums over the broadcast axes."""
+    return g, 0.0
+
+
+@rule(ops.reshape_like, linear=(0,))
+def ops_reshape_like(g: Any, out: Any, x: Any, a: Any) -> Any:
+    """Reshape back."""
+    return reshape_like(g, x), 0.0
+
+
+@rule(ops.cast_like, linear=(0,))
+def cast_like(g: Any, out: Any, x: Any, a: Any) -> Any:
+    """The transform repairs the dtype."""
+    return g, 0.0
+
+
+@rule(ops.unbroadcast, linear=(0,))
+def unbroadcast(g: Any, out: Any, x: Any, a: Any) -> Any:
+    """Broadcast back."""
+    return broadcast_like(g, x), 0.0

@@ -211,14 +211,15 @@ def matrix_norm(g: Any, x: Any, ord: Any, axes: Any) -> Any:
         pick = np.max if ord > 0 else np.min
         top = pick(sums, axis=best, keepdims=True)
         return max_(g, top, sums, best, keepdims=True) * unit(x)
-    moved, seed = np.moveaxis(x, axes, (-2, -1)), np.moveaxis(g, axes, (-2, -1))
+    moved = np.moveaxis(x, axes, (-2, -1))
+    seed = np.moveaxis(g, axes, (-2, -1)) if np.ndim(g) else g
     u, s, vh = np.linalg.svd(moved, full_matrices=False)
     if ord == "nuc":
         found = seed * (u @ vh)
     else:
         pick = np.max if ord > 0 else np.min
         top = pick(s, axis=-1, keepdims=True)
-        weights = max_(np.squeeze(seed, -1), top, s, -1, keepdims=True)
+        weights = max_(np.squeeze(seed, -1) if np.ndim(g) else g, top, s, -1, keepdims=True)
         found = (u * np.expand_dims(weights, -2)) @ vh
     found = np.conj(found) if is_complex(x) else found
     return np.moveaxis(found, (-2, -1), axes)

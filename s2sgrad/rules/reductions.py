@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ def sum_(
     dtype: Any = None,
     *,
     keepdims: bool = False,
+    initial: Any = 0,
     where: Any = True,
 ) -> Any:
     """Spread the cotangent over what was summed."""
@@ -39,12 +39,27 @@ def sum_(
     return broadcast_like(wide, a) if where is True else select(where, broadcast_like(wide, a))
 
 
+@sum_.jvp
+def _sum_jvp(out: Any, tangents: Any, a: Any, *args: Any, initial: Any = 0, **names: Any) -> Any:
+    return np.sum(tangents[0], *args, **names)
+
+
 @rule(np.mean, linear=(0,))
 def mean(
-    g: Any, out: Any, a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False
+    g: Any,
+    out: Any,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    where: Any = True,
 ) -> Any:
-    """Spread evenly."""
-    return broadcast_like(expand(g / count(a, axis), a, axis, keepdims), a)
+    """Spread evenly over what was averaged."""
+    if where is True:
+        return broadcast_like(expand(g / count(a, axis), a, axis, keepdims), a)
+    number = np.sum(broadcast_like(1.0 * where, a), axis=axis, keepdims=keepdims)
+    return select(where, broadcast_like(expand(g / number, a, axis, keepdims), a))
 
 
 def exclusive(a: Any, axis: int) -> Any:
@@ -60,9 +75,22 @@ def others(a: Any, axis: int) -> Any:
 
 @rule(np.prod)
 def prod(
-    g: Any, out: Any, a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False
+    g: Any,
+    out: Any,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = 1,
+    where: Any = True,
 ) -> Any:
     """Multiply by the product of the other elements, without a division."""
+    if where is not True:
+        filled = np.where(where, a, 1.0)
+        return select(where, prod(g, out, filled, axis, keepdims=keepdims, initial=initial))
+    if not (isinstance(initial, int | float) and initial == 1):
+        g = g * initial
     if np.ndim(a) == 0:
         return g
     if axis is None:
@@ -82,10 +110,17 @@ def prod(
 
 @prod.jvp
 def _prod_jvp(
-    out: Any, tangents: Any, a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False
+    out: Any,
+    tangents: Any,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    **names: Any,
 ) -> Any:
-    one = broadcast_like(np.ones_like(out), out)
-    return np.sum(tangents[0] * prod(one, out, a, axis, keepdims=keepdims), axis, keepdims=keepdims)
+    partial = prod(np.ones_like(out), out, a, axis, keepdims=keepdims, **names)
+    return np.sum(tangents[0] * partial, axis, keepdims=keepdims)
 
 
 @rule(np.var)
@@ -158,24 +193,49 @@ def _std_jvp(
 
 
 @rule(np.max)
-def max_(g: Any, out: Any, a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """Ties share evenly."""
-    mask = a == expand(out, a, axis, keepdims)
-    ties = np.sum(mask, axis=axis, keepdims=keepdims)
+def max_(
+    g: Any,
+    out: Any,
+    a: Any,
+    axis: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    """Ties share evenly, also with `initial`."""
+    mask, ties = reached(out, a, axis, keepdims, initial, where)
     return select(mask, expand(g / ties, a, axis, keepdims))
 
 
-@max_.jvp
-def _max_jvp(out: Any, tangents: Any, a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+def reached(out: Any, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any) -> Any:
+    """Return which elements are the extreme `out`, and how many (with `initial`)."""
     mask = a == expand(out, a, axis, keepdims)
+    if where is not True:
+        mask = np.logical_and(mask, where)
     ties = np.sum(mask, axis=axis, keepdims=keepdims)
+    return mask, ties if initial is None else np.maximum(ties + (out == initial), 1)
+
+
+@max_.jvp
+def max_jvp(
+    out: Any,
+    tangents: Any,
+    a: Any,
+    axis: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    """The tangent of the extreme element, or the mean of the tied ones."""
+    mask, ties = reached(out, a, axis, keepdims, initial, where)
     return np.sum(select(mask, tangents[0]), axis=axis, keepdims=keepdims) / ties
 
 
 alias(np.amax, np.max)
 alias(np.amin, np.min)
-for _op in (np.min, np.nanmax, np.nanmin):
-    entry(_op).vjp, entry(_op).jvp = entry(np.max).vjp, entry(np.max).jvp
+entry(np.min).vjp, entry(np.min).jvp = max_.function, max_jvp
 
 
 @rule(np.ptp)
@@ -189,7 +249,7 @@ def ptp(g: Any, out: Any, a: Any, axis: Any = None, *, keepdims: bool = False) -
 def _ptp_jvp(out: Any, tangents: Any, a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     high = np.max(a, axis=axis, keepdims=keepdims)
     low = np.min(a, axis=axis, keepdims=keepdims)
-    return _max_jvp(high, tangents, a, axis, keepdims=keepdims) - _max_jvp(
+    return max_jvp(high, tangents, a, axis, keepdims=keepdims) - max_jvp(
         low, tangents, a, axis, keepdims=keepdims
     )
 
@@ -202,6 +262,15 @@ def cumsum(g: Any, out: Any, a: Any, axis: Any = None, dtype: Any = None) -> Any
     return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
 
 
+@rule(np.cumulative_sum, linear=(0,))
+def cumulative_sum(
+    g: Any, out: Any, x: Any, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
+) -> Any:
+    """As `cumsum`."""
+    along = 0 if axis is None else axis
+    return cumsum(part(g, 1, None, along) if include_initial else g, out, x, along)
+
+
 @rule(np.cumprod)
 def cumprod(g: Any, out: Any, a: Any, axis: Any = None, dtype: Any = None) -> Any:
     """A recurrence from the far end: right also with zeros."""
@@ -209,6 +278,15 @@ def cumprod(g: Any, out: Any, a: Any, axis: Any = None, dtype: Any = None) -> An
         flat = np.ravel(a)
         return reshape_like(exclusive(flat, 0) * scan(flat, g, 0), a)
     return exclusive(a, axis) * scan(a, g, axis)
+
+
+@rule(np.cumulative_prod)
+def cumulative_prod(
+    g: Any, out: Any, x: Any, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
+) -> Any:
+    """As `cumprod`."""
+    along = 0 if axis is None else axis
+    return cumprod(part(g, 1, None, along) if include_initial else g, out, x, along)
 
 
 @cumprod.jvp
@@ -265,10 +343,14 @@ def _average_jvp(
     return np.sum(moved, axis=axis, keepdims=keepdims) / total
 
 
+def tent_weights(rank: Any, place: Any) -> Any:
+    """Return the weights of sorted elements in a linear interpolation at `place`."""
+    return np.maximum(0.0, 1.0 - np.absolute(rank - place))
+
+
 def tent(a: Any, q: Any, axis: int) -> Any:
     """Return the weights of the sorted elements of `a` in its quantile `q`."""
-    place = q * (length(a, axis) - 1)
-    return np.maximum(0.0, 1.0 - np.absolute(ranks(a, axis) - place))
+    return tent_weights(ranks(a, axis), q * (length(a, axis) - 1))
 
 
 def one_axis(axis: Any) -> int:
@@ -336,43 +418,3 @@ def _median_jvp(
     out: Any, tangents: Any, a: Any, axis: Any = None, *, keepdims: bool = False
 ) -> Any:
     return _quantile_jvp(out, tangents, a, 0.5, axis, keepdims=keepdims)
-
-
-@rule(np.nansum)
-def nansum(
-    g: Any, out: Any, a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False
-) -> Any:
-    """Nothing flows to a NaN."""
-    return select(np.logical_not(np.isnan(a)), expand(g, a, axis, keepdims))
-
-
-@nansum.jvp
-def _nansum_jvp(
-    out: Any, tangents: Any, a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False
-) -> Any:
-    return np.sum(select(np.logical_not(np.isnan(a)), tangents[0]), axis=axis, keepdims=keepdims)
-
-
-@rule(np.nanmean)
-def nanmean(
-    g: Any, out: Any, a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False
-) -> Any:
-    """Spread evenly over what is not NaN."""
-    there = np.logical_not(np.isnan(a))
-    share = g / np.sum(there, axis=axis, keepdims=keepdims)
-    return select(there, expand(share, a, axis, keepdims))
-
-
-@nanmean.jvp
-def _nanmean_jvp(
-    out: Any, tangents: Any, a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False
-) -> Any:
-    there = np.logical_not(np.isnan(a))
-    total = np.sum(select(there, tangents[0]), axis=axis, keepdims=keepdims)
-    return total / np.sum(there, axis=axis, keepdims=keepdims)
-
-
-@rule(math.fsum, linear=(0,))
-def fsum(g: Any, out: Any, seq: Any) -> Any:
-    """The accurate sum of a list or a vector."""
-    return ([g for _ in seq],) if isinstance(seq, list | tuple) else broadcast_like(g, seq)

@@ -6,6 +6,9 @@ A rule is an ordinary function of arrays.  `RULES` maps a canonical op to its `R
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +22,16 @@ Op = Callable[..., Any]
 class Rule:
     """All that is known about the derivative of one op.
 
-    `vjp(g, out, *args, **kwargs)` gives one cotangent per positional operand.
+    `vjp(g, out, *args, **kwargs)` gives one cotangent per positional operand: 0.0 where the
+    derivative is zero, None where there is none (a program that needs it is refused).
     `partials(out, *args)` gives the local partial of an elementwise op per operand.
     `jvp(out, tangents, *args, **kwargs)` is an explicit tangent; `tangents` has one entry
     per positional operand, None where it is constant.
     `linear` names the operands in which the op is jointly linear, `multilinear` those in
     which it is linear one at a time.  `zero`: the derivative is zero everywhere.
-    `singular`: some partial is infinite or undefined somewhere.
+    `singular`: some partial is infinite or undefined somewhere.  `maybe_complex`: the answer of
+    real operands is real or complex, as their values are (`np.linalg.eigvals`).  `like`: the
+    answer has the type of that operand.
     """
 
     op: Op
@@ -37,8 +43,22 @@ class Rule:
     singular: bool = False
     multilinear: tuple[int, ...] = ()
     elementwise: bool = False
+    maybe_complex: bool = False
+    like: int | None = None
 
 
+# Packages whose rules are loaded when a program first asks for a function that has none.
+PACKAGES = {
+    "scipy.special": "scipy_special",
+    "scipy.linalg": "scipy_linalg",
+    "scipy.fft": "scipy_fft",
+    "scipy.signal": "scipy_signal",
+    "scipy.integrate": "scipy_integrate",
+    "scipy.stats": "scipy_stats",
+    "scipy.ndimage": "scipy_ndimage",
+    "scipy.spatial.distance": "scipy_distance",
+}
+LOADED: list[str] = []
 RULES: dict[Op, Rule] = {}
 CANONICAL: dict[Op, Op] = {}
 
@@ -51,9 +71,27 @@ def canonical(fn: Op) -> Op:
 def lookup(fn: Op) -> Rule | None:
     """Return the rule of `fn` under any of its spellings, or None."""
     try:
-        return RULES.get(canonical(fn))
+        found = RULES.get(canonical(fn))
     except TypeError:
         return None
+    if found is None and load_present():
+        return RULES.get(canonical(fn))
+    return found
+
+
+def load_for(package: str) -> bool:
+    """Load the rules of `package` ("scipy.special"); False where there are none, or loaded."""
+    module = PACKAGES.pop(package, None)
+    if module is not None:
+        LOADED.append(package)
+        importlib.import_module(f"s2sgrad.rules.{module}")
+    return module is not None
+
+
+def load_present() -> bool:
+    """Load the rules of the packages that the program has imported; were there any new?"""
+    present = [package for package in PACKAGES if package in sys.modules]
+    return sum(map(load_for, present)) > 0
 
 
 def alias(name: Op, target: Op) -> None:
@@ -141,8 +179,26 @@ def pullback(record: Rule, g: Any, out: Any, args: Sequence[Any], kwargs: Any) -
         found = as_tuple(record.vjp(g, out, *args, **kwargs))
     else:
         assert record.partials is not None
-        found = tuple(g * p for p in as_tuple(record.partials(out, *args, **kwargs)))
+        partials = as_tuple(record.partials(out, *args, **kwargs))
+        found = tuple(None if p is None else g * p for p in partials)
     return found + (None,) * (len(args) - len(found))
+
+
+def by_position(record: Rule, args: Sequence[Any], kwargs: Any) -> tuple[list[Any], Any, list[str]]:
+    """Move keyword arguments to the places that the vjp has for them.
+
+    Returns the positional arguments, the other keywords, and the names of the new positions.
+    """
+    known, skipped = (record.vjp, 2) if record.vjp is not None else (record.partials, 1)
+    if known is None or not kwargs:
+        return list(args), kwargs, []
+    kinds = inspect.signature(known).parameters.values()
+    places = [p for p in kinds if p.kind is p.POSITIONAL_OR_KEYWORD][skipped:]
+    last = max((i for i, p in enumerate(places) if p.name in kwargs), default=-1)
+    moved = places[len(args) : last + 1]
+    rest = {k: v for k, v in kwargs.items() if k not in {p.name for p in moved}}
+    extra = [kwargs.get(p.name, p.default) for p in moved]
+    return [*args, *extra], rest, [p.name for p in moved]
 
 
 def can_push(record: Rule) -> bool:
@@ -162,6 +218,7 @@ def pushforward(
     if record.jvp is not None:
         return record.jvp(out, tuple(tangents), *args, **kwargs)
     if record.linear:
+        check_linear(record, out, tangents, args, kwargs)
         moved = list(args)
         for i in record.linear:
             if i < len(args):
@@ -173,13 +230,26 @@ def pushforward(
         terms += [record.op(*args[:i], tangents[i], *args[i + 1 :], **kwargs) for i in live]
     elif record.partials is not None:
         partials = as_tuple(record.partials(out, *args, **kwargs))
-        terms += [t * p for t, p in zip(tangents, partials, strict=False) if t is not None]
+        pairs = [(t, p) for t, p in zip(tangents, partials, strict=False) if t is not None]
+        if any(p is None for _, p in pairs):
+            raise NotImplementedError(f"no forward rule for {record.op!r} in one of its operands")
+        terms += [t * p for t, p in pairs]
     else:
         raise NotImplementedError(f"no forward rule for {record.op!r}")
     total = terms[0]
     for term in terms[1:]:
         total = total + term
     return total
+
+
+def check_linear(
+    record: Rule, out: Any, tangents: Sequence[Any], args: Sequence[Any], kwargs: Any
+) -> None:
+    """Refuse options that the vjp does not know, and tangents of operands that are not linear."""
+    if record.vjp is not None:
+        inspect.signature(record.vjp).bind(None, out, *args, **kwargs)
+    if any(t is not None and i not in record.linear for i, t in enumerate(tangents)):
+        raise NotImplementedError(f"no forward rule for {record.op!r} in one of its operands")
 
 
 def fill(tangent: Any, arg: Any) -> Any:

@@ -8,11 +8,12 @@ import numpy as np
 
 from s2sgrad.rules.registry import alias, rule
 from s2sgrad.rules.toolbox import (
-    broadcast_like,
+    call,
     is_complex,
     length,
     part,
     reshape_like,
+    scatter,
     scatter_diagonal,
     select,
     zeros_like,
@@ -150,17 +151,14 @@ def repeat(g: Any, out: Any, a: Any, repeats: Any, axis: Any = None) -> Any:
 
 
 def segments(g: Any, a: Any, repeats: Any, along: int) -> Any:
-    """Sum consecutive runs of the given lengths: differences of a running sum."""
-    zero = zeros_like(part(a, 0, 1, along))
-    running = np.concatenate([zero, np.cumsum(g, axis=along)], axis=along)
-    stops = np.cumsum(broadcast_like(repeats, np.sum(a, axis=other_axes(a, along))))
-    ends = np.take(running, stops, axis=along)
-    return np.diff(ends, axis=along, prepend=zero)
+    """Sum consecutive runs of the given lengths."""
+    owner = np.repeat(call(np.arange, length(a, along)), repeats)
+    return scatter(a, (slice(None),) * along + (owner,), g)
 
 
-def other_axes(a: Any, along: int) -> tuple[int, ...]:
-    """Return all axes but one."""
-    return tuple(i for i in range(np.ndim(a)) if i != along)
+def shape_axis(a: Any, axis: int) -> Any:
+    """Return the length along `axis` (negative), 1 where `a` has fewer axes."""
+    return length(a, axis) if np.ndim(a) >= -axis else 1
 
 
 @rule(np.tile, linear=(0,))
@@ -275,6 +273,12 @@ def hsplit(g: Any, out: Any, ary: Any, indices_or_sections: Any) -> Any:
     return joined(g, out, 0 if np.ndim(ary) == 1 else 1)
 
 
+@rule(np.dsplit, linear=(0,))
+def dsplit(g: Any, out: Any, ary: Any, indices_or_sections: Any) -> Any:
+    """Join the pieces."""
+    return joined(g, out, 2)
+
+
 @rule(np.vsplit, linear=(0,))
 def vsplit(g: Any, out: Any, ary: Any, indices_or_sections: Any) -> Any:
     """Join the pieces."""
@@ -302,14 +306,20 @@ def widths(pad_width: Any, rank: int) -> list[tuple[int, int]]:
 
 @rule(np.pad, linear=(0,))
 def pad(
-    g: Any, out: Any, array: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0
+    g: Any, out: Any, array: Any, pad_width: Any, mode: Any = "constant", constant_values: Any = 0
 ) -> Any:
-    """Cut the border off; constant mode only."""
-    if mode != "constant":
+    """Cut the border off; where it repeats elements, add it to them."""
+    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
         raise NotImplementedError(f"np.pad has no rule for mode={mode!r}")
     found = g
-    for axis, (before, _) in enumerate(widths(pad_width, np.ndim(array))):
-        found = part(found, before, before + length(array, axis), axis)
+    for axis, (before, after) in enumerate(widths(pad_width, np.ndim(array))):
+        n = length(array, axis)
+        if mode == "constant":
+            found = part(found, before, before + n, axis)
+        elif (before, after) != (0, 0):
+            source = np.pad(call(np.arange, n), (before, after), mode)
+            place = (slice(None),) * axis + (source,)
+            found = scatter(part(found, 0, n, axis), place, found)
     return found
 
 
@@ -319,10 +329,10 @@ def _pad_jvp(
     tangents: Any,
     array: Any,
     pad_width: Any,
-    mode: str = "constant",
+    mode: Any = "constant",
     constant_values: Any = 0,
 ) -> Any:
-    return np.pad(tangents[0], pad_width)
+    return np.pad(tangents[0], pad_width, mode)
 
 
 @rule(np.copy, np.ascontiguousarray, np.asfortranarray, np.ndarray.copy, linear=(0,))
@@ -343,23 +353,6 @@ def asarray(g: Any, out: Any, a: Any, dtype: Any = None) -> Any:
 def astype(g: Any, out: Any, x: Any, dtype: Any = None) -> Any:
     """Pass the cotangent on: the transform repairs its dtype."""
     return g
-
-
-@rule(np.diff, linear=(0,))
-def diff(g: Any, out: Any, a: Any, n: int = 1, axis: int = -1) -> Any:
-    """Negated differences of the cotangent between zeros, n times."""
-    found = g
-    for _ in range(n):
-        wide = [(0, 0)] * np.ndim(a)
-        wide[axis] = (1, 1)
-        found = -np.diff(np.pad(found, tuple(wide)), axis=axis)
-    return found
-
-
-@rule(np.ediff1d, linear=(0,))
-def ediff1d(g: Any, out: Any, ary: Any) -> Any:
-    """Differences of the flattened array."""
-    return reshape_like(-np.diff(np.pad(g, 1)), ary)
 
 
 @rule(np.diag, linear=(0,))
@@ -395,7 +388,7 @@ def tril(g: Any, out: Any, m: Any, k: int = 0) -> Any:
 @rule(np.where, linear=(1, 2))
 def where(g: Any, out: Any, condition: Any, x: Any, y: Any) -> Any:
     """Each branch gets the cotangent where it was chosen."""
-    return None, select(condition, g), select(np.logical_not(condition), g)
+    return 0.0, select(condition, g), select(np.logical_not(condition), g)
 
 
 @rule(np.clip)
@@ -441,6 +434,12 @@ def imag(g: Any, out: Any, val: Any) -> Any:
 def conjugate(g: Any, out: Any, x: Any) -> Any:
     """Conjugate."""
     return np.conj(g) if is_complex(x) else g
+
+
+@rule(np.linalg.diagonal, linear=(0,))
+def linalg_diagonal(g: Any, out: Any, x: Any, *, offset: int = 0) -> Any:
+    """Put the cotangent on the diagonals of the last two axes."""
+    return scatter_diagonal(x, g, offset, -2, -1)
 
 
 alias(np.permute_dims, np.transpose)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.rules.linalg import adjoint, flipped, triangle
-from s2sgrad.rules.registry import rule
+from s2sgrad.rules.registry import entry, rule
 from s2sgrad.rules.toolbox import identity, is_complex, safe_divide
 
 
@@ -67,6 +67,10 @@ def eigvals(g: Any, out: Any, a: Any) -> Any:
     """Needs the vectors."""
     vectors = np.linalg.eig(a)[1]
     return np.linalg.solve(flipped(vectors), np.expand_dims(g, -1) * flipped(vectors))
+
+
+for _op in (np.linalg.eig, np.linalg.eigvals):
+    entry(_op).maybe_complex = True
 
 
 @rule(np.linalg.svd, singular=True)

@@ -198,6 +198,68 @@ def ranks(a: Any, axis: int) -> Any:
 
 
 @recordable
+def fit_like(g: Any, a: Any, axis: int) -> Any:
+    """Crop `g` to the length of `a` along `axis`, or pad it with zeros."""
+    n, m = np.shape(g)[axis], np.shape(a)[axis]
+    kept: list[Any] = [slice(None)] * np.ndim(g)
+    kept[axis] = slice(0, m)
+    pairs = [(0, 0)] * np.ndim(g)
+    pairs[axis] = (0, max(0, m - n))
+    return np.pad(np.asarray(g)[tuple(kept)], pairs)
+
+
+@recordable
+def inner_frequencies(g: Any, n: Any, axis: int, factor: float) -> Any:
+    """Scale what a real transform of length `n` has twice: all but frequency 0 and `n / 2`."""
+    made = np.array(g)
+    inner: list[Any] = [slice(None)] * np.ndim(g)
+    inner[axis] = slice(1, (n + 1) // 2)
+    made[tuple(inner)] *= factor
+    return made
+
+
+@recordable
+def reduceat_back(g: Any, a: Any, indices: Any, axis: int) -> Any:
+    """Return zeros shaped like `a` with each `g` added to its segment of `np.add.reduceat`."""
+    made = np.zeros(np.shape(a), np.result_type(g, np.float16))
+    rows, sums = np.moveaxis(made, axis, 0), np.moveaxis(np.asarray(g), axis, 0)
+    stops = [*indices[1:], len(rows)]
+    for value, start, stop in zip(sums, indices, stops, strict=True):
+        rows[start : max(start + 1, stop)] += value
+    return made
+
+
+@recordable
+def bessel_i1(x: Any) -> Any:
+    """Return the modified Bessel function I1: the mean of exp(x cos t) cos t (DLMF 10.32.3)."""
+    nodes = np.cos(2 * np.pi / 256 * np.arange(256))
+    return np.exp(np.expand_dims(x, -1) * nodes) @ nodes / 256
+
+
+@recordable
+def polygamma(n: int, x: Any) -> float:
+    """Return the derivative of order `n` of the digamma function at a number (DLMF 5.15.8-9)."""
+    if x <= 0 and x == np.floor(x):
+        return float("nan")
+    total = 0.0
+    if n == 0 and x < -10:
+        total, x = -np.pi / np.tan(np.pi * x), 1 - x
+    while x < 15:
+        total -= 1 / x if n == 0 else (-1) ** n * np.prod(np.arange(1.0, n + 1)) / x ** (n + 1)
+        x += 1
+    bernoulli = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
+    sign, rising = (-1) ** (n + 1), float(np.prod(np.arange(1.0, n)))
+    if n == 0:
+        series = np.log(x) - 1 / (2 * x)
+    else:
+        series = sign * (rising / x**n + rising * n / (2 * x ** (n + 1)))
+    for k, b in enumerate(bernoulli, 1):
+        ratio = float(np.prod(np.arange(2.0 * k + 1, 2 * k + n))) if n else 1 / (2 * k)
+        series += sign * b * ratio / x ** (2 * k + n)
+    return float(total + series)
+
+
+@recordable
 def cofactor(a: Any) -> Any:
     """Return the matrix of cofactors, `det(a) * inv(a).T`; singular matrices included."""
     try:

@@ -1,0 +1,467 @@
+"""The result of a transform: a function that compiles at the first call of each signature."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import pickle
+import sys
+import threading
+import types
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, Self, TypeVar
+
+import numpy as np
+
+from s2sgrad.callee import POSITIONAL, Callee, absent, callee
+from s2sgrad.compile import Compiled, Request, Target, compile_reverse
+from s2sgrad.dispatch import Call, dispatcher
+from s2sgrad.errors import DifferentiationError, Refusal, S2SGradError
+from s2sgrad.front.resolve import Scope
+from s2sgrad.front.structure import (
+    Const,
+    Signature,
+    Struct,
+    UnsupportedArgument,
+    differentiable,
+    leaves,
+    signature_of,
+    spell,
+    type_of_argument,
+)
+from s2sgrad.frozen import Entry, Frozen
+from s2sgrad.ir.ops import part
+from s2sgrad.ir.types import INT
+from s2sgrad.lowered import Lowered
+from s2sgrad.overlap import refuse_overlaps
+from s2sgrad.passes.seeds import NAME, pattern
+
+Wrt = int | str | tuple[int | str, ...]
+_P = inspect.Parameter
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+# One for all: the compiler asks NumPy with warnings off, which is a state of the process.
+_COMPILING = threading.RLock()
+
+
+class Derivative(Generic[P, R]):
+    """A transformed function: call it, or read `.source`, the Python that it runs.
+
+    `primal` is the function that was transformed.  Threads may share it.
+    """
+
+    _s2sgrad_derivative = True
+    __name__: str
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        # A class of its own, so that `__call__` may be the guard itself: a method that takes
+        # `*args, **kwargs` and hands them on costs more than the guard.
+        return object.__new__(type(cls.__name__, (cls,), {"__doc__": cls.__doc__}))
+
+    def __init__(
+        self,
+        primal: Callable[..., Any],
+        wrt: Wrt,
+        what: str,
+        has_aux: bool = False,
+        member: bool = False,
+    ) -> None:
+        self._callee = callee(primal, what)
+        if member:
+            self._callee = Callee(
+                self._callee.function,
+                self._callee.name,
+                self._callee.whole,
+                self._callee.shown,
+                method=True,
+            )
+        functools.update_wrapper(self, primal)
+        for name in ("__name__", "__qualname__"):
+            if not hasattr(primal, name):
+                setattr(self, name, self._callee.name)
+        self.primal = primal
+        self.__signature__ = self._callee.shown
+        self._options = (wrt, what, has_aux)
+        self._what, self._has_aux = what, has_aux
+        self._bare = not isinstance(wrt, tuple)
+        self._wrt = wrt if isinstance(wrt, tuple) else (wrt,)
+        for w in self._wrt:
+            _check_target(self._callee, w)
+        self._names = frozenset(w for w in map(self._named, self._wrt) if w)
+        if what == "vjp" and NAME in self._callee.whole.parameters:
+            raise TypeError(f"a function with a parameter named `{NAME}` cannot be given to vjp")
+        self._compiled: dict[Any, list[Compiled]] = {}
+        self._last: Compiled | None = None
+        self._twin: Derivative[..., Any] | None = None
+        self._answer(self._slow)
+
+    def __repr__(self) -> str:
+        return f"<{self._what} of {self._callee.name}>"
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        if self._twin is None:
+            wrt, what, has_aux = self._options
+            self._twin = Derivative(self.primal, wrt, what, has_aux, member=True)
+        return types.MethodType(self._twin, instance)
+
+    def __reduce__(self) -> Any:
+        """By name where the module binds it to that, else as the transform of a function."""
+        if _bound_name(self.primal) is self:
+            return self.primal.__qualname__
+        if (
+            isinstance(self.primal, types.FunctionType)
+            and _bound_name(self.primal) is not self.primal
+        ):
+            return self._frozen()
+        return Derivative, (self.primal, *self._options)
+
+    def _frozen(self) -> Any:
+        """What is compiled, without the function."""
+        latest = [found[0] for found in self._compiled.values() if found]
+        if not latest or self._what == "vjp":
+            raise pickle.PicklingError(
+                f"`{self._callee.name}` is bound to no name of a module: only gradients that were "
+                "compiled before can be pickled without it"
+            )
+        entries = tuple(
+            Entry(
+                tuple(one.request.signatures.items()),
+                one.source,
+                one.run.__name__,
+                {n: get() for n, (get, _) in one.scope.data.items()},
+                one.given,
+            )
+            for one in latest
+        )
+        return Frozen, (self._callee.name, self._callee.shown, self._names, entries)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+    # -- what it is made of
+
+    @property
+    def source(self) -> str:
+        """The emitted Python of the last signature; before any call, the generic form."""
+        if self._last is None:
+            return self._generic()
+        return self._last.source
+
+    def _generic(self) -> str:
+        """The derivative without arguments to look at.
+
+        Raises `DifferentiationError` for what needs them: containers, objects.
+        """
+        from s2sgrad.generic import of_function
+
+        plain = isinstance(self.primal, types.FunctionType) and not self._callee.library
+        wrt = tuple(w for w in map(self._named, self._wrt) if w)
+        if self._has_aux or self._what == "elementwise_grad" or len(wrt) < len(self._wrt):
+            plain = False
+        if not plain:
+            self._current()
+        assert isinstance(self.primal, types.FunctionType)
+        return of_function(self.primal, wrt, self._bare, self._what).source
+
+    def source_for(self, *args: Any, **kwargs: Any) -> str:
+        """The emitted Python for arguments like these; nothing is run."""
+        return self.lower(*args, **kwargs).source
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """The compilation for arguments like these; nothing is run."""
+        out_bar = kwargs.pop(NAME, None) if self._what == "vjp" else None
+        values = self._bind(args, kwargs)
+        return Lowered(self._compilation(values, out_bar))
+
+    @property
+    def cost(self) -> dict[str, int]:
+        """What the last signature costs: operations, tapes and copies in the emitted code."""
+        return Lowered(self._current()).cost
+
+    def ir(self, after: str = "reverse+prune") -> str:
+        """The textual IR of the last signature after a pass."""
+        return Lowered(self._current()).ir(after)
+
+    def _current(self) -> Compiled:
+        if self._last is None:
+            raise S2SGradError("nothing is compiled before the first call: use .source_for(*args)")
+        return self._last
+
+    # -- calls
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The gradient; replaced by a guard once something is compiled."""
+        answer: R = self._slow(*args, **kwargs)
+        return answer
+
+    def _answer(self, call: Call) -> None:
+        """Calls are answered by `call` from now on."""
+        type(self).__call__ = staticmethod(call)  # type: ignore[method-assign]
+
+    def _slow(self, *args: Any, **kwargs: Any) -> Any:
+        """A call that no guard answers: its signature is looked up, or compiled."""
+        out_bar = kwargs.pop(NAME, None) if self._what == "vjp" else None
+        values = self._bind(args, kwargs)
+        compiled = self._compilation(values, out_bar)
+        return self._run(compiled, values, out_bar)
+
+    def _run(self, compiled: Compiled, values: dict[str, Any], out_bar: Any) -> Any:
+        pos: list[Any] = []
+        named = {n: compiled.scope.data[n][0]() for n in compiled.data}
+        for p in self._callee.whole.parameters.values():
+            if p.name not in values:
+                continue
+            v = values[p.name]
+            if p.kind is _P.VAR_POSITIONAL:
+                pos += v
+            elif p.kind is _P.VAR_KEYWORD:
+                named.update(v)
+            elif p.kind is _P.KEYWORD_ONLY:
+                named[p.name] = v
+            else:
+                pos.append(v)
+        if compiled.written:
+            refuse_overlaps(compiled, values, self._callee.name)
+        if self._what != "vjp":
+            return compiled.run(*pos, **named)
+        if not compiled.seeds.given:
+            return compiled.run(*pos, **named)
+        out_bar = compiled.seeds.coerce(1.0 if out_bar is None else out_bar)
+        try:
+            result = compiled.run(*pos, **named, out_bar=out_bar)
+        except ValueError:
+            # A seed of the wrong shape may not even broadcast; say so rather than how it failed.
+            compiled.seeds.check_shapes(self._value_of(values), out_bar)
+            raise
+        value = result[0][0] if self._has_aux else result[0]
+        compiled.seeds.check_shapes(value, out_bar)
+        return result
+
+    def _value_of(self, values: dict[str, Any]) -> Any:
+        bound = inspect.BoundArguments(self._callee.whole, values)
+        value = self._callee.function(*bound.args, **bound.kwargs)
+        return value[0] if self._has_aux else value
+
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Every parameter of the function to its value; ints in `wrt` are taken as floats."""
+        bound = self._callee.shown.bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = {**self._callee.fixed, **bound.arguments}
+        values = {n: given[n] for n in self._callee.whole.parameters if not absent(given[n])}
+        for n in self._names:
+            if n in values and type(values[n]) is int:
+                values[n] = float(values[n])
+        return values
+
+    # -- compilations
+
+    def _compilation(self, values: dict[str, Any], out_bar: Any) -> Compiled:
+        signatures = {n: self._signature(n, v) for n, v in values.items()}
+        targets = tuple(self._target(w, values) for w in self._wrt)
+        seed = pattern(out_bar) if self._what == "vjp" else None
+        key = (tuple(signatures.items()), seed)
+        for compiled in self._compiled.get(key, ()):
+            if fits(compiled):
+                return compiled
+        with _COMPILING:
+            for compiled in self._compiled.get(key, ()):  # another thread may have been faster
+                if fits(compiled):
+                    return compiled
+            self._check_differentiable(signatures, targets, values)
+            compiled = self._compile(signatures, targets, out_bar, seed)
+            known = self._compiled.get(key, [])
+            # What it stood on has changed: it will hardly change back.
+            self._compiled[key] = [compiled, *(c for c in known if fits(c))]
+            self._answer(self._dispatcher())
+            self._last = compiled
+            self.__wrapped__ = compiled.run  # `inspect.getsource` shows what runs
+            return compiled
+
+    def _compile(
+        self,
+        signatures: dict[str, Signature],
+        targets: tuple[Target, ...],
+        out_bar: Any,
+        seed: Signature | None,
+    ) -> Compiled:
+        scope = Scope(type_of_argument)
+        closure = self._callee.closure(scope, tuple(signatures))
+        if self._what == "vjp" and out_bar is None:
+            seed = pattern(1.0)
+        whole = self._callee.whole.parameters
+        request = Request(
+            signatures,
+            targets,
+            self._bare,
+            self._what,
+            self._has_aux,
+            seed,
+            tuple(_header(whole[n], k, signatures, whole) for k, n in enumerate(signatures)),
+        )
+        compiled = compile_reverse(closure, scope, self._callee.name, request)
+        if out_bar is None and compiled.seeds.given:
+            t = compiled.seeds.given[0][1]
+            if getattr(t, "kind", "") == "complex" or len(getattr(t, "shape", ())) > 0:
+                raise TypeError("out_bar is needed: the result is not a real scalar")
+        return compiled
+
+    def _dispatcher(self) -> Call:
+        if self._what == "vjp":
+            return self._slow
+        # Where arrays are written to, each call is checked for arrays that overlap.
+        recent = [c[0] for c in self._compiled.values() if not c[0].written][-4:]
+        return dispatcher(self._callee, recent, self._slow)
+
+    def _signature(self, name: str, v: Any) -> Signature:
+        if self._callee.library and name not in self._names and not _is_array(v):
+            return Const(v)
+        try:
+            return signature_of(v, name)
+        except UnsupportedArgument as e:
+            raise DifferentiationError(
+                Refusal(
+                    f"the argument `{e.path}` of `{self._callee.name}` {e.what}, which is not "
+                    "supported",
+                    None,
+                    e.way_out,
+                    anchor="argument",
+                )
+            ) from None
+
+    # -- what is differentiated
+
+    def _named(self, w: int | str) -> str | None:
+        """The parameter that `w` names, if it is one for itself."""
+        names = [p.name for p in self._positional()]
+        if isinstance(w, str):
+            return w if w in self._callee.whole.parameters else None
+        return names[w] if -len(names) <= w < len(names) else None
+
+    def _positional(self) -> list[inspect.Parameter]:
+        params = [p for p in self._callee.shown.parameters.values() if p.kind in POSITIONAL]
+        hidden = self._callee.method and not self._callee.fixed
+        return params[1:] if hidden else params
+
+    def _target(self, w: int | str, values: dict[str, Any]) -> Target:
+        """The parameter that `w` stands for in this call."""
+        rest = next((p.name for p in self._kind(_P.VAR_POSITIONAL)), None)
+        names = [p.name for p in self._positional()]
+        if isinstance(w, int):
+            extra = len(values.get(rest, ())) if rest else 0
+            total = len(names) + extra
+            k = w + total if w < 0 else w
+            if not 0 <= k < total:
+                raise TypeError(f"wrt={w}: this call has {total} positional arguments")
+            return (
+                Target(names[k])
+                if k < len(names)
+                else Target(str(rest), (("item", k - len(names)),))
+            )
+        if w in self._callee.whole.parameters:
+            return Target(w)
+        options = next(p.name for p in self._kind(_P.VAR_KEYWORD))
+        if w not in values[options]:
+            raise TypeError(f"wrt={w!r}: this call gives no such argument")
+        return Target(options, (("item", w),))
+
+    def _kind(self, kind: Any) -> list[inspect.Parameter]:
+        return [p for p in self._callee.whole.parameters.values() if p.kind is kind]
+
+    def _check_differentiable(
+        self, signatures: dict[str, Signature], targets: tuple[Target, ...], values: dict[str, Any]
+    ) -> None:
+        for t in targets:
+            if t.name not in signatures:
+                raise TypeError(f"cannot differentiate in `{t.name}`: it was not given")
+            s, v = signatures[t.name], values[t.name]
+            for step in t.path:
+                assert isinstance(s, Struct)
+                s = next(item for own, item in s.paths() if own == step)
+                v = v[step[1]]
+            for path, leaf in leaves(s):
+                self._check_leaf(t, path, leaf, v)
+
+    def _check_leaf(self, t: Target, path: Any, leaf: Signature, v: Any) -> None:
+        if differentiable(leaf) or (path and isinstance(leaf, Const)):
+            return
+        value = part(v, path)
+        if path and not isinstance(value, np.ndarray):
+            return  # an int or bool that is data
+        what = (
+            f"an array of {value.dtype}"
+            if isinstance(value, np.ndarray)
+            else ("an int" if leaf == INT else f"{type(value).__name__}")
+        )
+        name = spell((*t.path, *path), t.name)
+        raise TypeError(f"cannot differentiate in `{name}`: it is {what}, not float")
+
+
+def fits(compiled: Compiled) -> bool:
+    """Do the globals and cells that the code stands on still mean what they meant?"""
+    for get, v in compiled.scope.data.values():
+        now = type_of_argument(get())
+        if now is None or not _alike(now, v.type):
+            return False
+    return compiled.scope.still_holds()
+
+
+def _alike(now: Any, then: Any) -> bool:
+    """Are both of one signature?  Extents are symbols."""
+    if not hasattr(then, "shape"):
+        return bool(now == then)
+    return (
+        hasattr(now, "shape")
+        and now.char == then.char
+        and len(now.shape) == len(then.shape)
+        and all((a == 1) == (b == 1) for a, b in zip(now.shape, then.shape, strict=True))
+    )
+
+
+def _bound_name(fun: Any) -> Any:
+    """What the module of `fun` binds to the name that it was defined under."""
+    found: Any = sys.modules.get(getattr(fun, "__module__", None) or "")
+    for name in getattr(fun, "__qualname__", "<").split("."):
+        found = getattr(found, name, None)
+    return found
+
+
+def _is_array(v: Any) -> bool:
+    if isinstance(v, list | tuple):
+        return any(map(_is_array, v))
+    return isinstance(v, np.ndarray | np.floating | np.complexfloating | float | complex)
+
+
+def _header(p: inspect.Parameter, k: int, given: dict[str, Signature], whole: Any) -> str:
+    """The parameter as it is written."""
+    if p.kind is _P.VAR_POSITIONAL:
+        return f"*{p.name}"
+    if p.kind is _P.VAR_KEYWORD:
+        return f"**{p.name}"
+    before = [whole[n].kind for n in list(given)[:k]]
+    first = p.kind is _P.KEYWORD_ONLY and not any(
+        b in (_P.KEYWORD_ONLY, _P.VAR_POSITIONAL) for b in before
+    )
+    return f"*, {p.name}" if first else p.name
+
+
+def _check_target(c: Callee, w: int | str) -> None:
+    """Can `w` name a parameter at all?"""
+    params = list(c.shown.parameters.values())
+    names = [p.name for p in params]
+    kinds = {p.kind for p in params}
+    if isinstance(w, str):
+        if w not in c.whole.parameters and _P.VAR_KEYWORD not in kinds:
+            raise TypeError(f"wrt={w!r}: there is no such parameter; there are {', '.join(names)}")
+        return
+    if isinstance(w, bool) or not isinstance(w, int):
+        raise TypeError(f"wrt={w!r}: a position, a name, or a tuple of them is meant")
+    positional = [p for p in params if p.kind in POSITIONAL]
+    if _P.VAR_POSITIONAL not in kinds and not -len(positional) <= w < len(positional):
+        raise TypeError(f"wrt={w}: the function has {len(positional)} positional parameters")

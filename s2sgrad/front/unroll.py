@@ -1,0 +1,219 @@
+"""Loops over containers, and comprehensions: their turns are parsed one after another."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from s2sgrad.front.containers import Containers, TakeTurns
+from s2sgrad.front.loops import RAISED
+from s2sgrad.front.values import Known, Tup, Value
+from s2sgrad.ir.graph import Lit, Range
+
+_MOST_TURNS = 512  # of a loop over a range that is unrolled because it indexes a container
+
+
+class Unrolled(ast.stmt):
+    """What is left of a loop over a container: its items are values."""
+
+    def __init__(self, loop: ast.For, items: Sequence[Value]) -> None:
+        super().__init__()
+        self.loop, self.items = loop, items
+        ast.copy_location(self, loop)
+
+
+class _Dynamic(Exception):
+    """The items of a comprehension are not known while parsing."""
+
+
+class Unrolling(Containers):
+    """Loops whose items are known."""
+
+    def expr_ListComp(self, node: ast.ListComp) -> Value:
+        return self.listed(node)
+
+    def expr_GeneratorExp(self, node: ast.GeneratorExp) -> Value:
+        return self.listed(node)
+
+    def listed(self, node: ast.ListComp | ast.GeneratorExp) -> Value:
+        """A list of known length where that is possible, else a loop that appends."""
+        before, versions, written = dict(self.env), dict(self.versions), dict(self.written)
+        try:
+            with self.block() as stmts:
+                items = self.comprehend(node.generators, lambda: self.expr(node.elt))
+        except _Dynamic:
+            self.env.clear()
+            self.env.update(before)
+            self.versions, self.written = versions, written
+            return self.comprehension(node.elt, node.generators, node)
+        self.stmts += stmts
+        return Tup(tuple(items), "list")
+
+    def expr_DictComp(self, node: ast.DictComp) -> Value:
+        def pair() -> Value:
+            return Tup((Lit(self.key(self.expr(node.key), node.key)), self.expr(node.value)))
+
+        try:
+            pairs = self.comprehend(node.generators, pair)
+        except _Dynamic as e:
+            raise self.refuse(
+                node, f"a dict of which the keys are not known: {e}", "", "comprehension"
+            ) from None
+        made = {k.value: v for p in pairs for k, v in [p.items]}  # type: ignore[union-attr]
+        return Tup(tuple(made.values()), "dict", tuple(made))
+
+    def comprehend(
+        self, generators: list[ast.comprehension], make: Callable[[], Value]
+    ) -> list[Value]:
+        """The items of a comprehension over containers; its names are its own."""
+        first, rest = generators[0], generators[1:]
+        items = self.static_items(first.iter)
+        if items is None:
+            items = self.constant_range(first.iter)
+        if items is None:
+            raise _Dynamic("the comprehension runs over something of unknown length")
+        names = [n.id for n in ast.walk(first.target) if isinstance(n, ast.Name)]
+        saved = {n: self.env[n] for n in names if n in self.env}
+        made: list[Value] = []
+        for item in items:
+            self.assign(first.target, item)
+            if all(self.admits(test) for test in first.ifs):
+                made += self.comprehend(rest, make) if rest else [make()]
+        for n in names:
+            self.env.pop(n, None)
+        self.env.update(saved)
+        return made
+
+    def admits(self, test: ast.expr) -> bool:
+        c = self.truth(self.expr(test), test)
+        if not isinstance(c, Lit):
+            raise _Dynamic("a filter is not known before the program runs")
+        return bool(c.value)
+
+    def assign(self, target: ast.expr, value: Value) -> None:
+        raise NotImplementedError
+
+    # -- loops
+
+    def static_items(self, node: ast.expr) -> list[Value] | None:
+        """The items of what a loop runs over, or None if they are not known."""
+        if isinstance(node, ast.Call):
+            with self.block():  # asked only: it is evaluated again where it counts
+                fn = self.expr(node.func)
+            obj = fn.obj if isinstance(fn, Known) else None
+            if obj is range:
+                return None
+            if obj in (enumerate, zip, reversed) and node.args:
+                return self.combined(obj, node)
+        versions, written = dict(self.versions), dict(self.written)
+        with self.block() as stmts:
+            value = self.expr(node)
+        if not isinstance(value, Tup):
+            self.versions, self.written = versions, written  # it is evaluated again
+            return None
+        self.stmts += stmts
+        if value.kind == "dict":
+            return list(map(self.key_value, value.keys))
+        if value.kind == "object":
+            raise self.refuse(node, f"a loop over a `{value.cls.__name__}`", "", "for")  # type: ignore[union-attr]
+        return list(value.items)
+
+    def combined(self, obj: Any, node: ast.Call) -> list[Value] | None:
+        parts = [self.static_items(a) for a in node.args[: 1 if obj is enumerate else None]]
+        if obj is zip and any(p is not None for p in parts):
+            parts = [
+                self.constant_range(a) if p is None else p
+                for p, a in zip(parts, node.args, strict=True)
+            ]
+        known = [p for p in parts if p is not None]
+        if len(known) != len(parts):
+            if known:
+                raise self.refuse(
+                    node,
+                    "`zip` of a container with something of unknown length",
+                    "index it by a number: for k, w in enumerate(ws)",
+                    "for",
+                )
+            return None
+        if obj is reversed:
+            return known[0][::-1]
+        if obj is zip:
+            if len({len(p) for p in known}) > 1 and node.keywords:
+                raise self.refuse(node, "`zip(strict=...)` of different lengths", "", "for")
+            return [Tup(items) for items in zip(*known, strict=False)]
+        start = 0
+        extra = [*node.args[1:], *(k.value for k in node.keywords)]
+        if extra:
+            start = self.constant_index(extra[0], node)
+        return [Tup((Lit(k), item)) for k, item in enumerate(known[0], start)]
+
+    def constant_range(self, node: ast.expr) -> list[Value] | None:
+        """`range` with constant bounds, beside a container."""
+        if isinstance(node, ast.Call) and isinstance(f := self.expr(node.func), Known):
+            bounds = [self.expr(a) for a in node.args]
+            if f.obj is range and all(isinstance(b, Lit) for b in bounds):
+                return [Lit(k) for k in range(*(b.value for b in bounds))]  # type: ignore[union-attr]
+        return None
+
+    def stmt_For(self, s: ast.For) -> None:
+        items = self.static_items(s.iter)
+        if items is None:
+            items = self.rolled(s)
+        if items is not None:
+            self.stmt_Unrolled(Unrolled(s, items))
+
+    def stmt_Unrolled(self, s: Unrolled) -> None:
+        """The turns one after another; the rest in an `if` once one may have left the loop."""
+        stop: str | None = getattr(s.loop, "stop", None)
+        for k, item in enumerate(s.items):
+            self.assign(s.loop.target, item)
+            self.parse_block(s.loop.body)
+            left = Lit(self.has_raised()) if stop is None else self.env.get(stop)
+            if isinstance(left, Lit):
+                if left.value:
+                    return
+                continue
+            at = s.loop
+            test = ast.copy_location(ast.Name(stop or "", ast.Load()), at)
+            rest: list[ast.stmt] = [Unrolled(at, s.items[k + 1 :])]
+            then: list[ast.stmt] = [ast.copy_location(ast.Pass(), at)]
+            self.parse_block([ast.copy_location(ast.If(test, then, rest), at)])
+            return
+
+    def rolled(self, s: ast.For) -> list[Value] | None:
+        """Parse a loop that stays a loop; or the indices of its turns, if that cannot be done."""
+        over, bind = self.iteration(s.iter)
+        turns = _turns(s, over)
+        before, done = dict(self.env), len(self.stmts)
+        versions, written = dict(self.versions), dict(self.written)
+        if turns:
+            self.constant_loops.append(s)
+        try:
+            self.loop(s, over, lambda index: self.assign(s.target, bind(index)))
+            return None
+        except TakeTurns as e:
+            if e.loop is not s:
+                raise
+            self.env.clear()
+            self.env.update(before)
+            self.versions, self.written = versions, written
+            del self.stmts[done:]
+            return list(turns)
+        finally:
+            if turns:
+                self.constant_loops.pop()
+
+    def has_raised(self) -> bool:
+        """Does control surely not reach this point?"""
+        return RAISED in self.env
+
+
+def _turns(s: ast.For, over: Range) -> list[Value]:
+    """The indices of a plain loop over a range with constant bounds, if they are not too many."""
+    bounds = [a.value for a in (over.start, over.stop, over.step) if isinstance(a, Lit)]
+    plain = isinstance(s.iter, ast.Call) and isinstance(s.target, ast.Name)
+    if not plain or len(bounds) < 3 or not all(type(b) is int for b in bounds):
+        return []
+    turns = range(*bounds)
+    return [Lit(k) for k in turns] if len(turns) <= _MOST_TURNS else []

@@ -1,0 +1,48 @@
+"""Arrays among the arguments that share memory, while the function writes to one of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from s2sgrad.compile import Compiled
+from s2sgrad.errors import DifferentiationError, Refusal
+from s2sgrad.front.arguments import Leaf
+from s2sgrad.front.structure import spell
+from s2sgrad.ir.ops import part
+from s2sgrad.ir.types import Array
+
+_WORK = 100_000  # candidates that NumPy tries before the answer is taken to be yes
+
+
+def refuse_overlaps(compiled: Compiled, values: dict[str, Any], name: str) -> None:
+    """Refuse the call if a write to one argument would change another.
+
+    The gradient is that of a function of independent arrays.
+    """
+    arrays = [(x, _array(x, values)) for x in compiled.leaves if isinstance(x.var.type, Array)]
+    written = {x.var for x in compiled.written}
+    for k, (x, a) in enumerate(arrays):
+        for y, b in arrays[:k]:
+            if (x.var in written or y.var in written) and _overlap(a, b):
+                first, second = (spell(z.path, z.owner.hint) for z in (y, x))
+                raise DifferentiationError(
+                    Refusal(
+                        f"`{first}` and `{second}` of `{name}` share memory, and one is written to",
+                        None,
+                        "pass a copy of one of them",
+                        anchor="shared",
+                    )
+                )
+
+
+def _array(x: Leaf, values: dict[str, Any]) -> Any:
+    return part(values[x.owner.hint], x.path)
+
+
+def _overlap(a: Any, b: Any) -> bool:
+    try:
+        return bool(np.shares_memory(a, b, max_work=_WORK))  # type: ignore[arg-type]
+    except np.exceptions.TooHardError:
+        return True

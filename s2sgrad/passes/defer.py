@@ -1,0 +1,203 @@
+"""Sums of outer products over a loop become one product of matrices after it.
+
+`W_bar += np.outer(g, h)` makes and adds a matrix in every turn.  Instead the vectors are kept, and
+the sum is `G.T @ H`, where `G` and `H` have one row a turn.  A sum of vectors that are kept anyway
+(`b_bar += g`) is `np.sum(G, axis=0)`.  Products of matrices (`h.T @ g`) stay: for the usual
+sizes, copying their operands costs as much as it saves.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import replace
+
+import numpy as np
+
+from s2sgrad.front.infer import fits
+from s2sgrad.ir import ops
+from s2sgrad.ir.graph import (
+    Atom,
+    Block,
+    Branch,
+    Eqn,
+    Form,
+    Func,
+    Hole,
+    Lit,
+    Loop,
+    Pack,
+    Range,
+    Stmt,
+    Var,
+    atom_type,
+)
+from s2sgrad.ir.types import INT, Array, Seq
+from s2sgrad.passes.hoist import runs
+from s2sgrad.passes.rewrite import Rewriter
+
+_ROWS = Form((Hole(0), Pack("tuple", (-1, Hole(1)))))
+_DOWN = Form((Hole(0),), (("axis", 0),))
+
+
+def defer(func: Func) -> Func:
+    """`func` with its sums of outer products after the loops."""
+    if "mirror" not in func.notes or _writes(func.body):
+        return func  # what is collected by reference must not be written afterwards
+    return _Defer(func).run()
+
+
+class _Defer(Rewriter):
+    def eqn(self, s: Eqn) -> Eqn | Atom:
+        return s
+
+    def stmt(self, s: Stmt) -> None:
+        super().stmt(s)
+        if isinstance(s, Loop) and self.adjoint:
+            made = self.stmts.pop()
+            assert isinstance(made, Loop)
+            _Sums(self, made).write()
+
+
+class _Sums:
+    """The sums of one loop that can be computed after it."""
+
+    def __init__(self, owner: _Defer, loop: Loop) -> None:
+        self.owner, self.loop = owner, loop
+        self.made = {s.out: s for s in loop.body.stmts if isinstance(s, Eqn)}
+        self.rows: dict[Var, Var] = {}  # a vector of the body to the sequence of it
+        self.matrices: dict[Var, Var] = {}
+        self.outer: dict[int, tuple[Var, Var]] = {}
+        self.sums: dict[int, Var] = {}
+
+    def write(self) -> None:
+        n = len(self.loop.carried)
+        terms = {k: self.term(k) for k in range(n)}
+        for k, term in terms.items():
+            pair = None if term is None else self.vectors(term, self.loop.outs[k])
+            if pair is not None:
+                self.outer[k] = pair
+                for v in pair:
+                    self.rows.setdefault(v, Var(_hint(v), Seq(v.type)))
+        for k, term in terms.items():
+            if term in self.rows and k not in self.outer and _rank(term) == _rank(self.at(k)) == 1:
+                self.sums[k] = term
+        self.owner.stmts.append(self.shorter())
+        for k in sorted({**self.outer, **self.sums}):
+            self.after(k)
+
+    def at(self, k: int) -> Var:
+        return self.loop.outs[k]
+
+    def term(self, k: int) -> Var | None:
+        """What each turn adds to the carried value `k`, if that is all that is done with it."""
+        p, r = self.loop.body.params[1 + k], self.loop.body.results[k]
+        made = self.made.get(r) if isinstance(r, Var) else None
+        if made is None or made.op is not operator.add or made.form is not None:
+            return None
+        if self.owner.uses[p] != 1 or self.owner.uses[made.out] != 1 or k == self.loop.stop:
+            return None
+        a, b = made.args
+        term = b if a is p else a if b is p else None
+        if not isinstance(term, Var) or not fits(term.type, p.type) or not fits(p.type, term.type):
+            return None
+        return term
+
+    def vectors(self, term: Var, out: Var) -> tuple[Var, Var] | None:
+        """The factors of an outer product that this loop makes."""
+        made = self.made.get(term)
+        if made is None or made.op is not np.outer or made.form is not None:
+            return None
+        g, h = made.args
+        if self.owner.uses[term] != 1 or not (isinstance(g, Var) and isinstance(h, Var)):
+            return None
+        chars = {t.char for t in (g.type, h.type, out.type) if isinstance(t, Array)}
+        # Of no turn there is an empty list, which is of float64.
+        good = _rank(g) == _rank(h) == 1 and (
+            chars == {"d"} or (len(chars) == 1 and runs(self.loop))
+        )
+        return (g, h) if good and self.is_kept(g) and self.is_kept(h) else None
+
+    def is_kept(self, v: Var) -> bool:
+        """May `v` be collected: does each turn bind it, to memory that stays as it is?"""
+        n = len(self.loop.carried)
+        if v in self.made:
+            s = self.made[v]
+            return s.op is not ops.getitem or s.args[0] in self.owner.old.body.params
+        return v in self.loop.body.params[n + 1 :]
+
+    def shorter(self) -> Loop:
+        """The loop without the sums, collecting the vectors."""
+        s, n = self.loop, len(self.loop.carried)
+        stay = [k for k in range(n) if k not in self.outer and k not in self.sums]
+        if len(stay) == n:
+            return s
+        body = s.body
+        params = (body.params[0], *(body.params[1 + k] for k in stay), *body.params[n + 1 :])
+        results = (*(body.results[k] for k in stay), *body.results[n:], *self.rows)
+        over = s.over
+        if not isinstance(over, Range):
+            test = over.test
+            over = replace(over, test=replace(test, params=tuple(test.params[k] for k in stay)))
+        gone = {body.results[k] for k in range(n) if k not in stay}
+        stmts = tuple(e for e in body.stmts if not (isinstance(e, Eqn) and e.out in gone))
+        return replace(
+            s,
+            over=over,
+            outs=(*(s.outs[k] for k in stay), *s.outs[n:], *self.rows.values()),
+            carried=tuple(s.carried[k] for k in stay),
+            body=Block(params, stmts, results),
+            stop=None if s.stop is None else stay.index(s.stop),
+        )
+
+    def after(self, k: int) -> None:
+        """The sum after the loop, added to what it started from."""
+        out, start = self.loop.outs[k], self.loop.carried[k]
+        last = Eqn(out, np.sum, (), _DOWN, self.loop.at)
+        if k in self.sums:
+            last = replace(last, args=(self.matrix(self.sums[k], start, 0),))
+        else:
+            g, h = (self.matrix(v, start, axis) for axis, v in enumerate(self.outer[k]))
+            rows = self.owner.emit(np.transpose, (g,))
+            last = replace(last, op=operator.matmul, args=(rows, h), form=None)
+        made = self.owner.made.get(start) if isinstance(start, Var) else None
+        if made is not None and made.op is ops.zeros_like:
+            self.owner.add(last)
+            return
+        total = Var("", out.type)
+        self.owner.add(replace(last, out=total))
+        self.owner.add(Eqn(out, operator.add, (start, total), None, self.loop.at))
+
+    def matrix(self, v: Var, start: Atom, axis: int) -> Var:
+        """The vectors as the rows of a matrix; of no rows, if there was no turn."""
+        if v not in self.matrices:
+            size = Var("", INT)
+            self.owner.add(Eqn(size, np.size, (self.sized(start), Lit(axis))))
+            assert isinstance(v.type, Array)
+            out = Var("", Array(v.type.char, ("?", *v.type.shape)))
+            self.owner.add(Eqn(out, np.reshape, (self.rows[v], size), _ROWS))
+            self.matrices[v] = out
+        return self.matrices[v]
+
+    def sized(self, start: Atom) -> Atom:
+        """What `start` is the zero of: that makes it unnecessary."""
+        made = self.owner.made.get(start) if isinstance(start, Var) else None
+        return made.args[0] if made is not None and made.op is ops.zeros_like else start
+
+
+def _rank(a: Atom | None) -> int:
+    t = atom_type(a) if a is not None else None
+    return len(t.shape) if isinstance(t, Array) and not t.loose else -1
+
+
+def _hint(v: Var) -> str:
+    return f"{v.hint}_rows" if v.hint else "rows"
+
+
+def _writes(block: Block) -> bool:
+    for s in block.stmts:
+        if isinstance(s, Eqn):
+            if s.op is ops.setitem:
+                return True
+        elif any(map(_writes, s.arms if isinstance(s, Branch) else (s.body,))):
+            return True
+    return False

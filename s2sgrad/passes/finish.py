@@ -1,0 +1,162 @@
+"""What is returned: gradients in the type of their arguments, in memory of their own.
+
+A gradient is never a view of an argument, of another result or of a tape, and it is writeable.
+What is not proved to be fresh is copied; numbers and 0-d arrays get the type of their argument.
+Where no type is known, values and gradients alike get memory of their own.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from s2sgrad.ir.alias import WRITES, makes_memory, sources
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Hole, Lit, Loop, Var, atom_type
+from s2sgrad.ir.types import Array, Scalar, Type, Unknown, kind_of
+
+
+def finish(func: Func, n: int, wrt: Sequence[Var]) -> Func:
+    """`func`, whose results after the first `n` are the gradients of `wrt`, made fit to return."""
+    one = _Finish(func)
+    values = [one.value(r) for r in func.body.results[:n]]
+    bars = [one.bar(g, v.type) for g, v in zip(func.body.results[n:], wrt, strict=True)]
+    block = replace(
+        func.body,
+        stmts=(*func.body.stmts, *one.stmts),
+        results=(*values, *bars),
+    )
+    return replace(func, body=block)
+
+
+class _Finish:
+    def __init__(self, func: Func) -> None:
+        self.params = set(func.body.params)
+        self.sources: dict[Atom, list[Atom] | Eqn] = {}
+        self.stmts: list[Eqn] = []
+        self.returned: set[Atom] = set()
+        self.index(func.body)
+
+    def index(self, block: Block) -> None:
+        for s in block.stmts:
+            if isinstance(s, Eqn):
+                self.sources[s.out] = s
+            elif isinstance(s, Branch):
+                for k, out in enumerate(s.outs[: s.joined]):
+                    self.sources[out] = [arm.results[k] for arm in s.arms]
+                for arm in s.arms:
+                    self.index(arm)
+            elif isinstance(s, Loop):
+                for k, init in enumerate(s.carried):
+                    both = [init, s.body.results[k]]
+                    self.sources[s.outs[k]] = self.sources[s.body.params[1 + k]] = both
+                self.index(s.body)
+
+    def origins(self, a: Atom) -> set[Atom]:
+        """The values that `a` may be: through loops, branches, and writes in place."""
+        found: set[Atom] = set()
+        todo = [a]
+        while todo:
+            v = todo.pop()
+            if v in found:
+                continue
+            found.add(v)
+            made = self.sources.get(v)
+            if isinstance(made, list):
+                todo += made
+            elif made is not None and made.op in WRITES:
+                todo.append(made.args[0])
+            elif made is not None:
+                todo += sources(made)
+        return found
+
+    def fresh(self, a: Atom) -> bool:
+        """Has `a` memory of its own, in whichever way it was made?"""
+        for v in self.origins(a):
+            made = self.sources.get(v)
+            if isinstance(made, list):
+                continue
+            if not isinstance(made, Eqn):
+                return False
+            if made.op not in WRITES and not makes_memory(made.op, made.form):
+                return False
+        return True
+
+    def value(self, v: Atom) -> Atom:
+        """A result of the primal: where its type is known, `bufferize` tells what it shares."""
+        if isinstance(atom_type(v), Unknown):
+            return self.apart(v)
+        self.returned |= self.origins(v)
+        return v
+
+    def apart(self, v: Atom) -> Atom:
+        """`v`, or `+v`: a copy of an array, and of a number that number."""
+        own = self.origins(v)
+        made = [self.sources.get(o) for o in own]
+        lent = any(isinstance(s, Eqn) and s.op is np.broadcast_to for s in made)
+        if lent or own & (self.params | self.returned):
+            return self.emit(operator.pos, (v,), atom_type(v))
+        self.returned |= own
+        return v
+
+    def bar(self, g: Atom, t: Type) -> Atom:
+        g = self.real(g, t)
+        if isinstance(t, Unknown):
+            return self.apart(g)
+        if isinstance(t, Scalar):
+            return self.number(g, t)
+        if not isinstance(t, Array):
+            return g
+        got = atom_type(g)
+        settled = isinstance(got, Array) and got.char == t.char and len(t.shape) > 0
+        own = self.origins(g)
+        if settled and self.fresh(g) and not own & self.returned:
+            self.returned |= own
+            return g
+        return self.copy(g, t)
+
+    def copy(self, g: Atom, t: Array) -> Atom:
+        got = atom_type(g)
+        dtype = np.dtype(t.char).type
+        known = isinstance(got, Scalar | Array) and _char(got) == t.char
+        known &= not (isinstance(got, Array) and got.shape == ())  # NumPy makes scalars of these
+        form = Form((Hole(0),)) if known else Form((Hole(0),), (("dtype", dtype),))
+        return self.emit(np.array, (g,), t, form)
+
+    def number(self, g: Atom, t: Scalar) -> Atom:
+        """`np.float32(g)`; a Python float may also be an np.float64, which is one."""
+        got = atom_type(g)
+        if t.char:
+            if isinstance(got, Scalar) and got.char == t.char:
+                return g
+            return self.emit(np.dtype(t.char).type, (g,), t)
+        kind = {"float": float, "complex": complex}[t.kind]
+        if isinstance(g, Lit):
+            return Lit(kind(g.value))
+        if isinstance(got, Scalar) and got.char in ("", "d", "D") and got.kind == t.kind:
+            return g
+        return self.emit(kind, (g,), t)
+
+    def real(self, g: Atom, t: Type) -> Atom:
+        """Real in, real gradient out."""
+        got = atom_type(g)
+        if kind_of(t) != "float" or isinstance(got, Unknown) or kind_of(got) != "complex":
+            return g
+        out = Array(got.char.lower(), got.shape) if isinstance(got, Array) else t
+        return self.emit(np.real, (g,), out)
+
+    def emit(self, op: object, args: tuple[Atom, ...], t: Type, form: Form | None = None) -> Var:
+        hint = args[0].hint if isinstance(args[0], Var) else ""
+        out = Var(hint, t)
+        self.stmts.append(Eqn(out, op, args, form))  # type: ignore[arg-type]
+        return out
+
+
+def _char(t: Type) -> str:
+    """The dtype that `np.array` gives to a value of this type."""
+    if isinstance(t, Array):
+        return t.char
+    assert isinstance(t, Scalar)
+    return t.char or {"float": "d", "complex": "D", "int": "l", "bool": "?"}[t.kind]

@@ -1,0 +1,274 @@
+"""The cotangents of the results, with which the backward sweep starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from s2sgrad.errors import DifferentiationError, Refusal
+from s2sgrad.front.infer import fits, is_elementwise
+from s2sgrad.front.structure import Const, Signature, Struct, spell
+from s2sgrad.front.values import Tup, Value, leaves
+from s2sgrad.ir import ops
+from s2sgrad.ir.graph import (
+    Atom,
+    Block,
+    Branch,
+    Eqn,
+    Form,
+    Func,
+    Hole,
+    Lit,
+    Loop,
+    Stmt,
+    Var,
+    atom_type,
+)
+from s2sgrad.ir.types import INT, UNKNOWN, Array, Scalar, Static, Type, Unknown
+from s2sgrad.ir.walk import bound_by
+from s2sgrad.passes.activity import active
+
+NAME = "out_bar"
+
+
+class UnfitResult(TypeError):
+    """The function's result is not what the transform asks for."""
+
+
+Path = tuple[tuple[str, Any], ...]
+
+
+@dataclass(eq=False)
+class Seeds:
+    """One seed for each atom of the result; those that the caller gives are read of `out_bar`."""
+
+    atoms: list[Atom] = field(default_factory=list)
+    params: list[Var] = field(default_factory=list)
+    stmts: list[Eqn] = field(default_factory=list)
+    given: list[tuple[Path, Type]] = field(default_factory=list)  # where in `out_bar`, and its type
+    made: list[Eqn] = field(default_factory=list)  # seeds that are no parameters
+    checks: list[Stmt] = field(default_factory=list)
+
+    def checked(self, func: Func) -> Func:
+        """`func`, and at its end what is left to be checked when it runs."""
+        return replace(func, body=replace(func.body, stmts=(*func.body.stmts, *self.checks)))
+
+    def enter(self, func: Func) -> Func:
+        """`func` with the parameter `out_bar`."""
+        body, params = func.body, (*self.params, *(s.out for s in self.made))
+        block = Block((*body.params, *params), (*body.stmts, *self.stmts), body.results)
+        return replace(func, body=block, names=(*func.names, *(p.hint for p in params)))
+
+    def settle(self, func: Func) -> Func:
+        """The reversed function, in which seeds that are made here are no parameters any more.
+
+        Only now: the transform would ask for the derivative of what makes them.
+        """
+        if not self.made:
+            return func
+        body, n, at = func.body, len(self.made), _first(func)
+        stmts = (*body.stmts[:at], *self.made, *body.stmts[at:])
+        return replace(
+            func, body=Block(body.params[:-n], stmts, body.results), names=func.names[:-n]
+        )
+
+    def coerce(self, out_bar: Any) -> Any:
+        """`out_bar` with each leaf in the type of its result."""
+        return _coerced(out_bar, (), dict(self.given))
+
+    def check_shapes(self, value: Any, out_bar: Any) -> None:
+        """Has each seed the shape of its result?"""
+        for path, _ in self.given:
+            want, got = (np.shape(ops.part(v, path)) for v in (value, out_bar))
+            if want != got:
+                name = spell(path, NAME)
+                raise TypeError(f"`{name}` has the shape {got}, the result has the shape {want}")
+
+
+def pattern(seed: Any) -> Signature:
+    """The structure of `out_bar`: which leaves are given, which are None."""
+    if isinstance(seed, list | tuple):
+        return Struct(tuple(map(pattern, seed)), "list" if isinstance(seed, list) else "tuple")
+    if isinstance(seed, dict):
+        return Struct(tuple(map(pattern, seed.values())), "dict", tuple(seed))
+    return Const(None) if seed is None else Type()
+
+
+def _whole(result: Value) -> Signature:
+    """The structure of an `out_bar` that gives every leaf."""
+    if not isinstance(result, Tup):
+        return Type()
+    kind = "list" if result.kind == "list" else "dict" if result.kind == "dict" else "tuple"
+    return Struct(tuple(map(_whole, result.items)), kind, result.keys if kind == "dict" else ())
+
+
+def plan(func: Func, result: Value, what: str, has_aux: bool, seed: Signature | None) -> Seeds:
+    """The seeds of a transform; those of `vjp` have the structure `seed`, or that of the result.
+
+    Raises `UnfitResult` where the result is not the scalar that the transform asks for.
+    """
+    seeds = Seeds()
+    aux: Value | None = None
+    if has_aux:
+        if not (isinstance(result, Tup) and result.is_sequence and len(result.items) == 2):
+            raise UnfitResult(f"`{func.name}` has to return a pair (value, aux) for has_aux=True")
+        result, aux = result.items
+    if what == "vjp":
+        _given(result, seed or _whole(result), (), seeds, func.name)
+        if seeds.given:
+            if seeds.given[0][0]:
+                seeds.params = [Var(NAME, UNKNOWN)]
+                for s in seeds.stmts:
+                    object.__setattr__(s, "args", (seeds.params[0],))
+            else:
+                seeds.params = [v for v in seeds.atoms if isinstance(v, Var)]
+    elif what == "elementwise_grad":
+        if isinstance(result, Tup):
+            raise UnfitResult(f"`{func.name}` returns several results: use vjp")
+        seeds.atoms.append(_ones(result, seeds))
+    else:
+        _check_scalar(result, func, seeds)
+        seeds.atoms.append(Lit(1.0))
+    seeds.atoms += [Lit(0.0)] * len(leaves(aux) or () if aux is not None else ())
+    return seeds
+
+
+def _given(result: Value, seed: Signature, path: Path, seeds: Seeds, name: str) -> None:
+    """Match the structure of `out_bar` with that of the result."""
+    if isinstance(seed, Const):  # None
+        seeds.atoms += [Lit(0.0)] * len(leaves(result) or ())
+        return
+    where = spell(path, NAME)
+    if not isinstance(result, Tup):
+        if isinstance(seed, Struct):
+            raise UnfitResult(f"`{where}` is a {seed.kind}, the result of `{name}` is not")
+        t = atom_type(result)  # type: ignore[arg-type]
+        var = Var("" if path else NAME, t)
+        if path:
+            seeds.stmts.append(Eqn(var, ops.part, (Lit(None),), Form((Hole(0), path))))
+        seeds.given.append((path, t))
+        seeds.atoms.append(var)
+        return
+    want = f"a {result.kind} of {len(result.items)}"
+    if not isinstance(seed, Struct):
+        raise UnfitResult(f"`{where}` is one value, the result of `{name}` is {want}")
+    if len(seed.items) != len(result.items) or (seed.kind == "dict") != (result.kind == "dict"):
+        got = f"a {seed.kind} of {len(seed.items)}"
+        raise UnfitResult(f"`{where}` is {got}, the result of `{name}` is {want}")
+    if set(seed.keys) != set(result.keys) and result.kind == "dict":
+        raise UnfitResult(f"`{where}` has the keys {seed.keys}, the result has {result.keys}")
+    for k, item in enumerate(result.items):
+        key = result.keys[k] if result.kind == "dict" else k
+        own = seed.items[seed.keys.index(key) if seed.kind == "dict" else k]
+        _given(item, own, (*path, ("item", key)), seeds, name)
+
+
+def _coerced(v: Any, path: Path, types: dict[Path, Type]) -> Any:
+    if path in types:
+        return _as(v, types[path], path)
+    if isinstance(v, dict):
+        return {k: _coerced(x, (*path, ("item", k)), types) for k, x in v.items()}
+    if isinstance(v, list | tuple):
+        return [_coerced(x, (*path, ("item", k)), types) for k, x in enumerate(v)]
+    return v
+
+
+def _as(v: Any, t: Type, path: Path) -> Any:
+    """A seed in the type of its result: a real result takes no complex cotangent."""
+    array = np.asarray(v)
+    if array.dtype.kind not in "fiubc":
+        raise TypeError(f"`{spell(path, NAME)}` is a {type(v).__name__}, not a number or an array")
+    kind = getattr(t, "kind", "complex")
+    if array.dtype.kind == "c" and kind != "complex":
+        raise TypeError(f"`{spell(path, NAME)}` is complex, the result is real")
+    if isinstance(t, Array):
+        return array.astype(t.char if kind in ("float", "complex") else "d", copy=False)
+    if isinstance(t, Scalar):
+        if array.ndim:
+            raise TypeError(
+                f"`{spell(path, NAME)}` has the shape {array.shape}, the result is a number"
+            )
+        return complex(array) if kind == "complex" else float(array)
+    return v
+
+
+def _ones(result: Value, seeds: Seeds) -> Atom:
+    """A seed of 1 for each element."""
+    if not (isinstance(result, Var) and isinstance(result.type, Array)):
+        return Lit(1.0)
+    out = Var("", result.type)
+    seeds.made.append(Eqn(out, ops.broadcast_like, (Lit(1.0), result)))
+    return out
+
+
+def _check_scalar(result: Value, func: Func, seeds: Seeds) -> None:
+    name = func.name
+    if not isinstance(result, Var | Lit):
+        raise UnfitResult(
+            f"`{name}` returns several results, not a scalar: use vjp, or has_aux=True"
+        )
+    t = atom_type(result)
+    if isinstance(t, Array) and len(t.shape) > 0:
+        sizes = ", ".join(str(d) if isinstance(d, int) else "n" for d in t.shape)
+        shape = f"({sizes},)" if len(t.shape) == 1 else f"({sizes})"
+        raise UnfitResult(
+            f"`{name}` returns a {len(t.shape)}-dimensional array of the shape {shape}, not a "
+            "scalar: sum it, index it, or use vjp"
+        )
+    if isinstance(t, Scalar | Array) and t.kind == "complex":
+        raise UnfitResult(f"`{name}` returns a complex number: use vjp")
+    if isinstance(t, Static):
+        raise UnfitResult(f"`{name}` returns a {t.name}, not a number")
+    if isinstance(t, Unknown):  # told at run time
+        rank = Var("", INT)
+        message = f"`{name}` returns an array, not a scalar: use vjp"
+        refusal = (Lit(f"raise TypeError({message!r})"), Lit(()))
+        stop = Block((), (Eqn(Var(""), ops.raise_, refusal, effect=True),), ())
+        seeds.checks = [
+            Eqn(rank, np.ndim, (result,)),
+            Branch((), rank, ((), ()), stop, Block((), (), ()), 0),
+        ]
+
+
+# -- elementwise functions
+
+
+def check_elementwise(func: Func, wrt: Sequence[Var]) -> None:
+    """Refuse a function in which elements meet: one seed for all would add their derivatives."""
+    varied = active(func, wrt, func.body.results)
+    for s in _equations(func.body):
+        operands = [a for a in s.args if a in varied]
+        if s.out not in varied or not operands or s.op is ops.part:
+            continue
+        if is_elementwise(s.op) and all(fits(atom_type(a), s.out.type) for a in operands):
+            continue
+        raise DifferentiationError(
+            Refusal(
+                f"`{getattr(s.op, '__name__', s.op)}` is not elementwise: each element of its "
+                "result depends on several of its operand, or on one that is broadcast",
+                s.at,
+                "use vjp with out_bar=",
+                anchor="elementwise",
+            )
+        )
+
+
+def _first(func: Func) -> int:
+    """Where the backward sweep starts."""
+    mirror = func.notes["mirror"]
+    back = [k for k, s in enumerate(func.body.stmts) if mirror.intersection(bound_by(s))]
+    return back[0] if back else len(func.body.stmts)
+
+
+def _equations(block: Block) -> Iterator[Eqn]:
+    for s in block.stmts:
+        if isinstance(s, Eqn):
+            yield s
+        elif isinstance(s, Branch):
+            for arm in s.arms:
+                yield from _equations(arm)
+        elif isinstance(s, Loop):
+            yield from _equations(s.body)

@@ -1,0 +1,281 @@
+"""Algebra that loses no digits: what a careful expert leaves out when writing an adjoint by hand.
+
+The primal keeps its operations, but small integer powers become products.  In the backward sweep
+literal factors are collected, numbers are multiplied before arrays, signs move outwards, a number
+spread over an array stays a number as long as it can, equal terms are added as `2.0 * x`, and the
+sum that undoes a broadcast is a plain `np.sum` wherever the shapes tell its axes.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from s2sgrad.front.infer import fits, infer
+from s2sgrad.ir import ops
+from s2sgrad.ir.graph import Atom, Eqn, Form, Func, Hole, Lit, Var, atom_type
+from s2sgrad.ir.types import INT, Array, Dim, Scalar, Type, kind_of
+from s2sgrad.passes.terms import PRODUCT, Term, Terms
+
+_ARITHMETIC = {operator.add, operator.sub, operator.mul, operator.truediv}
+_SUM = {operator.add, operator.sub}
+
+
+def simplify(func: Func) -> Func:
+    """`func` with its arithmetic simplified."""
+    return _Simplify(func).run()
+
+
+class _Simplify(Terms):
+    def __init__(self, func: Func) -> None:
+        super().__init__(func)
+        self.spread: dict[Atom, tuple[Atom, Atom]] = {}  # broadcast_like(g, x): (g, x)
+
+    def eqn(self, s: Eqn) -> Eqn | Atom:
+        s = self.power(s)
+        if s.op is operator.add and s.out.type == INT and _is_zero(s.args[0]):
+            return s.args[1]
+        if s.op is np.transpose and s.form is None:
+            return self.transpose(s)
+        if not self.adjoint or s.out in self.exact or s.raises or s.effect:
+            return s
+        if s.op is ops.broadcast_like:
+            self.spread[s.out] = (s.args[0], s.args[1])
+            return s
+        if s.op is np.sum and s.args[0] in self.spread:
+            return self.counted(s, *self.spread[s.args[0]])
+        return self.arithmetic(self.unspread(s))
+
+    def arithmetic(self, s: Eqn) -> Eqn | Atom:
+        if kind_of(s.out.type) not in ("float", "complex"):
+            return s
+        if s.op in _SUM and s.form is None:
+            return self.total(s)
+        if not self.is_product(s):
+            return s
+        inner = self.made.get(s.args[0]) if isinstance(s.args[0], Var) else None
+        if s.op is operator.neg and inner is not None and inner.op is operator.neg:
+            return inner.args[0]
+        s = self.quotient(s)
+        return self.finish(self.taken_apart(s), s)
+
+    def transpose(self, s: Eqn) -> Eqn | Atom:
+        """`a.T.T` is `a`, and `np.outer(a, b).T` is `np.outer(b, a)`."""
+        made = self.made.get(s.args[0]) if isinstance(s.args[0], Var) else None
+        if made is None or made.form is not None:
+            return s
+        if made.op is np.transpose:
+            return made.args[0]
+        if made.op is np.outer and self.is_own(made.out) and made.args[0] is not made.args[1]:
+            return replace(s, op=np.outer, args=made.args[::-1])
+        return s
+
+    def quotient(self, s: Eqn) -> Eqn:
+        """`1.0 / a * b` is `b / a` for arrays."""
+        if s.op is not operator.mul:
+            return s
+        for a, b in (s.args, s.args[::-1]):
+            if isinstance(a, Var) and self.is_own(a) and _same(atom_type(b), s.out.type):
+                made = self.made[a]
+                inverse = made.op is operator.truediv and _is_one(made.args[0])
+                if inverse and isinstance(atom_type(made.args[1]), Array):
+                    return replace(s, op=operator.truediv, args=(b, made.args[1]))
+        return s
+
+    # -- powers
+
+    def power(self, s: Eqn) -> Eqn:
+        """`x ** 2` and `x ** 3` as products, but not of Python floats: those raise on overflow."""
+        if s.op is not operator.pow or s.form is not None or not isinstance(s.args[1], Lit):
+            return s
+        x, n = s.args[0], s.args[1].value
+        t = atom_type(x)
+        fast = (isinstance(t, Array) and not t.loose) or (isinstance(t, Scalar) and bool(t.char))
+        if not fast or kind_of(t) == "bool" or type(n) not in (int, float) or n not in (2, 3):
+            return s
+        if infer(operator.mul, (x, x), None) != s.out.type and kind_of(t) != "float":
+            return s  # a float exponent of ints
+        first = x if n == 2 else self.emit(operator.mul, (x, x))
+        return replace(s, op=operator.mul, args=(first, x))
+
+    # -- numbers that are spread over arrays
+
+    def unspread(self, s: Eqn) -> Eqn:
+        """`np.full_like(x, g) * y` is `g * y` where `y` has the shape; or else a spread number."""
+        if s.form is not None or not any(a in self.spread for a in s.args):
+            return s
+        if s.op is operator.neg:
+            g, x = self.spread[s.args[0]]
+            return self.spread_out(s, self.negative(g), x)
+        if s.op not in _ARITHMETIC:
+            return s
+        small = tuple(self.spread.get(a, (a, a))[0] for a in s.args)
+        t = infer(s.op, small, None)
+        if isinstance(t, Array) and _same(t, s.out.type):
+            return replace(s, args=small)
+        x = next(self.spread[a][1] for a in s.args if a in self.spread)
+        if kind_of(t) == kind_of(s.out.type) and _same(atom_type(x), s.out.type):
+            return self.spread_out(s, self.simple(s.op, small), x)
+        return s
+
+    def spread_out(self, s: Eqn, g: Atom, x: Atom) -> Eqn:
+        self.spread[s.out] = (g, x)
+        return replace(s, op=ops.broadcast_like, args=(g, x), form=None)
+
+    def simple(self, op: Callable[..., object], args: tuple[Atom, ...]) -> Atom:
+        """An equation on numbers, simplified itself."""
+        if all(isinstance(a, Lit) for a in args) and op is not operator.truediv:
+            return Lit(op(*(a.value for a in args if isinstance(a, Lit))))
+        s = Eqn(Var("", infer(op, args, None)), op, args)
+        self.uses[s.out] = 1
+        made = self.arithmetic(s)
+        if isinstance(made, Eqn):
+            self.add(made)
+            return made.out
+        return made
+
+    def negative(self, g: Atom) -> Atom:
+        return Lit(-g.value) if isinstance(g, Lit) else self.simple(operator.neg, (g,))
+
+    def counted(self, s: Eqn, g: Atom, like: Atom) -> Eqn | Atom:
+        """The sum of `np.full_like(like, g)`: a product along the axes that `g` lacks."""
+        t, whole = atom_type(g), atom_type(like)
+        summed = _summed(s, whole)
+        if summed is None or not isinstance(whole, Array) or kind_of(t) != "float":
+            return s
+        axes, keepdims = summed
+        if isinstance(t, Scalar) and isinstance(s.out.type, Scalar):
+            return replace(s, op=operator.mul, args=(g, self.emit(np.size, (like,))), form=None)
+        shape: tuple[Dim, ...] = t.shape if isinstance(t, Array) else ()
+        first = len(whole.shape) - len(shape)
+        lacks = [k for k in axes if k < first or shape[k - first] == 1]
+        rest = [k - first for k in axes if k not in lacks]
+        model = self.of_shape(s.out.type)
+        if model is None or (not keepdims and any(k >= first for k in lacks)):
+            return s
+        for k in lacks:
+            g = self.simple(operator.mul, (g, self.emit(np.size, (like, Lit(k)))))
+        if rest:
+            g = self.emit(np.sum, (g,), _over_axes(rest, keepdims))
+        return g if _same(atom_type(g), s.out.type) else self.spread_out(s, g, model)
+
+    def of_shape(self, t: Type) -> Atom | None:
+        """An argument that surely has this type and shape."""
+        if not isinstance(t, Array) or any(isinstance(d, str) and "?" in d for d in t.shape):
+            return None
+        return next((p for p in self.old.body.params if p.type == t), None)
+
+    # -- sums
+
+    def total(self, s: Eqn) -> Eqn | Atom:
+        """`x + x` is `2.0 * x`, `a + -2.0 * b` is `a - 2.0 * b`, `0.0 + x` is `x`."""
+        a, b = s.args
+        for zero, x in ((a, b), (b, a)):
+            if _is_zero(zero):
+                if s.op is operator.sub and x is b:
+                    return self.arithmetic(replace(s, op=operator.neg, args=(b,)))
+                return x if _same(atom_type(x), s.out.type) or atom_type(x) == s.out.type else s
+        merged = self.merged(s)
+        if merged is not None:
+            return self.finish(merged, s)
+        return self.signed(s)
+
+    def merged(self, s: Eqn) -> Term | None:
+        """The sum of two multiples of one value."""
+        if not all(isinstance(a, Var) and _same_or_equal(a.type, s.out.type) for a in s.args):
+            return None
+        a, b = (self.multiple(v) for v in s.args)
+        coef = a.coef + b.coef if s.op is operator.add else a.coef - b.coef
+        if a.rest is not b.rest or coef == 0:
+            return None
+        first = s.args[0]
+        if s.args[1] is first and isinstance(first, Var) and self.can_open(first, s):
+            t = self.taken_apart(self.made[first])
+            return replace(t, coef=2.0 * t.coef)
+        return Term(coef, rest=a.rest)
+
+    def multiple(self, a: Atom) -> Term:
+        """`c * v` as a term, whoever else reads it."""
+        made = self.made.get(a) if isinstance(a, Var) else None
+        if made is not None and self.is_product(made) and self.is_local(made.out):
+            if made.op is operator.neg and _same_or_equal(atom_type(made.args[0]), made.out.type):
+                return Term(-1.0, rest=made.args[0])
+            if made.op is operator.mul and isinstance(made.args[0], Lit):
+                c, v = made.args[0].value, made.args[1]
+                if type(c) in (int, float) and _same_or_equal(atom_type(v), made.out.type):
+                    return Term(float(c), rest=v)
+        return Term(rest=a)
+
+    def signed(self, s: Eqn) -> Eqn:
+        """A negative second operand turns the sign."""
+        flip = {operator.add: operator.sub, operator.sub: operator.add}
+        a, b = s.args
+        if self.is_negative(b, s):
+            s = replace(s, op=flip[s.op], args=(a, self.opposite(b)))
+            b = s.args[1]
+        if s.op is operator.add and self.is_negative(a, s):
+            return replace(s, op=operator.sub, args=(b, self.opposite(a)))
+        return s
+
+    def is_negative(self, a: Atom, s: Eqn) -> bool:
+        if not isinstance(a, Var) or not self.can_open(a, s):
+            return False
+        made = self.made[a]
+        while made.op in PRODUCT and made.op is not operator.neg and isinstance(made.args[0], Var):
+            if not self.is_own(made.args[0], made.args.count(made.args[0])):
+                return False
+            made = self.made[made.args[0]]
+        if made.op is operator.neg:
+            return True
+        c = made.args[0]
+        return made.op in PRODUCT and isinstance(c, Lit) and type(c.value) is float and c.value < 0
+
+    def opposite(self, a: Atom) -> Atom:
+        assert isinstance(a, Var)
+        term = self.term(self.made[a])
+        if term.coef < 0:
+            return self.write(self.scaled(term.negative()))
+        return self.write(self.attach(self.scaled(term), Lit(-1.0)))  # the sign is further inside
+
+
+def _summed(s: Eqn, whole: Type) -> tuple[list[int], bool] | None:
+    """The axes of a sum, and whether they stay with length 1; None if it says more than that."""
+    rank = len(whole.shape) if isinstance(whole, Array) else 0
+    if s.form is None:
+        return list(range(rank)), False
+    named = dict(s.form.kwargs)
+    axis = named.pop("axis", None)
+    keepdims = named.pop("keepdims", False)
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    if named or s.form.args != (Hole(0),) or not all(type(k) is int for k in axes):
+        return None
+    return sorted(k % rank for k in axes), bool(keepdims)
+
+
+def _is_zero(a: Atom) -> bool:
+    return isinstance(a, Lit) and type(a.value) in (int, float) and a.value == 0
+
+
+def _is_one(a: Atom) -> bool:
+    return isinstance(a, Lit) and type(a.value) in (int, float) and a.value == 1
+
+
+def _over_axes(axes: list[int], keepdims: bool) -> Form:
+    kwargs: list[tuple[str, object]] = [("axis", axes[0] if len(axes) == 1 else tuple(axes))]
+    if keepdims:
+        kwargs.append(("keepdims", True))
+    return Form((Hole(0),), tuple(kwargs))
+
+
+def _same(a: Type, b: Type) -> bool:
+    """Arrays of one dtype and shape."""
+    if not isinstance(a, Array) or not isinstance(b, Array):
+        return False
+    return a.char == b.char and not (a.loose or b.loose) and bool(fits(a, b))
+
+
+def _same_or_equal(a: Type, b: Type) -> bool:
+    return a == b or _same(a, b)

@@ -1,0 +1,57 @@
+"""scipy.ndimage: filters whose matrix is symmetric, or a transpose of the same kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import scipy.ndimage as sn
+
+from s2sgrad.rules.registry import rule
+from s2sgrad.rules.toolbox import call
+
+# With these boundaries a symmetric kernel gives a symmetric matrix: zeros outside; a period; the
+# half-sample symmetric extension, which the cosine transform of type 2 diagonalises (Strang 1999).
+SYMMETRIC = ("reflect", "grid-mirror", "constant", "grid-constant", "wrap", "grid-wrap")
+
+
+def refuse(name: str, mode: Any, cval: Any, allowed: tuple[str, ...] = SYMMETRIC) -> None:
+    """Refuse boundaries for which the transpose is another kind of filter."""
+    if mode not in allowed:
+        raise NotImplementedError(f"{name} has no rule for mode={mode!r}")
+
+
+@rule(sn.gaussian_filter)
+def gaussian_filter(
+    g: Any, out: Any, input: Any, sigma: Any, order: Any = 0, output: Any = None,
+    mode: str = "reflect", cval: float = 0.0, truncate: float = 4.0,
+) -> Any:  # fmt: skip
+    """Symmetric: the filter itself."""
+    refuse("gaussian_filter", mode, cval)
+    if order != 0:
+        raise NotImplementedError("gaussian_filter has a rule for order=0")
+    return call(sn.gaussian_filter, g, sigma, mode=mode, truncate=truncate)
+
+
+@rule(sn.gaussian_filter1d)
+def gaussian_filter1d(
+    g: Any, out: Any, input: Any, sigma: Any, axis: int = -1, order: int = 0, output: Any = None,
+    mode: str = "reflect", cval: float = 0.0, truncate: float = 4.0,
+) -> Any:  # fmt: skip
+    """Symmetric: the filter itself."""
+    refuse("gaussian_filter1d", mode, cval)
+    if order != 0:
+        raise NotImplementedError("gaussian_filter1d has a rule for order=0")
+    return call(sn.gaussian_filter1d, g, sigma, axis, mode=mode, truncate=truncate)
+
+
+@rule(sn.uniform_filter)
+def uniform_filter(
+    g: Any, out: Any, input: Any, size: Any = 3, output: Any = None, mode: str = "reflect",
+    cval: float = 0.0, origin: Any = 0,
+) -> Any:  # fmt: skip
+    """Symmetric for an odd size: the filter itself."""
+    refuse("uniform_filter", mode, cval)
+    sizes = size if isinstance(size, tuple | list) else (size,)
+    if origin != 0 or any(n % 2 == 0 for n in sizes):
+        raise NotImplementedError("uniform_filter has a rule for odd sizes and origin=0")
+    return call(sn.uniform_filter, g, size, mode=mode)
