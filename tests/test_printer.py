@@ -109,6 +109,7 @@ def test_importing_astor_warns_nobody() -> None:
         ("x = f(aaaaaaaaaa, bbbbbbbbbb, c)",
          ["x = f(", "    aaaaaaaaaa,", "    bbbbbbbbbb,", "    c,", ")"]),
         ("x = f('),(') + g(aaaaaaaaa, b)", ["x = f('),(') + g(", "    aaaaaaaaa, b,", ")"]),
+        ("return v, (aaaaaaaaa + bb,)", ["return v, (", "    aaaaaaaaa + bb,", ")"]),
         ("x = (aaaaaaaaaaaa + bbbbbbbbbbb)", ["x = (", "    aaaaaaaaaaaa + bbbbbbbbbbb", ")"]),
         ("aaaaaaaaaaaaa + bbbbbbbbbbbbbbbbbb", ["aaaaaaaaaaaaa + bbbbbbbbbbbbbbbbbb"]),
     ],

@@ -33,7 +33,7 @@ UNRULED = {
 }  # fmt: skip
 # Some cases of these are refused, with this part of a message.
 REFUSED = {
-    np.unstack: "rank",  # the number of results depends on an extent
+    np.unstack: "not known before the program runs",  # the number of results depends on an extent
     np.delete: "`slice`",  # only with a slice
     # Only where the extents of several arguments have to match: the type is not found.
     np.vdot: "rank",

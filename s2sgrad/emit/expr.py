@@ -75,14 +75,19 @@ def constant(value: Any) -> ast.expr:
     return ast.Constant(value)
 
 
+_NOBODY = object()
+
+
 def scipy_path(op: Any) -> list[str]:
     """`scipy.special`, `erf`; or `scipy.stats`, `norm`, `logpdf`; nothing for others."""
     text, owner = getattr(op, "__name__", ""), getattr(op, "__self__", None)
+    if owner is None or isinstance(owner, types.ModuleType):
+        owner = _NOBODY
     for package in LOADED:
         module = sys.modules[package]
         if getattr(module, text, None) is op:
             return [package, text]
-        names = [n for n, v in vars(module).items() if owner is not None and v is owner]
+        names = [n for n, v in vars(module).items() if v is owner]
         if names:
             return [package, names[0], text]
     return []

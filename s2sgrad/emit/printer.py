@@ -111,7 +111,7 @@ def broken(line: str, margin: int = MARGIN) -> list[str]:
     first, last, commas = place
     head, tail = line[: first + 1], line[last:]
     inner = line[first + 1 : last]
-    whole = f"{pad}    {inner.strip()}"
+    whole = f"{pad}    {inner.strip().removesuffix(',')}"
     comma = "," if commas else ""
     if len(whole) + len(comma) <= margin or not commas:
         return [head, *broken(whole + comma, margin), *broken(pad + tail, margin)]

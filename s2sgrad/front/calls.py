@@ -18,6 +18,7 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.alias import makes_memory
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Undef, Var
 from s2sgrad.ir.types import Array, Several, Unknown
+from s2sgrad.rules.registry import lookup as rule_of
 
 _METHOD_NAMES = """sum mean prod var std max min cumsum cumprod reshape ravel transpose swapaxes
 squeeze dot copy clip trace diagonal repeat take argmax argmin argsort all any round conj"""
@@ -34,6 +35,11 @@ WRITERS: dict[Any, str] = {np.copyto: "store", np.add.at: "add", np.subtract.at:
 def _counts_from_zero(over: Range) -> bool:
     """Is the index of the range also the number of the turn?"""
     return [a.value if isinstance(a, Lit) else None for a in (over.start, over.step)] == [0, 1]
+
+
+def echoes_of(op: Callable[..., Any]) -> dict[int, tuple[int, str, Any]]:
+    rule = rule_of(op)
+    return rule.echoes if rule is not None else {}
 
 
 class Calls(Expressions):
@@ -102,8 +108,11 @@ class Calls(Expressions):
         plain = not named and templates == tuple(Hole(k) for k in range(len(flat)))
         form = None if plain else Form(templates, named)
         made = self.emit(op, tuple(flat), form, at=node, effect=effect)
-        if isinstance(made.type, Several):
-            return self.several(made, node)
+        if isinstance(made.type, Several) and not made.type.open:
+            items = list(self.several(made, node).items)
+            for k, (place, name, default) in echoes_of(op).items():
+                items[k] = args[place] if len(args) > place else kwargs.get(name, Lit(default))
+            return Tup(tuple(items))
         if target is not None and not (isinstance(target, Lit) and target.value is None):
             return self.into(target, made, kwargs, node)
         if makes_memory(op, form):

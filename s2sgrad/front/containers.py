@@ -258,7 +258,10 @@ class Containers(Loops):
         """A list of numbers that are computed is an array to NumPy; one of ints may be a shape."""
         if not isinstance(v, Tup) or not v.is_sequence:
             return v
-        kinds = {kind_of(self.type_of(a)) for a in leaves(v) or ()}
+        found = leaves(v) or []
+        if all(isinstance(a, Lit) for a in found):
+            return v  # as it is written: it may be a range of values, a pair of options
+        kinds = {kind_of(self.type_of(a)) for a in found}
         return super().emit_call(np.array, [v], {}, at) if kinds & {"float", "complex"} else v
 
     # -- built-in functions

@@ -93,6 +93,7 @@ _SAME_TYPE = {
 }
 
 
+_OPEN = Several((UNKNOWN,), open=True)
 _ANY = {ops.list_, ops.append}  # what they hold need not be known
 _LISTS = {*_ANY, ops.spread_list, ops.split_like, builtins.list}
 
@@ -155,7 +156,7 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
             return listed
     if op is ops.getitem and isinstance(first, Several):
         index = form.args[1] if form is not None else None
-        return first.items[index] if isinstance(index, int) else UNKNOWN
+        return first.items[index] if isinstance(index, int) and not first.open else UNKNOWN
     if any(isinstance(t, Unknown | Static) for t in types):
         return infer_unknown(op, args, form)
     if op in (np.reshape, np.broadcast_to) and form and isinstance(first, Array | Scalar):
@@ -188,7 +189,7 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return UNKNOWN
     t = type_of_value(result)
     if isinstance(t, Several) and not _sure_count(op, args, types, form, len(t.items)):
-        return UNKNOWN
+        return _OPEN
     if rule is not None and rule.maybe_complex:
         t = _as_complex(t)
     if isinstance(t, Array):
@@ -497,7 +498,39 @@ def infer_unknown(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | N
         return Unknown(types[0].shape, True, types[0].array)
     if is_elementwise(op):
         return Unknown(_common(types), real, any(_is_array(t) for t in types))
-    return Unknown(str(fresh_dim()), real)
+    several = _several(op, args, form)
+    if several is None:
+        return Unknown(str(fresh_dim()), real)
+    fresh = (Unknown(str(fresh_dim()), real) for _ in several.items)
+    return several if several.open else Several(tuple(fresh))
+
+
+def _several(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Several | None:
+    """Has the operation several results, whatever the ranks of its operands are?"""
+    if not isinstance(op, np.ufunc) and lookup(op) is None:
+        return None
+    found = {_count(op, args, form, rank, extent) for rank in (0, 1, 2, 3) for extent in (2, 4)}
+    found.discard(None)
+    if found <= {1}:
+        return None
+    return Several((UNKNOWN,) * found.pop()) if len(found) == 1 else _OPEN  # type: ignore[operator]
+
+
+def _count(
+    op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None, rank: int, extent: int
+) -> int | None:
+    """How many results there are if operands of unknown type have so many axes; None: an error."""
+    guess: Type = Array("d", ("n",) * rank) if rank else FLOAT
+    types = [guess if isinstance(atom_type(a), Unknown) else atom_type(a) for a in args]
+    try:
+        values = [
+            a.value if isinstance(a, Lit) else stand_in(t, 1.0, extent)
+            for a, t in zip(args, types, strict=True)
+        ]
+        result = _ask(op, values, form)
+    except Exception:  # whatever NumPy says to a stand-in
+        return None
+    return len(result) if isinstance(result, tuple | list) else 1
 
 
 def _to_one(form: Form | None, named: dict[str, Any]) -> bool:

@@ -72,9 +72,13 @@ class List(Type):
 
 @dataclass(frozen=True, slots=True)
 class Several(Type):
-    """What an operation with several results returns (`np.linalg.svd`): only its items are used."""
+    """What an operation with several results returns (`np.linalg.svd`): only its items are used.
+
+    `open`: how many there are is not known.
+    """
 
     items: tuple[Type, ...]
+    open: bool = False
 
 
 @dataclass(frozen=True, slots=True)

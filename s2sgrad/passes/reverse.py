@@ -375,19 +375,24 @@ class _Reverse:
     def _bar_of(self, s: Eqn) -> Atom | list[Atom | None] | None:
         """The cotangent of the result of `s`: a list where there are several; None for zero."""
         outs: list[Var | None] = [s.out]
-        if isinstance(s.out.type, Several):
-            outs = [self.items.get((s.out, k)) for k in range(len(s.out.type.items))]
-        elif s.op is ops.getitem and isinstance(atom_type(s.args[0]), Several):
+        several = s.out.type if isinstance(s.out.type, Several) else None
+        whole = atom_type(s.args[0]) if s.op is ops.getitem else None
+        if several is not None and not several.open:
+            outs = [self.items.get((s.out, k)) for k in range(len(several.items))]
+        elif isinstance(whole, Several) and not whole.open:
             return None  # it stays with the item until the operation's own turn
         found = [v is not None and bool(self.frame.bars.get(v)) for v in outs]
         if not any(found) or not carries_derivative(s):
             return None
+        for t in (several, whole):
+            if isinstance(t, Several) and t.open:
+                raise self._open(s)
         self.recorder.stmts, self.recorder.at = self.frame.stmts, s.at
         bars = [self.total(v) if v and f else None for v, f in zip(outs, found, strict=True)]
         for v, f in zip(outs, found, strict=True):
             if v and f:
                 del self.frame.bars[v]
-        return bars if isinstance(s.out.type, Several) else bars[0]
+        return bars if several is not None else bars[0]
 
     def place(self, s: Eqn, n: int) -> tuple[Any, tuple[Atom, ...]]:
         """The index of `s`, which has `n` atoms, in the mirror."""
@@ -461,9 +466,12 @@ class _Reverse:
             raise self._no_rule(s, str(e)) from e
         bars: list[Atom | None] = [None] * len(s.args)
         for template, bar in zip(templates, found, strict=False):
-            if bar is not None and isinstance(template, Pack) and not isinstance(bar, list | tuple):
-                raise self._no_rule(s, "it takes a list for an array")
             self._spread(template, bar, bars)
+            items = template.items if isinstance(template, Pack) else ()
+            live = any(isinstance(t, Hole) and s.args[t.k] in self.active for t in items)
+            if live and not isinstance(bar, list | tuple | None):
+                # Silence would be a zero where there is a derivative.
+                raise self._no_rule(s, "it takes a list for an array")
         return bars
 
     def asked(self, s: Eqn, rule: Rule, seed: Any, templates: tuple[Any, ...]) -> Call:
@@ -472,6 +480,18 @@ class _Reverse:
         pos, kw, _ = by_position(rule, *call_args(s, symbols))
         wanted = [isinstance(a, Var) and a in self.active for a in s.args]
         return Call(seed, _Lazy(self, s.out), pos, kw, templates, wanted)
+
+    def _open(self, s: Eqn) -> DifferentiationError:
+        made = self.made_by.get(s.args[0], s) if s.op is ops.getitem else s  # type: ignore[arg-type]
+        name = getattr(made.op, "__name__", str(made.op))
+        return DifferentiationError(
+            Refusal(
+                f"how many results `{name}` has is not known before the program runs",
+                s.at or _NOWHERE,
+                "take the parts by subscripts: `x[0]`, `x[:, :n]`",
+                anchor="unknown-type",
+            )
+        )
 
     def _no_rule(self, s: Eqn, why: str) -> DifferentiationError:
         name = getattr(s.op, "__name__", str(s.op))
@@ -492,8 +512,6 @@ class _Reverse:
         elif isinstance(template, Pack) and isinstance(bar, list | tuple):
             for t, b in zip(template.items, bar, strict=True):
                 self._spread(t, b, bars)
-        elif isinstance(template, Pack):  # silence would be a zero where there is a derivative
-            raise InternalError("reverse", "one cotangent for a list of operands", "")
 
     def shaped(self, bar: Atom, x: Var) -> Atom:
         """Repair, once for all rules: broadcasting is undone, and a wider dtype."""

@@ -10,7 +10,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,8 @@ class Rule:
     which it is linear one at a time.  `zero`: the derivative is zero everywhere.
     `singular`: some partial is infinite or undefined somewhere.  `maybe_complex`: the answer of
     real operands is real or complex, as their values are (`np.linalg.eigvals`).  `like`: the
-    answer has the type of that operand.
+    answer has the type of that operand.  `echoes`: the results (by number) that are an argument
+    handed back: its position, name and default (`lower` of `scipy.linalg.cho_factor`).
     """
 
     op: Op
@@ -45,6 +46,7 @@ class Rule:
     elementwise: bool = False
     maybe_complex: bool = False
     like: int | None = None
+    echoes: dict[int, tuple[int, str, Any]] = field(default_factory=dict)
 
 
 # Packages whose rules are loaded when a program first asks for a function that has none.

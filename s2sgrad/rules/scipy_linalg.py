@@ -442,6 +442,7 @@ def along_diagonals_(g: Any, out: Any, sums: Any, like: Any) -> Any:
 
 
 entry(sl.eigvals).maybe_complex = True
+entry(sl.cho_factor).echoes = {1: (1, "lower", False)}
 entry(sl.solve_banded).like = 2
 for _op in (only_square, permute, unpermute):
     entry(_op).like = 0
