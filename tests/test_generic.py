@@ -11,18 +11,25 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 
 from s2sgrad import grad, value_and_grad, vjp
 from s2sgrad.errors import DifferentiationError
-from s2sgrad.generic import Unit, of_function
+from s2sgrad.front.annotations import fresh_shape
+from s2sgrad.front.resolve import Scope
+from s2sgrad.front.structure import type_of_argument
+from s2sgrad.generic import Task, Unit, derive, of_function
+from s2sgrad.ir.types import Scalar, Type, Unknown
 from tests.case import Case as RuleCase
 from tests.programs import CASES, Case
 from tests.test_programs import directional
-from tests.test_rules_compiled import PROGRAMS
+from tests.test_rules_compiled import PROGRAMS, Program, difference, is_real, weights_of
 
 IDS = [f"{k}-{case[0].__name__}" for k, case in enumerate(CASES)]
 R = np.random.default_rng(11).standard_normal
 serial = itertools.count()
+# Rules that cannot be asked at run time: the types have to be declared.
+TYPES_NEEDED: set[Any] = {np.gradient}
 
 
 def unit(f: Callable[..., Any], wrt: tuple[int, ...], what: str = "value_and_grad") -> Unit:
@@ -161,34 +168,49 @@ def test_layouts_and_dtypes(order: str) -> None:
 
 
 @pytest.mark.parametrize(("case", "made"), PROGRAMS, ids=[c.id for c, _ in PROGRAMS])
-def test_every_rule(case: RuleCase, made: tuple[str, list[Any]]) -> None:
+def test_every_rule(case: RuleCase, made: Program) -> None:
     """Each rule is right without types too, or refuses with a place."""
-    text, values = made
+    weights = weights_of(case)
+    text = made.text(case, weights)
     file = f"<generic rule {next(serial)}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    space: dict[str, Any] = {"np": np, "math": math}
+    space: dict[str, Any] = {"np": np, "math": math, "scipy": scipy}
     exec(compile(text, file, "exec"), space)
-    f = space["f"]
-    with np.errstate(all="ignore"):
-        result = case.op(*case.args, **case.kwargs)
-    if not isinstance(result, np.ndarray | float | np.floating) or np.iscomplexobj(result):
-        pytest.skip("several or complex results: sums of them are no program of this test")
-    weight = np.random.default_rng(3).normal(size=np.shape(result)) if np.ndim(result) else 1.5
-    wrt = tuple(range(len(values)))
+    f, wrt = space["f"], made.wrt
+    args = [*made.values, *(w[1] if isinstance(w, tuple) else w for w in weights)]
     try:
-        _, special = value_and_grad(f, wrt)(*values, weight)
+        value_and_grad(f, tuple(wrt))(*args)
     except DifferentiationError as e:
-        pytest.skip(f"refused: {str(e).splitlines()[0]}")
-    run = generic(f, wrt)  # what the specialised form can do, this can
-    _, gradient = run(*values, weight)
-    args = (*values, weight)
+        pytest.skip(f"refused with types: {str(e).splitlines()[0]}")
+    names = list(inspect.signature(f).parameters)
+    kinds = {n: declared(a) for n, a in zip(names, args, strict=True) if not is_real(a)}
+    scope = Scope(type_of_argument)
+    closure = scope.closure(f, with_defaults=False)
+    task = Task(closure, "f", tuple(names[k] for k in wrt), False, "value_and_grad", kinds)
+    try:
+        u = derive(task, scope, constants=False)
+    except DifferentiationError as e:
+        assert case.op in TYPES_NEEDED, f"{e}\n{text}"
+        assert "--types" in str(e)  # noqa: PT017
+        return
+    with np.errstate(all="ignore"):
+        value, gradient = loaded(u)(*args)
+        assert np.asarray(value) == pytest.approx(np.asarray(f(*args)), rel=1e-12)
+    rng = np.random.default_rng(4)
+    d = {k: rng.normal(size=np.shape(args[k])) for k in wrt}
+    got = sum(float(np.sum(d[k] * g)) for k, g in zip(wrt, gradient, strict=True))
     # Differences of the program itself: the specialised form is not the oracle.
-    want, direction = directional((f, args, wrt), 4)
-    got = sum(float(np.sum(u * g)) for u, g in zip(direction, gradient, strict=True))
+    want = difference(f, args, d, [])
     assert got == pytest.approx(want, rel=2e-5, abs=2e-6), text
-    for v, g, s in zip(values, gradient, special, strict=True):
-        assert np.shape(g) == np.shape(v)
-        np.testing.assert_allclose(g, s, rtol=1e-8, atol=1e-10)
+    for k, g in zip(wrt, gradient, strict=True):
+        assert np.shape(g) == np.shape(args[k])
+
+
+def declared(a: Any) -> Type:
+    """What the caller says of an argument that is no float array: its kind, not its axes."""
+    t = type_of_argument(a)
+    assert t is not None
+    return t if isinstance(t, Scalar) else Unknown(fresh_shape(), t.kind != "complex", True)  # type: ignore[attr-defined]
 
 
 def test_gradients_own_their_memory() -> None:

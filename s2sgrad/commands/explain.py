@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from s2sgrad.front.infer import is_elementwise
+from s2sgrad.front.probe import is_elementwise
 from s2sgrad.generic import Unit
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Block, Branch, Eqn, Func, Loop, Stmt, Var

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from s2sgrad.emit import expr
 from s2sgrad.errors import DifferentiationError, S2SGradError
-from s2sgrad.front.infer import is_elementwise
+from s2sgrad.front.probe import is_elementwise
 from s2sgrad.generic import Unit
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (

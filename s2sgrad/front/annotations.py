@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from s2sgrad.errors import S2SGradError
-from s2sgrad.front.infer import fresh_dim
+from s2sgrad.front.probe import fresh_dim
 from s2sgrad.ir.types import BOOL, COMPLEX, FLOAT, INT, Array, Dim, Scalar, Type, Unknown
 
 _NUMBERS = {"float": FLOAT, "int": INT, "bool": BOOL, "complex": COMPLEX}

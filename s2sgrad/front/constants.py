@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.front.expressions import BINARY, UNARY
-from s2sgrad.front.infer import type_of_value
+from s2sgrad.front.probe import type_of_value
 from s2sgrad.front.values import Known, Value
 from s2sgrad.ir.graph import Lit
 from s2sgrad.ir.types import FLOAT, Scalar, Type, Unknown

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import builtins
 import functools
-import math
 import operator
 import re
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from s2sgrad.front.probe import ask, fresh_dim, is_elementwise, stand_in, type_of_value
+from s2sgrad.front.unknown import OPEN, infer_unknown
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
     Atom,
-    Eqn,
     Form,
     Hole,
     Lit,
     Pack,
     Var,
     atom_type,
-    call_args,
     fill,
 )
 from s2sgrad.ir.types import (
-    BOOL,
-    FLOAT,
     INT,
     UNDEFINED,
     UNKNOWN,
@@ -48,39 +44,7 @@ from s2sgrad.ir.types import (
 )
 from s2sgrad.rules.registry import lookup
 
-_STAND_IN = {"float": 0.625, "int": 2, "bool": True, "complex": 0.625 + 0.25j}
-_fresh = iter(range(1, 1 << 62))
-ELEMENTWISE = {
-    operator.add,
-    operator.sub,
-    operator.mul,
-    operator.truediv,
-    operator.pow,
-    operator.neg,
-    operator.pos,
-    operator.mod,
-    operator.floordiv,
-    operator.lt,
-    operator.le,
-    operator.gt,
-    operator.ge,
-    operator.eq,
-    operator.ne,
-    abs,
-    np.where,
-    np.clip,
-}
 _LIKE = {np.zeros_like, np.ones_like, np.empty_like, np.copy, np.ndarray.copy, ops.copy}
-
-
-def is_elementwise(op: Callable[..., Any]) -> bool:
-    """Is each element of the result made of one element of each operand?"""
-    if isinstance(op, np.ufunc):
-        return op.signature is None and op.nout == 1  # `matmul` and its like have one
-    if op in ELEMENTWISE:
-        return True
-    rule = lookup(op)
-    return rule is not None and rule.elementwise
 
 
 _SAME_TYPE = {
@@ -93,7 +57,6 @@ _SAME_TYPE = {
 }
 
 
-_OPEN = Several((UNKNOWN,), open=True)
 _ANY = {ops.list_, ops.append}  # what they hold need not be known
 _LISTS = {*_ANY, ops.spread_list, ops.split_like, builtins.list}
 
@@ -111,30 +74,6 @@ REDUCTIONS = {
     np.argmax,
     np.argmin,
 }
-
-
-def fresh_dim() -> Dim:
-    """An extent of which nothing is known."""
-    return f"?{next(_fresh)}"
-
-
-def stand_in(t: Type, scale: float = 1.0, extent: int = 3) -> Any:
-    """A small value of this type; extents are all alike, so that any valid program runs on it.
-
-    Matrices are positive definite: that is the most that a decomposition may ask for.
-    """
-    if isinstance(t, Scalar):
-        value = _STAND_IN[t.kind] if t.kind != "float" else _STAND_IN["float"] * scale
-        return np.dtype(t.char).type(value) if t.char else value
-    if isinstance(t, List):
-        return [stand_in(t.item, scale, extent)] * extent
-    assert isinstance(t, Array)
-    shape = tuple(d if isinstance(d, int) and d <= 4 and extent > 1 else extent for d in t.shape)
-    value = 0 if t.kind == "int" and scale == 0.0 else _STAND_IN[t.kind]  # 0: any index is valid
-    made = np.full(shape, value, dtype=t.char)
-    if len(shape) >= 2 and shape[-1] == shape[-2] and t.kind in ("float", "complex"):
-        made = made + (2 * np.eye(shape[-1])).astype(t.char)
-    return made
 
 
 def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type:
@@ -180,7 +119,7 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
                 a.value if isinstance(a, Lit) else stand_in(t, scale, extent)  # type: ignore[arg-type]
                 for a, t in zip(args, types, strict=True)
             ]
-            result = _ask(op, values, form)
+            result = ask(op, values, form)
             break
         except Exception:
             # Whatever NumPy says to a stand-in: other sizes may do, else the type is unknown.
@@ -189,7 +128,7 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return UNKNOWN
     t = type_of_value(result)
     if isinstance(t, Several) and not _sure_count(op, args, types, form, len(t.items)):
-        return _OPEN
+        return OPEN
     if rule is not None and rule.maybe_complex:
         t = _as_complex(t)
     if isinstance(t, Array):
@@ -249,7 +188,7 @@ def _sure_count(
         for a, t in zip(args, types, strict=True)
     ]
     try:
-        return len(_ask(op, values, form)) == count
+        return len(ask(op, values, form)) == count
     except Exception:  # NumPy refuses this size: the operation fixes it, and so the count
         return True
 
@@ -285,30 +224,6 @@ def _like(op: Callable[..., Any], g: Type, x: Type) -> Type:
     if isinstance(x, Unknown):
         real = is_real(g) and (x.real or op is ops.unbroadcast)
         return Unknown(x.shape, real, x.array)
-    return UNKNOWN
-
-
-def _ask(op: Callable[..., Any], values: list[Any], form: Form | None) -> Any:
-    eqn = Eqn(Var(""), op, (), form)
-    pos, kw = call_args(eqn, values)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        return op(*pos, **kw)
-
-
-def type_of_value(v: Any) -> Type:
-    """The type of a value, every extent of an array fresh."""
-    if isinstance(v, tuple | list):
-        items = tuple(map(type_of_value, v))
-        return UNKNOWN if UNKNOWN in items else Several(items)
-    if isinstance(v, np.ndarray):
-        return Array(v.dtype.char, tuple(fresh_dim() for _ in v.shape))
-    if isinstance(v, np.generic):
-        kind = {"f": "float", "i": "int", "u": "int", "b": "bool", "c": "complex"}.get(v.dtype.kind)
-        return Scalar(kind, v.dtype.char) if kind else UNKNOWN
-    for kind, cls in (("bool", bool), ("int", int), ("float", float), ("complex", complex)):
-        if type(v) is cls:
-            return Scalar(kind)
     return UNKNOWN
 
 
@@ -467,87 +382,6 @@ def fits(t: Type, out: Type) -> bool | None:
             return False
         answer = None
     return answer
-
-
-_REDUCTIONS = {np.sum, np.mean, np.prod, np.var, np.std, np.max, np.min, np.amax, np.amin, np.ptp,
-               np.median, np.linalg.norm}  # fmt: skip
-_INTS = {np.size, np.ndim, len, math.floor, math.ceil, math.trunc, int}
-_TRUTHS = {np.any, np.all, bool, ops.not_, operator.is_, operator.is_not}
-# Real operands may have complex answers, or `dtype=` may say so.
-_COMPLEX = ("fft", "ifft", "rfft", "eig", "eigvals", "roots", "complex", "sqrtm", "logm", "astype")
-
-
-def infer_unknown(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type:
-    """What is known of a result although some operand's type is not."""
-    types = [atom_type(a) for a in args]
-    named = dict(form.kwargs) if form is not None else {}
-    name = getattr(op, "__name__", "")
-    numbers = all(is_real(t) or isinstance(t, Static) for t in types)
-    real = numbers and "dtype" not in named and not name.endswith(_COMPLEX)
-    if op in _INTS and (form is None or not named):
-        return INT
-    if op is np.shape:
-        return Static("shape")
-    if op in _TRUTHS and (form is None or op is ops.not_):
-        return BOOL
-    if getattr(math, name, None) is op and name != "prod":
-        return BOOL if name.startswith("is") else FLOAT
-    if op in _REDUCTIONS and real and len(args) == 1 and _to_one(form, named):
-        return Scalar("float", "d")
-    if op in (np.zeros_like, np.ones_like) and isinstance(types[0], Unknown):
-        return Unknown(types[0].shape, True, types[0].array)
-    if is_elementwise(op):
-        return Unknown(_common(types), real, any(_is_array(t) for t in types))
-    several = _several(op, args, form)
-    if several is None:
-        return Unknown(str(fresh_dim()), real)
-    fresh = (Unknown(str(fresh_dim()), real) for _ in several.items)
-    return several if several.open else Several(tuple(fresh))
-
-
-def _several(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Several | None:
-    """Has the operation several results, whatever the ranks of its operands are?"""
-    if not isinstance(op, np.ufunc) and lookup(op) is None:
-        return None
-    found = {_count(op, args, form, rank, extent) for rank in (0, 1, 2, 3) for extent in (2, 4)}
-    found.discard(None)
-    if found <= {1}:
-        return None
-    return Several((UNKNOWN,) * found.pop()) if len(found) == 1 else _OPEN  # type: ignore[operator]
-
-
-def _count(
-    op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None, rank: int, extent: int
-) -> int | None:
-    """How many results there are if operands of unknown type have so many axes; None: an error."""
-    guess: Type = Array("d", ("n",) * rank) if rank else FLOAT
-    types = [guess if isinstance(atom_type(a), Unknown) else atom_type(a) for a in args]
-    try:
-        values = [
-            a.value if isinstance(a, Lit) else stand_in(t, 1.0, extent)
-            for a, t in zip(args, types, strict=True)
-        ]
-        result = _ask(op, values, form)
-    except Exception:  # whatever NumPy says to a stand-in
-        return None
-    return len(result) if isinstance(result, tuple | list) else 1
-
-
-def _to_one(form: Form | None, named: dict[str, Any]) -> bool:
-    """Does a reduction give one number?"""
-    plain = form is None or len(form.args) == 1
-    return plain and named.get("axis") is None and not named.get("keepdims")
-
-
-def _is_array(t: Type) -> bool:
-    return isinstance(t, Array) or (isinstance(t, Unknown) and t.array)
-
-
-def _common(types: list[Type]) -> str:
-    """The shape of an elementwise result: that of its operands, if all but numbers share it."""
-    tokens = {t.shape if isinstance(t, Unknown) else "" for t in types if not isinstance(t, Scalar)}
-    token = tokens.pop() if len(tokens) == 1 else ""
-    return token or str(fresh_dim())
 
 
 def spread_axes(t: Array, out: Array) -> tuple[tuple[int, ...], tuple[int, ...]] | None:

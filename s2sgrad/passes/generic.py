@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from s2sgrad.errors import DifferentiationError, Refusal
+from s2sgrad.front.unknown import is_complex, stand_in_calls
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Pack, Var, atom_type
+from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Pack, Var, atom_type, call_args
 from s2sgrad.ir.types import FLOAT, UNKNOWN, Array, Scalar, Type, Unknown, is_real
 from s2sgrad.passes.record import Recorder, Symbol
 from s2sgrad.rules.helpers import Helper, NoSource, cotangent_of
-from s2sgrad.rules.registry import Rule
+from s2sgrad.rules.registry import Rule, by_position, pullback
 
 _SHAPED = Array | Scalar | Unknown
 
@@ -53,22 +56,53 @@ def by_helpers(
         try:
             if rule.vjp is None:
                 raise NoSource("partials")
-            helper = cotangent_of(rule.vjp, k, whole, bool(rule.multilinear))
+            helper = cotangent_of(rule.vjp, _called_by(s.op), k, whole, bool(rule.multilinear))
         except NoSource as e:
             raise _refused(s, why) from e
-        t = UNKNOWN if whole else _like(atom_type(s.args[holes[0]]), call.seed)
+        t = UNKNOWN if whole else _like(atom_type(s.args[holes[0]]), _is_real(rule, s, call, k))
         bar = _called(recorder, helper, rule, call, t)
         _spread(recorder, template, bar, bars)
     return bars
 
 
-def _like(x: Type, seed: Any) -> Type:
+def _called_by(op: Any) -> str:
+    """`rfft`, `add_outer`, `scipy_rfft`: the name of an operation, for that of a helper."""
+    name, owner = getattr(op, "__name__", "op"), getattr(op, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return f"{owner.__name__}_{name}"
+    foreign = str(getattr(op, "__module__", "")).startswith("scipy")
+    return f"scipy_{name}" if foreign else name
+
+
+def _like(x: Type, real: bool) -> Type:
     """A cotangent of the shape of `x`."""
     if isinstance(x, Unknown):
-        parts = seed if isinstance(seed, list) else [seed]
-        real = all(is_real(g.type if isinstance(g, Symbol) else FLOAT) for g in parts)
         return Unknown(x.shape, x.real and real, x.array)
     return x if isinstance(x, Scalar) else UNKNOWN
+
+
+def _is_real(rule: Rule, s: Eqn, call: Call, k: int) -> bool:
+    """Is the cotangent of an operand real, where the operands and the seed are?
+
+    Rules are asked: that of `irfft` gives a complex one even then, of which the real part counts.
+    """
+    seeds = call.seed if isinstance(call.seed, list) else [call.seed]
+    if not all(is_real(g.type if isinstance(g, Symbol) else FLOAT) for g in seeds):
+        return False
+    said = False
+    for values, out in stand_in_calls(s.op, s.args, s.form):
+        args, kwargs, _ = by_position(rule, *call_args(s, values))
+        several = isinstance(out, tuple | list)
+        g = [np.ones_like(o) for o in out] if several else np.ones_like(out)
+        try:
+            with np.errstate(all="ignore"):
+                found = pullback(rule, g, out, args, kwargs)[k]
+        except Exception:  # the rule cannot do with these stand-ins
+            continue
+        if is_complex(found):
+            return False
+        said = True
+    return said
 
 
 def _called(recorder: Recorder, helper: Helper, rule: Rule, call: Call, t: Type) -> Var:

@@ -13,7 +13,7 @@ import operator
 from collections.abc import Iterable
 from typing import Any
 
-from s2sgrad.front.infer import fresh_dim, is_elementwise
+from s2sgrad.front.probe import fresh_dim, is_elementwise
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Hole, Loop, Pack, Range, Var
 from s2sgrad.ir.types import FLOAT, INT, Array, Type, Unknown

@@ -37,7 +37,7 @@ from s2sgrad.ir.graph import (
     call_args,
 )
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import INT, Array, List, Scalar, Seq, Several, Type, Unknown, kind_of
+from s2sgrad.ir.types import INT, Array, List, Scalar, Seq, Several, Type, Unknown, is_real, kind_of
 from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.activity import active, carries_derivative
 from s2sgrad.passes.generic import Call, by_helpers
@@ -488,7 +488,8 @@ class _Reverse:
             Refusal(
                 f"how many results `{name}` has is not known before the program runs",
                 s.at or _NOWHERE,
-                "take the parts by subscripts: `x[0]`, `x[:, :n]`",
+                "annotate the parameters, give their types with --types, or take the parts by\n"
+                "subscripts: `x[0]`, `x[:, :n]`",
                 anchor="unknown-type",
             )
         )
@@ -518,6 +519,8 @@ class _Reverse:
         bar = self.reshaped(bar, x)
         t = atom_type(bar)
         if isinstance(x.type, Scalar) and kind_of(t) == "complex" != x.type.kind:
+            bar = self.recorder.emit(np.real, (bar,))
+        if is_real(x.type) and isinstance(t, Unknown) and not t.real:
             bar = self.recorder.emit(np.real, (bar,))
         if isinstance(x.type, Array) and isinstance(t, Array) and t.char != x.type.char:
             if x.type.kind == "float" and t.kind == "complex":

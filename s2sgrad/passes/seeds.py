@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.errors import DifferentiationError, Refusal
-from s2sgrad.front.infer import fits, is_elementwise
+from s2sgrad.front.infer import fits
+from s2sgrad.front.probe import is_elementwise
 from s2sgrad.front.structure import Const, Signature, Struct, spell
 from s2sgrad.front.values import Tup, Value, leaves
 from s2sgrad.ir import ops
