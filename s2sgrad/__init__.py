@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from s2sgrad import tree
-    from s2sgrad.api import elementwise_grad, grad, pullback, value_and_grad, vjp
+    from s2sgrad.api import elementwise_grad, grad, hvp, jvp, pullback, value_and_grad, vjp
     from s2sgrad.ir.ops import stop_gradient
     from s2sgrad.rules.custom import elementwise, rule
     from s2sgrad.testing import check_grad, check_rule
@@ -19,6 +19,8 @@ __all__ = [
     "elementwise",
     "elementwise_grad",
     "grad",
+    "hvp",
+    "jvp",
     "pullback",
     "rule",
     "stop_gradient",
@@ -34,6 +36,8 @@ _HOMES = {
     "elementwise": "rules.custom",
     "elementwise_grad": "api",
     "grad": "api",
+    "hvp": "api",
+    "jvp": "api",
     "pullback": "api",
     "rule": "rules.custom",
     "stop_gradient": "ir.ops",

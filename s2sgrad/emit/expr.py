@@ -140,8 +140,8 @@ class Spelling:
             return name(self.given(op))
         raise InternalError("emit", f"no spelling for {op!r}", "")
 
-    def given(self, op: types.FunctionType) -> str:
-        """A function of the user's with a rule: imported where that is possible, else handed in."""
+    def given(self, op: types.FunctionType | type) -> str:
+        """A function of the user's with a rule, or an exception: imported if it can be, else handed in."""
         text, n = op.__name__ if op.__name__.isidentifier() else "function", 1
         while text in self.taken or self.handed.get(text, op) is not op:
             n += 1
@@ -166,7 +166,7 @@ def call(
             return ast.UnaryOp(UNARY[op](), args[0])
         if op is np.transpose:
             return ast.Attribute(args[0], "T", ast.Load())
-        if op in (ops.identity, ops.stop_gradient):
+        if op in (ops.identity, ops.stop_gradient, ops.bound):
             return args[0]
         if op is ops.copy and not _is_array(operands[0]):
             return ast.UnaryOp(ast.UAdd(), args[0])  # of a number, that number
@@ -191,6 +191,8 @@ def call(
         if op is ops.zeros_like and _is_array(operands[0]):
             op = np.zeros_like
         return ast.Call(spelling.function(op), args, [])
+    if op is ops.fstring:
+        return _fstring(form.args[0], args)
     if op is ops.part:
         return part(args[0], form.args[1])
     if op is ops.getitem:
@@ -209,6 +211,18 @@ _LIKE = (ops.broadcast_like, ops.reshape_like)
 def _is_array(t: Type) -> bool:
     """Has it `.shape`?  Helpers cope with what may be a Python number."""
     return not isinstance(t, Unknown) or t.array
+
+
+def _fstring(pieces: tuple[Any, ...], args: list[ast.expr]) -> ast.expr:
+    """`f"{a:.3f} and {b!r}"`."""
+    rest, values = list(args), list[ast.expr]()
+    for p in pieces:
+        if isinstance(p, str):
+            values.append(ast.Constant(p))
+            continue
+        spec = ast.JoinedStr([ast.Constant(p[1])]) if p[1] else None
+        values.append(ast.FormattedValue(rest.pop(0), p[0], spec))
+    return ast.JoinedStr(values)
 
 
 def part(owner: ast.expr, path: tuple[tuple[str, Any], ...]) -> ast.expr:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from s2sgrad.front.sizes import own_extent
 from s2sgrad.front.structure import Const, Signature, Struct, differentiable
 from s2sgrad.front.values import Tup, Value
 from s2sgrad.ir import ops
@@ -39,7 +40,7 @@ class Arguments:
         """Make parameters of these names."""
         for name, s in signatures.items():
             if isinstance(s, Type):
-                owner = Var(name, distinct(s, len(self.leaves)))
+                owner = _leaf(name, distinct(s, len(self.leaves)))
                 self.leaves.append(Leaf(owner, (), owner))
                 self.values[name] = owner
             else:
@@ -57,7 +58,7 @@ class Arguments:
         t, read = distinct(s, len(self.leaves)), path
         if t == INT and (owner.hint, path) in self.floats:
             t, read = FLOAT, (*path, ("float", None))
-        out = Var("", t)
+        out = _leaf("", t)
         self.stmts.append(Eqn(out, ops.part, (owner,), Form((Hole(0), read))))
         self.leaves.append(Leaf(owner, path, out))
         return out
@@ -73,6 +74,10 @@ class Arguments:
         for leaf in self.leaves:
             if leaf.owner.hint == name and leaf.path[: len(path)] == path:
                 yield leaf
+
+
+def _leaf(name: str, t: Type) -> Var:
+    return Var(name, t, own_extent() if t == INT else None)
 
 
 def wanted(leaf: Leaf) -> bool:

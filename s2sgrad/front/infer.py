@@ -5,12 +5,12 @@ from __future__ import annotations
 import builtins
 import functools
 import operator
-import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from s2sgrad.front import sizes
 from s2sgrad.front.probe import ask, fresh_dim, is_elementwise, stand_in, type_of_value
 from s2sgrad.front.unknown import OPEN, infer_unknown
 from s2sgrad.ir import ops
@@ -41,9 +41,11 @@ from s2sgrad.ir.types import (
     join,
     kind_of,
     may_be_one,
+    type_of,
 )
 from s2sgrad.rules.registry import lookup
 
+_TRIES = ((1.0, 3), (3.0, 3), (1.0, 12), (0.0, 3))  # scales of values, extents
 _LIKE = {np.zeros_like, np.ones_like, np.empty_like, np.copy, np.ndarray.copy, ops.copy}
 
 
@@ -53,6 +55,7 @@ _SAME_TYPE = {
     ops.setitem,
     ops.additem,
     ops.copy,
+    ops.bound,
     ops.stop_gradient,
 }
 
@@ -74,6 +77,12 @@ REDUCTIONS = {
     np.argmax,
     np.argmin,
 }
+
+
+def _literal_extents(types: list[Type | None]) -> list[tuple[float, int]]:
+    """What else may do: a symbol may have to be what another operand's extent is."""
+    shapes = [t.shape for t in types if isinstance(t, Array)]
+    return [(1.0, d) for d in sorted({d for s in shapes for d in s if isinstance(d, int)})]
 
 
 def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type:
@@ -98,8 +107,9 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return first.items[index] if isinstance(index, int) and not first.open else UNKNOWN
     if any(isinstance(t, Unknown | Static) for t in types):
         return infer_unknown(op, args, form)
-    if op in (np.reshape, np.broadcast_to) and form and isinstance(first, Array | Scalar):
-        reshaped = _reshaped(first, form)
+    if op in (np.reshape, np.broadcast_to) and isinstance(first, Array | Scalar):
+        shape_form = form or Form((Hole(0), Hole(1)))
+        reshaped = _reshaped(first, shape_form, args)
         if reshaped is not None:
             return reshaped
     if op is ops.getitem and form is not None and isinstance(first, Array):
@@ -112,7 +122,7 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         t = types[template.k] if isinstance(template, Hole) else None
         return UNKNOWN if t is None else t
     # Extents do not matter to an elementwise operation, and a literal one need not be 3.
-    tries = ((1.0, 1),) if is_elementwise(op) else ((1.0, 3), (3.0, 3), (1.0, 12), (0.0, 3))
+    tries = ((1.0, 1),) if is_elementwise(op) else (*_TRIES, *_literal_extents(types))
     for scale, extent in tries:
         try:
             values = [
@@ -202,15 +212,17 @@ def _as_complex(t: Type) -> Type:
     return Scalar("complex", "D" if t.char else "") if isinstance(t, Scalar) else t
 
 
-def _reshaped(t: Array | Scalar, form: Form) -> Type | None:
+def _reshaped(t: Array | Scalar, form: Form, args: tuple[Atom, ...]) -> Type | None:
     """Its rank is that of the new shape, whatever the sizes are."""
     shape = dict(form.kwargs).get("shape", form.args[1] if len(form.args) > 1 else None)
     items = shape.items if isinstance(shape, Pack) else shape
     items = items if isinstance(items, tuple) else (items,)
     char = t.char if isinstance(t, Array) else t.char or "d"
-    if any(i is None for i in items):
+    held = [atom_type(args[i.k]) if isinstance(i, Hole) else type_of(i) for i in items]
+    if not all(map(_is_int, held)):
         return None
-    return Array(char, tuple(i if isinstance(i, int) and i >= 0 else fresh_dim() for i in items))
+    dims = (d if sizes.not_negative(d) else None for d in sizes.sizes(items, args))
+    return Array(char, tuple(fresh_dim() if d is None else d for d in dims))
 
 
 def _like(op: Callable[..., Any], g: Type, x: Type) -> Type:
@@ -251,7 +263,7 @@ def _shape(
         return first.shape[::-1]
     if op is np.outer and all(isinstance(u, Array) and len(u.shape) == 1 for u in types):
         return tuple(u.shape[0] for u in types if isinstance(u, Array))
-    return t.shape
+    return sizes.shape_of(op, args, form, t.shape)
 
 
 def _reduced(
@@ -334,16 +346,9 @@ def _sliced(d: Dim, s: Any) -> Dim:
             return len(range(d)[slice(*parts)])
         start, stop, step = parts[0] or 0, parts[1] or 0, parts[2] or 1
         if step == 1 and start >= 0 >= stop and parts[1] != 0:
-            return _shorter(d, start - stop)
+            return sizes.shorter(d, start - stop)
         return f"?{d}[{':'.join('' if p is None else str(p) for p in parts)}]"
     return fresh_dim()
-
-
-def _shorter(d: str, k: int) -> Dim:
-    """`max(d - k, 0)`: `x[1:-1]`, `x[2:]` and `x[:-2]` have one length."""
-    found = re.fullmatch(r"\?(.+)-(\d+)", d)
-    base, less = (found[1], int(found[2])) if found else (d, 0)
-    return f"?{base}-{less + k}" if less + k else d
 
 
 def broadcast(shapes: list[tuple[Dim, ...]]) -> tuple[Dim, ...]:

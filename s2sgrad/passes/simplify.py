@@ -63,7 +63,7 @@ class _Simplify(Terms):
         return self.finish(self.taken_apart(s), s)
 
     def transpose(self, s: Eqn) -> Eqn | Atom:
-        """`a.T.T` is `a`, and `np.outer(a, b).T` is `np.outer(b, a)`."""
+        """`a.T.T` is `a`, `np.outer(a, b).T` is `np.outer(b, a)`, `(a.T @ b).T` is `b.T @ a`."""
         made = self.made.get(s.args[0]) if isinstance(s.args[0], Var) else None
         if made is None or made.form is not None:
             return s
@@ -71,6 +71,12 @@ class _Simplify(Terms):
             return made.args[0]
         if made.op is np.outer and self.is_own(made.out) and made.args[0] is not made.args[1]:
             return replace(s, op=np.outer, args=made.args[::-1])
+        if self.adjoint and made.op is operator.matmul and self.is_own(made.out):
+            left = self.made.get(made.args[0]) if isinstance(made.args[0], Var) else None
+            matrices = all(len(t.shape) == 2 for t in _array_types(made.args))
+            if left is not None and left.op is np.transpose and left.form is None and matrices:
+                right = self.emit(np.transpose, (made.args[1],))
+                return replace(s, op=operator.matmul, args=(right, left.args[0]))
         return s
 
     def quotient(self, s: Eqn) -> Eqn:
@@ -284,3 +290,7 @@ def _same_unknown(a: Type, b: Type) -> bool:
 
 def _same_or_equal(a: Type, b: Type) -> bool:
     return a == b or _same(a, b)
+
+
+def _array_types(args: tuple[Atom, ...]) -> list[Array]:
+    return [t for t in map(atom_type, args) if isinstance(t, Array)]

@@ -70,9 +70,19 @@ def source_of(name: str, fn: Any) -> str:
         return fn.text
     node = _parsed(fn)
     node.name, node.decorator_list, node.returns = name, [], None
-    for a in (*node.args.args, *node.args.kwonlyargs):
+    rest = [a for a in (node.args.vararg, node.args.kwarg) if a is not None]
+    for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, *rest):
         a.annotation = None
-    return ast.unparse(node) + "\n"
+    return ast.unparse(_Bare().visit(node)) + "\n"
+
+
+class _Bare(ast.NodeTransformer):
+    """Local annotations name what the module does not import."""
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        if node.value is None:
+            return None
+        return ast.copy_location(ast.Assign([node.target], node.value), node)
 
 
 @functools.cache
