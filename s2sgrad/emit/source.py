@@ -617,7 +617,7 @@ class _Emitter:
         return True
 
     def index(self, index: Var, down: bool = False) -> str:
-        if not self.where[index] and (down or not index.hint):
+        if not self.where[index] and (down or index.hint in ("", "_")):
             return "_"
         return self.names[index]
 
