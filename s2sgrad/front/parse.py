@@ -33,13 +33,16 @@ def parse(
     params: Sequence[tuple[str, Value]],
     inputs: Sequence[Var],
     name: str,
+    lenient: bool = False,
     scope: Scope | None = None,
 ) -> tuple[Func, Value]:
     """The function as IR on `inputs`, of which the parameters are made; and its result's structure.
 
+    `lenient`: to look at, not to differentiate; `y += v` of an unknown `y` is taken to rebind it.
     Raises `DifferentiationError` at the first construct that is not supported.
     """
     p = Parser()
+    p.lenient = lenient
     p.scope = scope
     result = p.inline(closure, {n: p.argument(v) for n, v in params}, closure.node)
     found = leaves(result)
@@ -167,7 +170,8 @@ class Parser(Statements):
         value = self.expr(s.value)
         now = self.read(current, s)
         if not isinstance(now.type, Array):
-            if current.path or self.is_shared(current.root):
+            shared = current.path or self.is_shared(current.root)
+            if shared and not self.lenient:
                 raise self.refuse(
                     s,
                     f"`{target.id}` has other names: whether they change depends on its type, "
