@@ -380,21 +380,6 @@ def mandelbrot_like(c, steps):
     return total(n)
 
 
-def swap_rows(A):
-    A[0], A[2] = A[2].copy(), A[0].copy()
-    A[1] *= A[0]
-    A[:, 0], A[:, 1] = A[:, 1].copy(), 2.0 * A[:, 0]
-    return total(A)
-
-
-def newton_sqrt(a):
-    x = np.ones_like(a)
-    for i in range(a.shape[0]):
-        while abs(x[i] * x[i] - a[i]) > 1e-9:
-            x[i] = 0.5 * (x[i] + a[i] / x[i])
-    return total(x)
-
-
 def _vec(n):
     return _R.uniform(0.4, 1.6, n)
 
@@ -451,6 +436,4 @@ CASES: list[Case] = [
         (0, 1, 2, 3, 4),
     ),
     (mandelbrot_like, (0.5 * _mat(1, 6)[0], 5), (0,)),
-    (swap_rows, (_mat(4, 4),), (0,)),
-    (newton_sqrt, (_vec(4),), (0,)),
 ]

@@ -134,8 +134,8 @@ class Spelling:
             return name(self.given(op))
         raise InternalError("emit", f"no spelling for {op!r}", "")
 
-    def given(self, op: types.FunctionType) -> str:
-        """A function of the user's with a rule: imported where that is possible, else handed in."""
+    def given(self, op: types.FunctionType | type) -> str:
+        """A function of the user's with a rule, or an exception: imported if it can be, else handed in."""
         text, n = op.__name__ if op.__name__.isidentifier() else "function", 1
         while text in self.taken or self.handed.get(text, op) is not op:
             n += 1
@@ -158,7 +158,7 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
             return ast.UnaryOp(UNARY[op](), args[0])
         if op is np.transpose:
             return ast.Attribute(args[0], "T", ast.Load())
-        if op in (ops.identity, ops.stop_gradient):
+        if op in (ops.identity, ops.stop_gradient, ops.bound):
             return args[0]
         if op is np.ndarray.copy or op is ops.copy:
             return _copy(args[0])
@@ -181,6 +181,8 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
         if op is ops.zeros_like:
             op = np.zeros_like
         return ast.Call(spelling.function(op), args, [])
+    if op is ops.fstring:
+        return _fstring(form.args[0], args)
     if op is ops.part:
         return part(args[0], form.args[1])
     if op is ops.getitem:
@@ -191,6 +193,18 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
         return call(op, pos, None, spelling)
     named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
     return ast.Call(spelling.function(op), pos, named)
+
+
+def _fstring(pieces: tuple[Any, ...], args: list[ast.expr]) -> ast.expr:
+    """`f"{a:.3f} and {b!r}"`."""
+    rest, values = list(args), list[ast.expr]()
+    for p in pieces:
+        if isinstance(p, str):
+            values.append(ast.Constant(p))
+            continue
+        spec = ast.JoinedStr([ast.Constant(p[1])]) if p[1] else None
+        values.append(ast.FormattedValue(rest.pop(0), p[0], spec))
+    return ast.JoinedStr(values)
 
 
 def part(owner: ast.expr, path: tuple[tuple[str, Any], ...]) -> ast.expr:

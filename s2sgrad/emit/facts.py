@@ -150,4 +150,13 @@ def helper(name: str, fn: object) -> str:
     rest = [a for a in (node.args.vararg, node.args.kwarg) if a is not None]
     for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, *rest):
         a.annotation = None
-    return ast.unparse(node) + "\n"
+    return ast.unparse(_Bare().visit(node)) + "\n"
+
+
+class _Bare(ast.NodeTransformer):
+    """Local annotations name what the module does not import."""
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        if node.value is None:
+            return None
+        return ast.copy_location(ast.Assign([node.target], node.value), node)

@@ -20,7 +20,7 @@ def load(source: str, name: str, given: Mapping[str, Any] | None = None) -> Call
     # No modification time: `linecache.checkcache` leaves such entries alone.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     space: dict[str, Any] = {**(given or {}), "__name__": filename}
-    # Without our own `from __future__` imports: the text must stand by itself.
+    # Without this file's `from __future__`: the text must run as it would in a file of its own.
     exec(compile(source, filename, "exec", dont_inherit=True), space)
     run: Callable[..., Any] = space[name]
     weakref.finalize(run, linecache.cache.pop, filename, None)

@@ -70,7 +70,7 @@ class Names:
             self.merge(a, b)
 
     def hint(self, v: Var) -> str:
-        found = {m.hint for m in self.members[self.find(v)] if m.hint}
+        found = {m.hint for m in self.members[self.find(v)] if m.hint and m.hint != "_"}
         return min(found, key=lambda h: (h.startswith("."), h)) if found else ""
 
     def forced(self, block: Block) -> None:
@@ -89,7 +89,7 @@ class Names:
 
     def wished(self, block: Block) -> None:
         for s in block.stmts:
-            if isinstance(s, Eqn) and (s.op in WRITES or s.op is ops.copy):
+            if isinstance(s, Eqn) and (s.op in WRITES or s.op in (ops.copy, ops.bound)):
                 self.wish(s.args[0], s.out)
             elif isinstance(s, Loop):
                 n = len(s.carried)

@@ -19,7 +19,15 @@ from s2sgrad.front.integers import WAY_OUT, WHY, is_float
 from s2sgrad.front.join import Arm, Join
 from s2sgrad.front.memory import Memory, Ref, Root, holes, is_array, now
 from s2sgrad.front.source import span_of
-from s2sgrad.front.values import Closure, Known, Method, Tup, Value
+from s2sgrad.front.values import (
+    CALLABLE,
+    Choice,
+    Closure,
+    Known,
+    Method,
+    Tup,
+    Value,
+)
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
     UNDEF,
@@ -34,7 +42,7 @@ from s2sgrad.ir.graph import (
     atom_type,
 )
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import FLOAT, INT, UNDEFINED, Array, Scalar, Type, Unknown, kind_of
+from s2sgrad.ir.types import FLOAT, INT, UNDEFINED, Array, Scalar, Static, Type, Unknown, kind_of
 from s2sgrad.rules.registry import lookup
 
 BINARY: dict[type[ast.operator], Callable[..., Any]] = {
@@ -75,7 +83,11 @@ _OWN = {
     ops.list_,
     ops.append,
     ops.reshape_like,
+    ops.bound,
 }
+
+
+_LIBRARIES = ("numpy", "math", "scipy", "s2sgrad", "operator", "functools", "itertools")
 
 
 def _is_library(obj: Any) -> bool:
@@ -83,11 +95,13 @@ def _is_library(obj: Any) -> bool:
     if isinstance(obj, np.ufunc):
         return True
     name = obj.__name__ if isinstance(obj, types.ModuleType) else getattr(obj, "__module__", None)
-    return str(name).split(".")[0] in ("numpy", "math", "scipy", "s2sgrad")
+    return str(name).split(".")[0].lstrip("_") in _LIBRARIES
 
 
 def _may_raise(op: Callable[..., Any], args: tuple[Atom, ...], t: Type) -> bool:
     """Does plain Python end with an exception where NumPy would warn?"""
+    if op is ops.bound or getattr(np.linalg, getattr(op, "__name__", ""), None) is op:
+        return True
     if getattr(math, getattr(op, "__name__", ""), None) is op:
         return op not in _TOTAL
     if op in (operator.truediv, operator.floordiv, operator.mod):
@@ -117,6 +131,10 @@ class Expressions(Memory):
         self.lookup: Callable[[str, ast.AST], Value] = lambda n, at: UNDEF
         self.file = ""
         self.active_calls: list[object] = []
+        self.choosing = 0  # conditional expressions around
+        self.stored: set[str] = set()  # names that the function binds
+        self.rebound: list[str] = []  # names that calls of its inner functions may bind
+        self.aliased: dict[tuple[int, str], dict[str, Value]] = {}  # frames of `nonlocal` names
         self.outside: dict[Var, Ref] = {}  # arrays that are not the function's own
 
     # -- building
@@ -148,7 +166,7 @@ class Expressions(Memory):
                 "give it one with `s2sgrad.rule`, or write it in NumPy",
                 "no-rule",
             )
-        t = infer(op, args, form)
+        t = Static("NoneType") if effect else infer(op, args, form)
         out = Var(hint, t, sizes.extent(op, args, t))
         raises = _may_raise(op, args, out.type)
         span = self.span(at) if at else None
@@ -194,7 +212,7 @@ class Expressions(Memory):
         made = value
         if isinstance(value, Ref):  # the name of a view is that of what was read of it last
             made = self.read(value, self._node) if value.path else value.root.first
-        if isinstance(made, Var) and not made.hint:
+        if isinstance(made, Var) and not made.hint and name != "_":  # that says: not used
             object.__setattr__(made, "hint", name)  # a hint is not part of what a value is
         return value
 
@@ -231,7 +249,10 @@ class Expressions(Memory):
                 )
             if isinstance(value, Known) and isinstance(value.obj, _Poison):
                 raise self.refuse(node, value.obj.why, "use two names", "kinds")
-            return value
+            sure: Value = self.sure(value, node)
+            if sure is not value and not self.choosing:
+                self.env[node.id] = sure
+            return sure
         return self.from_outside(self.lookup(node.id, node))
 
     def from_outside(self, value: Value) -> Value:
@@ -246,7 +267,8 @@ class Expressions(Memory):
         env, outer = self.env, self.lookup
 
         def lookup(name: str, at: ast.AST) -> Value:
-            return env[name] if name in env else outer(name, at)
+            frame = self.aliased.get((id(env), name), env)
+            return frame[name] if name in frame else outer(name, at)
 
         args = node.args
         positional = [*args.posonlyargs, *args.args]
@@ -368,18 +390,27 @@ class Expressions(Memory):
         c = self.truth(test, at)
         if isinstance(c, Lit):
             return then() if c.value else orelse()
+        self.choosing += 1
         arms = [self.arm(lambda make=make: self.read(make(), at)) for make in (then, orelse)]  # type: ignore[misc]
-        if any(arm.env != self.env for arm in arms):
-            raise self.refuse(at, "`:=` in a part that may not be evaluated", "use an if", "walrus")
+        self.choosing -= 1
         a, b = (arm.value for arm in arms)
+        if isinstance(a, CALLABLE) and isinstance(b, CALLABLE) and not self.has_acted(arms):
+            return Choice(c, a, b)
         if not (isinstance(a, Var | Lit) and isinstance(b, Var | Lit)):
             raise self.refuse(
                 at, "a conditional expression of things that are no numbers", "use an if"
             )
         join_ = Join(self, arms, at)
         value = join_.phi("", a, b)
+        if any(arm.env != self.env for arm in arms):  # `:=`
+            for n, (x, y) in self.merge(arms[0].env, arms[1].env, dict(self.env)).items():
+                self.env[n] = join_.phi(n, x, y)
         join_.close(c)
         return value
+
+    def has_acted(self, arms: list[Arm]) -> bool:
+        """Have the arms done anything but to name a value?"""
+        return any(arm.stmts or arm.env != self.env for arm in arms)
 
     def truth(self, v: Value, at: ast.AST) -> Atom:
         v = self.read(v, at)
@@ -519,6 +550,11 @@ class Expressions(Memory):
         raise self.refuse(at, "it is not known how many items this has", "")
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
+        raise NotImplementedError
+
+    def merge(
+        self, a: dict[str, Value], b: dict[str, Value], before: dict[str, Value]
+    ) -> dict[str, tuple[Value, Value]]:
         raise NotImplementedError
 
 

@@ -87,6 +87,7 @@ _SAME_TYPE = {
     ops.setitem,
     ops.additem,
     ops.copy,
+    ops.bound,
     ops.stop_gradient,
 }
 

@@ -127,9 +127,12 @@ class Lists(Calls):
             if not hasattr(n, "lineno"):
                 ast.copy_location(n, node)
         self.parse_block([body])
-        made = self.env[name]
-        self.env.clear()
-        self.env.update(saved)
+        made = self.env.pop(name)
+        for g in generators:  # its targets are its own; what calls in it rebind is not
+            for n in ast.walk(g.target):
+                if isinstance(n, ast.Name):
+                    self.env.pop(n.id, None)
+                    self.env.update({n.id: saved[n.id]} if n.id in saved else {})
         return made
 
     def parse_block(self, stmts: list[ast.stmt]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,13 +17,14 @@ from typing import Any
 
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.source import find, span_of
-from s2sgrad.front.values import Closure, Known, Value
+from s2sgrad.front.values import Closure, Known, Partial, Value
 from s2sgrad.ir.graph import Lit, Var
 from s2sgrad.ir.types import Type
 from s2sgrad.rules.registry import lookup as rule_of
 
 Getter = Callable[[], Any]
 _MISSING = object()
+_DECORATORS = [functools.wraps, functools.cache, functools.lru_cache]  # the parser knows them
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Scope:
     fixed: list[tuple[Getter, Any]] = field(default_factory=list)
     found: dict[tuple[int, str], Value] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
+    taken: frozenset[str] = frozenset()  # names that what is read from outside must not have
 
     def closure(self, fun: types.FunctionType, with_defaults: bool = True) -> Closure:
         """A Python function as the parser knows it."""
@@ -129,7 +132,7 @@ class Scope:
         t = None if isinstance(obj, bool) else self.type_of(obj)
         if t is not None:
             unique = name
-            while unique in self.data:
+            while unique in self.data or unique in self.taken:
                 unique += "_"
             self.data[unique] = (get, Var(unique, t))
             return self.data[unique][1]
@@ -145,9 +148,21 @@ class Scope:
         """What a leaf of an argument stands for that is no number: the guard compares it."""
         if obj is None or isinstance(obj, str | bool | bytes):
             return Lit(obj)
+        if any(obj is d for d in _DECORATORS):
+            return Known(obj)
         if isinstance(obj, types.FunctionType) and rule_of(obj) is None:
             return self.closure(obj)
+        if isinstance(obj, functools._lru_cache_wrapper):
+            return self.static(obj.__wrapped__)  # a cache changes no value
+        if isinstance(obj, functools.partial):
+            return self.partial(obj)
         return Known(obj)
+
+    def partial(self, obj: functools.partial[Any]) -> Value:
+        """Numbers and arrays among its arguments are read anew at each call."""
+        args = [self.value(v, f"arg{k}", lambda v=v: v) for k, v in enumerate(obj.args)]  # type: ignore[misc]
+        named = {k: self.value(v, k, lambda v=v: v) for k, v in obj.keywords.items()}  # type: ignore[misc]
+        return Partial(self.static(obj.func), tuple(args), named)
 
     def still_holds(self) -> bool:
         """Does every function and module that was followed still stand behind its name?"""

@@ -74,7 +74,25 @@ class Bound:
     owner: Value
 
 
-Value = Atom | Ref | Tup | Known | Closure | Method | Bound
+@dataclass(frozen=True, slots=True, eq=False)
+class Partial:
+    """A function with its first arguments: `functools.partial`."""
+
+    function: Value
+    args: tuple[Value, ...]
+    kwargs: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """One of two functions: `np.tanh if c else np.sin`."""
+
+    test: Atom
+    then: Value
+    orelse: Value
+
+
+Value = Atom | Ref | Tup | Known | Closure | Method | Bound | Partial | Choice
 
 
 def leaves(v: Value) -> list[Atom | Ref] | None:
@@ -119,3 +137,6 @@ def same(a: Value, b: Value) -> bool:
     if isinstance(a, Ref) and isinstance(b, Ref):
         return a == b
     return a is b
+
+
+CALLABLE = (Known, Closure, Bound, Partial, Choice)

@@ -107,6 +107,8 @@ def is_differentiable(t: Type) -> bool:
         return isinstance(t.item, Undefined) or is_differentiable(t.item)
     if isinstance(t, Several):
         return any(map(is_differentiable, t.items))
+    if isinstance(t, Seq):
+        return is_differentiable(t.item)
     return isinstance(t, Unknown) or kind_of(t) in ("float", "complex")
 
 

@@ -11,15 +11,19 @@ from dataclasses import replace
 
 import numpy as np
 
+from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES, makes_memory, sources
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Hole, Lit, Loop, Var, atom_type
 from s2sgrad.ir.types import Array, Scalar, Type, Unknown, kind_of
 
 
-def finish(func: Func, n: int, wrt: Sequence[Var]) -> Func:
-    """`func`, whose results after the first `n` are the gradients of `wrt`, made fit to return."""
+def finish(func: Func, n: int, types: Sequence[Type]) -> Func:
+    """`func`, whose results after the first `n` are derivatives, made fit to return.
+
+    `types` are those of what they are derivatives of.
+    """
     one = _Finish(func, n)
-    bars = [one.bar(g, v.type) for g, v in zip(func.body.results[n:], wrt, strict=True)]
+    bars = [one.bar(g, t) for g, t in zip(func.body.results[n:], types, strict=True)]
     block = replace(
         func.body,
         stmts=(*func.body.stmts, *one.stmts),
@@ -28,11 +32,15 @@ def finish(func: Func, n: int, wrt: Sequence[Var]) -> Func:
     return replace(func, body=block)
 
 
+_ENTRIES = {ops.part, ops.identity}
+
+
 class _Finish:
     def __init__(self, func: Func, n: int) -> None:
         self.sources: dict[Atom, list[Atom] | Eqn] = {}
         self.stmts: list[Eqn] = []
         self.returned: set[Atom] = set()
+        self.params = set(func.body.params)
         self.index(func.body)
         for r in func.body.results[:n]:
             self.returned |= self.origins(r)
@@ -71,10 +79,16 @@ class _Finish:
         return found
 
     def fresh(self, a: Atom) -> bool:
-        """Has `a` memory of its own, in whichever way it was made?"""
-        for v in self.origins(a):
-            made = self.sources.get(v)
-            if isinstance(made, list):
+        """Has `a` memory of its own, in whichever way it was made?
+
+        Before it writes to what is an argument, the last pass copies that.
+        """
+        origins = self.origins(a)
+        made_of = [self.sources.get(v) for v in origins]
+        written = any(isinstance(made, Eqn) and made.op in WRITES for made in made_of)
+        for v, made in zip(origins, made_of, strict=True):
+            given = v in self.params or (isinstance(made, Eqn) and made.op in _ENTRIES)
+            if isinstance(made, list) or (written and given):
                 continue
             if not isinstance(made, Eqn):
                 return False
@@ -114,9 +128,32 @@ class _Finish:
         kind = {"float": float, "complex": complex}[t.kind]
         if isinstance(g, Lit):
             return Lit(kind(g.value))
-        if isinstance(got, Scalar) and got.char in ("", "d", "D") and got.kind == t.kind:
-            return g
-        return self.emit(kind, (g,), t)
+        return g if self.is_python(g, t) else self.emit(kind, (g,), t)
+
+    def is_python(self, g: Atom, t: Scalar) -> bool:
+        """Is it a Python number, or the NumPy scalar that is one?
+
+        A sum over turns that starts at 0.0 has the type of a Python float, and is as narrow as what
+        the turns add: so what it is made of is looked at.
+        """
+        if kind_of(atom_type(g)) != t.kind:
+            return False
+        seen: set[Atom] = set()
+        todo = [g]
+        while todo:
+            v = todo.pop()
+            if v in seen:
+                continue
+            seen.add(v)
+            got = atom_type(v)
+            if not isinstance(got, Scalar) or got.char not in _PYTHON[got.kind]:
+                return False
+            made = None if got.char else self.sources.get(v)
+            if isinstance(made, list):
+                todo += made
+            elif made is not None:
+                todo += [a for a in made.args if isinstance(atom_type(a), Scalar)]
+        return True
 
     def real(self, g: Atom, t: Type) -> Atom:
         """Real in, real gradient out."""
@@ -131,6 +168,9 @@ class _Finish:
         out = Var(hint, t)
         self.stmts.append(Eqn(out, op, args, form))  # type: ignore[arg-type]
         return out
+
+
+_PYTHON = {"float": ("", "d"), "complex": ("", "D"), "int": ("", "l"), "bool": ("", "?")}
 
 
 def _char(t: Type) -> str:

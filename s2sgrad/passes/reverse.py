@@ -9,7 +9,7 @@ where it is bound and *walked* in the mirror; one that is a cheap operation away
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -128,7 +128,7 @@ class _Reverse:
         for s in block.stmts:
             if isinstance(s, Eqn):
                 self.home[s.out], self.made_by[s.out] = block, s
-                if s.op in (ops.setitem, ops.additem, ops.copy):
+                if s.op in (ops.setitem, ops.additem, ops.copy, ops.bound):
                     self.shape_from[s.out] = s.args[0]
                 if s.op is ops.getitem and isinstance(atom_type(s.args[0]), Several) and s.form:
                     self.items[s.args[0], s.form.args[1]] = s.out
@@ -164,6 +164,10 @@ class _Reverse:
             self.add(r, seed)
         self.backward(body)
         bars = tuple(self.total(v) for v in self.wrt)
+        if len(bars) > 1:  # several results are read by their names
+            for v, bar in zip(self.wrt, bars, strict=True):
+                if isinstance(bar, Var) and not bar.hint:
+                    object.__setattr__(bar, "hint", _bar(v))
         forward = self._with_collects(body)
         whole = Block(
             (*body.params, *extra),
@@ -276,28 +280,29 @@ class _Reverse:
             frame.known[a] = self._recomputed(a, frame) or self._walked(a, frame)
         return frame.known[a]
 
-    def _free(self, a: Atom, frame: _Frame, depth: int = 2) -> bool:
-        """Is `a` at hand in `frame` without a tape of its own?"""
+    def _missing(self, a: Atom, frame: _Frame, depth: int = 2) -> set[Var] | None:
+        """The carried numbers that must be taped to have `a` in `frame`; None: more than that."""
         if isinstance(a, Lit) or self.home[a] is self.func.body:
-            return True
+            return set()
         home: _Frame | None = frame
         while home is not None and home.primal is not self.home[a]:
             home = home.parent
         if home is not None and a in home.known:
-            return True
+            return set()
+        if home is frame and a in frame.primal.params and isinstance(a.type, Scalar):
+            return {a}
         made = self.made_by.get(a)
-        return (
-            made is not None
-            and depth > 0
-            and _is_cheap(made)
-            and all(self._free(b, frame, depth - 1) for b in made.args)
-        )
+        if made is None or depth == 0 or not _is_cheap(made):
+            return None
+        return _union(self._missing(b, frame, depth - 1) for b in made.args)
 
     def _recomputed(self, a: Var, frame: _Frame) -> Atom | None:
+        """`a` computed again, if that is cheap and asks for one tape at most."""
         made = self.made_by.get(a)
         if made is None or not _is_cheap(made):
             return None
-        if not all(self._free(b, frame) for b in made.args):
+        missing = _union(self._missing(b, frame) for b in made.args)
+        if missing is None or len(missing) > 1:
             return None
         here, self.frame = self.frame, frame
         args = tuple(self.need(b) for b in made.args)
@@ -355,7 +360,7 @@ class _Reverse:
             self._getitem(s, g)
         elif s.op in (ops.setitem, ops.additem):
             self._write(s, g)
-        elif s.op is ops.copy:
+        elif s.op in (ops.copy, ops.bound):
             self.add(s.args[0], g)
         elif s.op in LISTS or any(isinstance(atom_type(a), List) for a in s.args):
             for a, bar in zip(s.args, list_cotangents(self.recorder, s, g, self.need), strict=True):
@@ -687,6 +692,16 @@ def _is_cheap(s: Eqn) -> bool:
     if s.op is ops.getitem or (s.op is np.transpose and s.form is None):
         return True
     return s.op in _CHEAP and isinstance(s.out.type, Scalar)
+
+
+def _union(parts: Iterable[set[Var] | None]) -> set[Var] | None:
+    """All of them together; None if one is."""
+    found: set[Var] = set()
+    for p in parts:
+        if p is None:
+            return None
+        found |= p
+    return found
 
 
 def _walks(f: _Frame) -> tuple[tuple[Var, ...], tuple[Atom, ...]]:

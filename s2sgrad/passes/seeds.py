@@ -87,9 +87,7 @@ def plan(func: Func, result: Value, what: str, has_aux: bool, seed: Signature | 
     seeds = Seeds()
     aux: Value | None = None
     if has_aux:
-        if not (isinstance(result, Tup) and result.is_sequence and len(result.items) == 2):
-            raise TypeError(f"`{func.name}` has to return a pair (value, aux) for has_aux=True")
-        result, aux = result.items
+        result, aux = paired(result, func.name)
     if what == "vjp":
         assert seed is not None
         _given(result, seed, (), seeds, func.name)
@@ -109,6 +107,14 @@ def plan(func: Func, result: Value, what: str, has_aux: bool, seed: Signature | 
         seeds.atoms.append(Lit(1.0))
     seeds.atoms += [Lit(0.0)] * len(leaves(aux) or () if aux is not None else ())
     return seeds
+
+
+def paired(result: Value, name: str) -> tuple[Value, Value]:
+    """What a function with `has_aux` returns: its value, and the rest."""
+    if not (isinstance(result, Tup) and result.is_sequence and len(result.items) == 2):
+        raise TypeError(f"`{name}` has to return a pair (value, aux) for has_aux=True")
+    value, aux = result.items
+    return value, aux
 
 
 def _given(result: Value, seed: Signature, path: Path, seeds: Seeds, name: str) -> None:

@@ -1,0 +1,1 @@
+"""What the compiler writes and says, byte by byte; `python -m tests.goldens.update` rewrites it."""
