@@ -259,7 +259,7 @@ def _shape(
         a, b = types
         if isinstance(a, Array) and isinstance(b, Array) and _plain_ranks(a, b):
             return (*a.shape[:-1], *b.shape[1:])
-    if op is np.transpose and len(args) == 1 and isinstance(first, Array):
+    if op is np.transpose and form is None and isinstance(first, Array):
         return first.shape[::-1]
     if op is np.outer and all(isinstance(u, Array) and len(u.shape) == 1 for u in types):
         return tuple(u.shape[0] for u in types if isinstance(u, Array))

@@ -57,8 +57,6 @@ def parse(
 class Parser(Statements):
     """Statements; expressions and loops are in the base classes."""
 
-    changed: set[str] = set()  # noqa: RUF012  names of lists that the function changes
-
     def argument(self, v: Value) -> Value:
         """An argument as the program sees it."""
         if isinstance(v, Tup):
@@ -138,15 +136,14 @@ class Parser(Statements):
 
     def stmt_Assign(self, s: ast.Assign) -> None:
         value = self.expr(s.value)
-        names = {t.id for t in s.targets if isinstance(t, ast.Name)}
-        if names & self.changed:
-            value = self.grown(value, s)
+        for target in s.targets:
+            value = self.growing(target, s.value, value)
         for target in s.targets:
             self.assign(target, value)
 
     def stmt_AnnAssign(self, s: ast.AnnAssign) -> None:
         if s.value is not None:
-            self.assign(s.target, self.expr(s.value))
+            self.assign(s.target, self.growing(s.target, s.value, self.expr(s.value)))
 
     def stmt_AugAssign(self, s: ast.AugAssign) -> None:
         if isinstance(s.target, ast.Name):

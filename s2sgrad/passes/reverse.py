@@ -793,9 +793,21 @@ class _Lazy(Symbol):
 __all__ = ["reverse"]
 
 
+_MOVES = {
+    np.concatenate,
+    np.hstack,
+    np.vstack,
+    np.transpose,
+    np.swapaxes,
+    np.moveaxis,
+    np.reshape,
+    np.ravel,
+}  # nothing is broadcast
+
+
 def _keeps_shapes(s: Eqn) -> bool:
-    """Is nothing broadcast: a join, or a product of vectors and matrices?"""
-    if s.op in (np.concatenate, np.hstack, np.vstack):
+    """Is nothing broadcast: elements that move, or a product of vectors and matrices?"""
+    if s.op in _MOVES:
         return True
     types = [atom_type(a) for a in s.args]
     ranked = all(isinstance(t, Array) and len(t.shape) <= 2 and not t.loose for t in types)
