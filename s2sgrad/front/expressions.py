@@ -366,11 +366,12 @@ class Expressions(Memory):
         c = self.truth(test, at)
         if isinstance(c, Lit):
             return then() if c.value else orelse()
-        arms = [self.arm(lambda make=make: self.read(make(), at)) for make in (then, orelse)]  # type: ignore[misc]
+        # Not read: an array of either arm is what the result may be another name of.
+        arms = [self.arm(make) for make in (then, orelse)]
         if any(arm.env != self.env for arm in arms):
             raise self.refuse(at, "`:=` in a part that may not be evaluated", "use an if", "walrus")
         a, b = (arm.value for arm in arms)
-        if not (isinstance(a, Var | Lit) and isinstance(b, Var | Lit)):
+        if not (isinstance(a, Var | Lit | Ref) and isinstance(b, Var | Lit | Ref)):
             raise self.refuse(
                 at, "a conditional expression of things that are no numbers", "use an if"
             )

@@ -25,7 +25,7 @@ from s2sgrad.front.unroll import Unrolling
 from s2sgrad.front.values import Closure, Tup, Value, leaves, same
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import UNDEF, Block, Func, Lit, Var
-from s2sgrad.ir.types import Array
+from s2sgrad.ir.types import Array, List
 
 
 def parse(
@@ -132,6 +132,13 @@ class Parser(Unrolling):
         old = self.read(place, s)
         value = self.expr(s.value)
         if is_array(old):  # a view: what the right side has written to it is seen
+            if isinstance(place.root.first.type, List):
+                raise self.refuse(
+                    s,
+                    "an array in a list is written to: who else has it is not known",
+                    f"{ast.unparse(s.target)} = {ast.unparse(s.target)} + ...: a new array",
+                    "list",
+                )
             old = self.read(place, s)
         self.store(place, self.binary(s.op, old, value, s), s)
 
