@@ -393,13 +393,14 @@ class Expressions(Memory):
         c = self.truth(test, at)
         if isinstance(c, Lit):
             return then() if c.value else orelse()
+        # Not read: an array of either arm is what the result may be another name of.
         self.choosing += 1
-        arms = [self.arm(lambda make=make: self.read(make(), at)) for make in (then, orelse)]  # type: ignore[misc]
+        arms = [self.arm(make) for make in (then, orelse)]
         self.choosing -= 1
         a, b = (arm.value for arm in arms)
         if isinstance(a, CALLABLE) and isinstance(b, CALLABLE) and not self.has_acted(arms):
             return Choice(c, a, b)
-        if not (isinstance(a, Var | Lit) and isinstance(b, Var | Lit)):
+        if not (isinstance(a, Var | Lit | Ref) and isinstance(b, Var | Lit | Ref)):
             raise self.refuse(
                 at, "a conditional expression of things that are no numbers", "use an if"
             )

@@ -25,7 +25,7 @@ from s2sgrad.front.resolve import Scope
 from s2sgrad.front.statements import Statements
 from s2sgrad.front.values import Closure, Tup, Value, leaves, same
 from s2sgrad.ir.graph import UNDEF, Block, Func, Lit, Var
-from s2sgrad.ir.types import Array
+from s2sgrad.ir.types import Array, List
 
 
 def parse(
@@ -159,6 +159,13 @@ class Parser(Statements):
         old = self.read(place, s)
         value = self.expr(s.value)
         if is_array(old):  # a view: what the right side has written to it is seen
+            if isinstance(place.root.first.type, List):
+                raise self.refuse(
+                    s,
+                    "an array in a list is written to: who else has it is not known",
+                    f"{ast.unparse(s.target)} = {ast.unparse(s.target)} + ...: a new array",
+                    "list",
+                )
             old = self.read(place, s)
         self.store(place, self.binary(s.op, old, value, s), s)
 

@@ -71,8 +71,12 @@ def is_memory(v: Var) -> bool:
 
 def makes_memory(op: Callable[..., Any], form: Form | None) -> bool:
     """Is what `op` returns always in memory of its own?"""
+    if op is np.diff and form is not None:  # with n=0 it returns its operand
+        given = [*form.args[1:2], *(v for k, v in form.kwargs if k == "n")]
+        return not given or (isinstance(given[0], int) and given[0] > 0)
     if op in FRESH:
-        return not (form and op is np.array and any(k == "copy" for k, _ in form.kwargs))
+        asked = op in (np.array, np.meshgrid) and form is not None
+        return not (asked and any(k == "copy" for k, _ in form.kwargs))  # type: ignore[union-attr]
     if isinstance(op, np.ufunc):
         return form is None or all(k != "out" for k, _ in form.kwargs)
     return getattr(math, getattr(op, "__name__", ""), None) is op

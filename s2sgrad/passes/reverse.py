@@ -446,6 +446,13 @@ class _Reverse:
         repeats = any(t.kind == "int" for t in indices)
         if s.op is not ops.setitem or not repeats:
             return read
+        if (
+            isinstance(index, Pack) and index.kind == "path"
+        ):  # stored in a view: of that it is asked
+            *steps, index = index.items
+            g = self.recorder.emit(
+                ops.getitem, (g, *atoms), Form((Hole(0), Pack("path", tuple(steps))))
+            )
         form = Form((Hole(0), index, Hole(len(atoms) + 1)))
         return self.recorder.emit(ops.last_writes, (g, *atoms, read), form)
 
