@@ -120,3 +120,33 @@ def test_sizes_of_another_turn() -> None:
 
     check_grad(f, R(5), 5)
     check_grad(g, R(5), 5)
+
+
+def test_stacks_of_matrices() -> None:
+    def f(x, y):
+        a = np.transpose(x, (1, 0, 2))
+        b = np.swapaxes(y, 0, 1)
+        c = a @ b.transpose(0, 2, 1)
+        return np.sum(np.tanh(c @ b) * a)
+
+    args = (R((3, 2, 4)), R((3, 2, 4)))
+    check_grad(f, *args, wrt=(0, 1))
+    d = value_and_grad(f, (0, 1))
+    d(*args)
+    assert "_unbroadcast" not in d.source
+    check_grad(f, R((3, 2, 4)), R((3, 1, 4)), wrt=(0, 1))
+    check_grad(f, R((3, 1, 4)), R((3, 1, 4)), wrt=(0, 1))
+
+
+def test_transposed_by_axes() -> None:
+    """An axis of length 1 is where it was moved to."""
+
+    def f(x, y):
+        return np.sum(np.transpose(x, (1, 0, 2)) * y**2)
+
+    def g(x, y):
+        return np.sum(x.transpose(2, 0, 1) * y**2)
+
+    check_grad(f, R((3, 1, 4)), R((5, 3, 4)), wrt=(0, 1))
+    check_grad(g, R((3, 1, 4)), R((4, 3, 5)), wrt=(0, 1))
+    check_grad(g, R((1, 3, 4)), R((4, 5, 3)), wrt=(0, 1))

@@ -11,7 +11,7 @@ from typing import Any
 
 from s2sgrad.emit import expr, printer
 from s2sgrad.emit.apart import Apart
-from s2sgrad.emit.facts import Order, called, collected, handed_on, helper, minus_one
+from s2sgrad.emit.facts import Order, called, collected, handed_on, minus_one
 from s2sgrad.emit.live import at_hand, is_tape, liveness, uses
 from s2sgrad.emit.names import Names
 from s2sgrad.emit.results import Result, statement, whole
@@ -33,8 +33,9 @@ from s2sgrad.ir.graph import (
     Var,
     atom_type,
 )
-from s2sgrad.ir.types import Array, List, Scalar
+from s2sgrad.ir.types import Array, List, Scalar, Unknown
 from s2sgrad.ir.walk import bound_by
+from s2sgrad.rules.helpers import source_of
 
 SIGNS: dict[object, str] = {
     operator.add: "+",
@@ -50,6 +51,9 @@ class Emitted:
 
     source: str
     name: str
+    text: str  # of the function alone
+    imports: frozenset[str]
+    helpers: dict[str, Callable[..., Any]]
     given: dict[str, Callable[..., object]]  # functions of the user's that it calls
 
 
@@ -61,8 +65,15 @@ def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emi
     kept, spelling = called_by([func]), expr.Spelling(func.names)
     texts = [_Emitter(k.body, spelling).function(whole(k.body), k.body.names) for k in kept]
     texts.append(_Emitter(func, spelling).function(result, func.names if header is None else header))
-    source = module("\n\n".join(texts), spelling.imports, spelling.helpers)
-    return Emitted(source, func.name, spelling.handed)
+    text = "\n\n".join(texts)
+    return Emitted(
+        module(text, spelling.imports, spelling.helpers),
+        func.name,
+        text,
+        frozenset(spelling.imports),
+        spelling.helpers,
+        spelling.handed,
+    )
 
 
 def module(text: str, imports: Iterable[str], helpers: dict[str, Callable[..., Any]]) -> str:
@@ -71,7 +82,7 @@ def module(text: str, imports: Iterable[str], helpers: dict[str, Callable[..., A
     if imports:
         parts.append("\n".join(sorted(imports)) + "\n")
     for name, fn in sorted(helpers.items()):
-        parts.append(helper(name, fn))
+        parts.append(source_of(name, fn))
     return "\n\n".join([*parts, text]) if parts else text
 
 
@@ -99,7 +110,8 @@ class _Emitter:
         self.fold(func.body)
         self.spelling = spelling
         spans = liveness(func, self.folded, self.tape_items)
-        self.names = Names(func, spans, RESERVED | called(func.body))
+        fixed: frozenset[str] = func.notes.get("globals", frozenset())
+        self.names = Names(func, spans, RESERVED | called(func.body) | fixed)
         self.handed = handed_on(func.body)
         self.lines: list[str] = []
         self.tapes: dict[Var, str] = {}
@@ -174,10 +186,11 @@ class _Emitter:
 
     def value(self, s: Eqn | Branch) -> ast.expr:
         if isinstance(s, Eqn):
-            made = expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling)
-            if s.op is ops.copy and s.args[0] in self.func.body.params:
+            types = [atom_type(a) for a in s.args]
+            made = expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling, types)
+            argument = s.op is ops.copy and s.args[0] in self.func.body.params
+            if argument and isinstance(made, ast.Call):
                 # An argument's copy keeps its order in memory, and so the order of summation.
-                assert isinstance(made, ast.Call)
                 made.keywords.append(ast.keyword("order", ast.Constant("K")))
             return made
         then, orelse = s.then.results[0], s.orelse.results[0]
@@ -354,7 +367,7 @@ class _Emitter:
             change = self.changed(s)
             if change is not None:
                 sign, value = change
-        elif any(isinstance(a, Var) and isinstance(a.type, Array) for a in s.args[1:-1]):
+        elif any(isinstance(a, Var) and isinstance(a.type, Array | Unknown) for a in s.args[1:-1]):
             self.accumulate(target, index, args, depth)
             return
         if sign and isinstance(s.out.type, List) and not isinstance(s.out.type.item, Scalar):
@@ -630,7 +643,7 @@ class _Emitter:
         return True
 
     def index(self, index: Var, down: bool = False) -> str:
-        if not self.where[index] and (down or not index.hint):
+        if not self.where[index] and (down or index.hint in ("", "_")):
             return "_"
         return self.names[index]
 

@@ -26,7 +26,7 @@ from s2sgrad.front.kept import Keeping, packed
 from s2sgrad.front.signature import shape
 from s2sgrad.front.values import Closure, Tup, Value, leaves, same
 from s2sgrad.ir.graph import UNDEF, Block, Func, Lit, Var
-from s2sgrad.ir.types import Array
+from s2sgrad.ir.types import Array, List
 
 
 def parse(
@@ -34,13 +34,16 @@ def parse(
     params: Sequence[tuple[str, Value]],
     inputs: Sequence[Var],
     name: str,
+    lenient: bool = False,
     scope: Scope | None = None,
 ) -> tuple[Func, Value]:
     """The function as IR on `inputs`, of which the parameters are made; and its result's structure.
 
+    `lenient`: to look at, not to differentiate; `y += v` of an unknown `y` is taken to rebind it.
     Raises `DifferentiationError` at the first construct that is not supported.
     """
     p = Parser()
+    p.lenient = lenient
     p.scope = scope
     result = p.invoke(closure, {n: p.argument(v) for n, v in params}, closure.node)
     found = leaves(result)
@@ -54,8 +57,6 @@ def parse(
 
 class Parser(Keeping):
     """Statements; expressions and loops are in the base classes."""
-
-    changed: set[str] = set()  # noqa: RUF012  names of lists that the function changes
 
     def argument(self, v: Value) -> Value:
         """An argument as the program sees it."""
@@ -134,15 +135,14 @@ class Parser(Keeping):
 
     def stmt_Assign(self, s: ast.Assign) -> None:
         value = self.expr(s.value)
-        names = {t.id for t in s.targets if isinstance(t, ast.Name)}
-        if names & self.changed:
-            value = self.grown(value, s)
+        for target in s.targets:
+            value = self.growing(target, s.value, value)
         for target in s.targets:
             self.assign(target, value)
 
     def stmt_AnnAssign(self, s: ast.AnnAssign) -> None:
         if s.value is not None:
-            self.assign(s.target, self.expr(s.value))
+            self.assign(s.target, self.growing(s.target, s.value, self.expr(s.value)))
 
     def stmt_AugAssign(self, s: ast.AugAssign) -> None:
         if isinstance(s.target, ast.Name):
@@ -158,6 +158,13 @@ class Parser(Keeping):
         old = self.read(place, s)
         value = self.expr(s.value)
         if is_array(old):  # a view: what the right side has written to it is seen
+            if isinstance(place.root.first.type, List):
+                raise self.refuse(
+                    s,
+                    "an array in a list is written to: who else has it is not known",
+                    f"{ast.unparse(s.target)} = {ast.unparse(s.target)} + ...: a new array",
+                    "list",
+                )
             old = self.read(place, s)
         self.store(place, self.binary(s.op, old, value, s), s)
 
@@ -166,7 +173,8 @@ class Parser(Keeping):
         value = self.expr(s.value)
         now = self.read(current, s)
         if not isinstance(now.type, Array):
-            if current.path or self.is_shared(current.root):
+            shared = current.path or self.is_shared(current.root)
+            if shared and not self.lenient:
                 raise self.refuse(
                     s,
                     f"`{target.id}` has other names: whether they change depends on its type, "

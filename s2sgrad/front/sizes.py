@@ -32,10 +32,11 @@ def extent(op: Callable[..., Any], args: tuple[Atom, ...], t: Type) -> Dim | Non
     """The extent that the int result of `op(*args)` stands for."""
     if not (isinstance(t, Scalar) and t.kind == "int"):
         return None
-    if op is len or (op is np.size and len(args) == 2 and isinstance(args[1], Lit)):
+    if (op is len and args) or (op is np.size and len(args) == 2 and isinstance(args[1], Lit)):
         held = args[0].type if isinstance(args[0], Var) else None
-        if isinstance(held, Array) and held.shape:
-            d = held.shape[0 if op is len else args[1].value]  # type: ignore[union-attr]
+        k = 0 if op is len else args[1].value  # type: ignore[union-attr]
+        if isinstance(held, Array) and k < len(held.shape):
+            d = held.shape[k]
             return own_extent() if d == "?" else d
     elif len(args) == 2:
         a, b = map(of, args)
@@ -97,6 +98,10 @@ def shape_of(
     if op is np.arange and len(pos) == 1 and not named:
         d = sizes(pos[0], args)[0]
         return (d,) if d is not None and not_negative(d) else fresh
+    if op in (np.transpose, np.swapaxes) and len(pos) > 1:
+        return _moved(op, _type(pos[0], args), [_literal(i, args) for i in pos[1:]], fresh)
+    if op in (np.matmul, operator.matmul) and len(args) == 2:
+        return _stacked(*(_type(Hole(k), args) for k in range(2)), fresh)
     if op in (np.hstack, np.vstack, np.concatenate) and pos and isinstance(pos[0], Pack):
         axis = named.get("axis", pos[1] if len(pos) > 1 else 0)
         return _joined(op, [_type(i, args) for i in pos[0].items], axis, fresh)
@@ -108,6 +113,43 @@ def sizes(template: Any, args: tuple[Atom, ...]) -> list[Dim | None]:
     items = template.items if isinstance(template, Pack) else template
     items = items if isinstance(items, tuple) else (items,)
     return [of(args[i.k] if isinstance(i, Hole) else i) for i in items]
+
+
+def _literal(template: Any, args: tuple[Atom, ...]) -> Any:
+    a = args[template.k] if isinstance(template, Hole) else template
+    if isinstance(a, Pack):
+        return tuple(_literal(i, args) for i in a.items)
+    return a.value if isinstance(a, Lit) else a
+
+
+def _moved(
+    op: Callable[..., Any], t: Type | None, axes: list[Any], fresh: tuple[Dim, ...]
+) -> tuple[Dim, ...]:
+    """The extents of a transposed array."""
+    if not (isinstance(t, Array) and len(t.shape) == len(fresh)):
+        return fresh
+    order = list(range(len(fresh)))
+    flat = axes[0] if op is np.transpose and isinstance(axes[0], tuple) else axes
+    if not all(type(k) is int and -len(order) <= k < len(order) for k in flat):
+        return fresh
+    if op is np.swapaxes:
+        a, b = flat
+        order[a], order[b] = order[b], order[a]
+    else:
+        order = [k % len(order) for k in flat]
+    return tuple(t.shape[k] for k in order)
+
+
+def _stacked(a: Type | None, b: Type | None, fresh: tuple[Dim, ...]) -> tuple[Dim, ...]:
+    """The extents of products of stacks of matrices, whose stacks are alike."""
+    if not (isinstance(a, Array) and isinstance(b, Array)):
+        return fresh
+    if len(a.shape) != len(b.shape) or len(a.shape) < 3:
+        return fresh
+    for m, n in zip(a.shape[:-2], b.shape[:-2], strict=True):
+        if (m != n or m == "?") and (may_be_one(m) or may_be_one(n)):
+            return fresh
+    return (*a.shape[:-1], b.shape[-1])
 
 
 def _joined(
