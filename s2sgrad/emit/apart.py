@@ -27,7 +27,7 @@ class Apart:
         self.made: dict[Atom, Eqn] = {}  # what makes a value that is taken apart
         for p in func.body.params:
             if isinstance(p.type, Saved):
-                self.take(p, func.body.stmts, 0)
+                self.take(p, func.body.stmts, len(self.uses[p]))
         self.block(func.body)
 
     def block(self, block: Block) -> None:
@@ -41,18 +41,21 @@ class Apart:
                 self.block(s.body)
             elif isinstance(s.out.type, Several):
                 n = len(s.op.body.body.results) if isinstance(s.op, Kept) else 0
-                self.take(s.out, block.stmts[k + 1 :], n or len(s.out.type.items))
+                self.take(s.out, block.stmts[k + 1 :], n)
                 self.made[s.out] = s
 
     def take(self, whole: Var, rest: Sequence[Stmt], n: int) -> None:
-        """Note the equations right behind `whole` that read its `n` items."""
+        """Note the equations right behind `whole` that read its `n` items (0: it has a type)."""
         reads: list[Eqn] = []
         for s in rest:
             if not (isinstance(s, Eqn) and s.op in READS and s.args[0] is whole):
                 break
             reads.append(s)
+        if len(reads) == 1 and not n:
+            return  # `np.linalg.slogdet(a)[1]`
         if reads and len(reads) == len(self.uses[whole]):
-            self.reads[whole], self.counts[whole] = reads, n or len(reads)
+            items = whole.type.items if isinstance(whole.type, Several) else ()
+            self.reads[whole], self.counts[whole] = reads, n or len(items)
             self.items.update(s.out for s in reads)
 
     def is_read(self, s: Eqn) -> bool:

@@ -214,12 +214,8 @@ class Keeping(Statements):
                 spec.types, spec.result, spec.results = e.types, None, None
                 continue
             except Unreached:
-                if any(s is not spec and s.results is None for s in registry.active):
-                    raise  # one around it is not known either
-                if spec.results is not None:
-                    raise self.refuse(
-                        at, f"`{_name(spec.closure)}` calls itself without end", "", "recursion"
-                    ) from None
+                if spec.results is not None or registry.active[0] is not spec:
+                    raise  # it is another one, around it, of which nothing is known
                 spec.result, spec.results, spec.guess = Var("", INT), [INT], True
                 continue
             if spec.guess:
