@@ -84,6 +84,7 @@ def derive(task: Task, outside: Outside, constants: bool) -> Unit:
         *(["out_bar"] if task.what == "vjp" else []),
     ]
     text = _with_entry(task, made.emitted.text, checks, extra)
+    text = "\n\n".join([*made.emitted.kept, text])
     return Unit(
         made.emitted.name,
         text,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from s2sgrad import grad, value_and_grad, vjp
+from s2sgrad import grad, hvp, jvp, value_and_grad, vjp
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.ir.call import called_by
 from s2sgrad.ir.interp import run
@@ -199,6 +199,19 @@ def test_a_cache_is_no_obstacle() -> None:
 
     want = (f(0.7 + 1e-6, 6) - f(0.7 - 1e-6, 6)) / 2e-6
     assert grad(f)(0.7, 6) == pytest.approx(want, rel=1e-6)
+
+
+def test_forward_mode_is_refused() -> None:
+    for derivative, more in ((jvp(fact), {"tangents": 1.0}), (hvp(fact), {"vector": 1.0})):
+        with pytest.raises(DifferentiationError, match="forward mode"):
+            derivative(0.8, 3, **more)
+
+
+def test_the_generic_form_has_both_halves() -> None:
+    source = grad(fact).source
+    space: dict[str, Any] = {}
+    exec(source, space)
+    assert space["fact_grad"](0.8, 5) == pytest.approx(math.factorial(5) * 6 * 0.8**5)
 
 
 def endless(x):

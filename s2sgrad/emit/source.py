@@ -52,6 +52,7 @@ class Emitted:
     source: str
     name: str
     text: str  # of the function alone
+    kept: list[str]  # of those that it calls
     imports: frozenset[str]
     helpers: dict[str, Callable[..., Any]]
     given: dict[str, Callable[..., object]]  # functions of the user's that it calls
@@ -64,12 +65,12 @@ def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emi
     """
     kept, spelling = called_by([func]), expr.Spelling(func.names)
     texts = [_Emitter(k.body, spelling).function(whole(k.body), k.body.names) for k in kept]
-    texts.append(_Emitter(func, spelling).function(result, func.names if header is None else header))
-    text = "\n\n".join(texts)
+    text = _Emitter(func, spelling).function(result, func.names if header is None else header)
     return Emitted(
-        module(text, spelling.imports, spelling.helpers),
+        module("\n\n".join([*texts, text]), spelling.imports, spelling.helpers),
         func.name,
         text,
+        texts,
         frozenset(spelling.imports),
         spelling.helpers,
         spelling.handed,
@@ -481,11 +482,11 @@ class _Emitter:
         """Assign each target its value, all at once."""
         todo: list[tuple[str, str, ast.expr]] = []
         changes: list[str | None] = []
+        nothing: list[str] = []
         for target, a in pairs:
             if isinstance(a, Lit) and isinstance(a.value, Undef):
                 if self.hands_on(target, set()):
-                    self.line(depth, f"{self.names[target]} = None")
-                    self.nones.add(self.names[target])
+                    nothing.append(self.names[target])
                 continue
             value = self.text(self.atom(a))
             if value != self.names[target] and target not in self.flags:
@@ -495,9 +496,12 @@ class _Emitter:
         if any(t in r for i, (t, _, _) in enumerate(todo) for j, r in enumerate(reads) if i != j):
             left, right = ", ".join(t for t, _, _ in todo), ", ".join(v for _, v, _ in todo)
             self.line(depth, f"{left} = {right}")
-            return
-        for (t, v, _), change in zip(todo, changes, strict=True):
-            self.line(depth, change or f"{t} = {v}")
+        else:
+            for (t, v, _), change in zip(todo, changes, strict=True):
+                self.line(depth, change or f"{t} = {v}")
+        for name in nothing:  # last: another value may have been there till now
+            self.line(depth, f"{name} = None")
+        self.nones.update(nothing)
 
     def change_of(self, target: Var, a: Atom) -> str | None:
         """`x *= v` for the value `x * v` of the next `x`."""
@@ -509,10 +513,14 @@ class _Emitter:
         if v in seen:
             return False
         seen.add(v)
-        return v in self.tape_items or v in self.packed or any(
-            self.names[t] != self.names[v] or self.hands_on(t, seen)
-            for t in self.handed.get(v, ())
-            if t not in self.folded
+        return (
+            v in self.tape_items
+            or v in self.packed
+            or any(
+                self.names[t] != self.names[v] or self.hands_on(t, seen)
+                for t in self.handed.get(v, ())
+                if t not in self.folded
+            )
         )
 
     # -- branches and loops

@@ -177,6 +177,13 @@ class Keeping(Statements):
 
     def keep(self, closure: Closure, bound: dict[str, Value], shape: Any, at: ast.AST) -> Value:
         """Make the function, and call it."""
+        if self.scope is None:
+            raise self.refuse(
+                at,
+                f"`{_name(closure)}` calls itself, which the command line cannot follow yet",
+                "differentiate it in Python: s2sgrad.grad",
+                "recursion",
+            )
         for spec in self.registry.made:
             if spec.done and spec.serves(closure, shape) and self.is_closed(spec):
                 if signature.covers(spec.types, self.given(bound)):

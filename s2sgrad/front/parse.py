@@ -45,6 +45,7 @@ def parse(
     p = Parser()
     p.lenient = lenient
     p.scope = scope
+    p.file = closure.file
     result = p.invoke(closure, {n: p.argument(v) for n, v in params}, closure.node)
     found = leaves(result)
     if found is None:

@@ -47,10 +47,10 @@ def carries_derivative(eqn: Eqn) -> bool:
         return False
     if eqn.op in STRUCTURAL:
         return True
-    if eqn.effect or eqn.op in (ops.not_, ops.part, ops.fstring, ops.pack, ops.held):
-        return False
     if isinstance(eqn.op, Kept):
         return True
+    if eqn.effect or eqn.op in (ops.not_, ops.part, ops.fstring, ops.pack, ops.held):
+        return False
     rule = lookup(eqn.op)
     if rule is None:  # silence here would be a zero where there is a derivative
         raise InternalError("activity", f"no rule for {eqn.op!r}", "", span=eqn.at)

@@ -23,6 +23,7 @@ from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.infer import fits
 from s2sgrad.front.probe import is_elementwise
 from s2sgrad.ir import ops
+from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import (
     UNDEF,
     Atom,
@@ -209,6 +210,8 @@ class _Forward:
 
     def push(self, s: Eqn, reads: Sequence[Eqn]) -> None:
         """Write the tangent of the result of `s`."""
+        if isinstance(s.op, Kept):
+            raise self.refused(s, "calls of functions that call themselves have no tangents yet")
         if isinstance(s.out.type, Several):
             self.several(s, reads)
             return

@@ -95,7 +95,11 @@ def reverse(func: Func, wrt: Sequence[Var], seeds: Sequence[Atom], extra: Sequen
 
 
 def _reversed(
-    func: Func, wrt: Sequence[Var], seeds: Sequence[Var | None], marked: Collection[Var], pairs: Pairs
+    func: Func,
+    wrt: Sequence[Var],
+    seeds: Sequence[Var | None],
+    marked: Collection[Var],
+    pairs: Pairs,
 ) -> tuple[Func, tuple[bool, ...]]:
     """A kept function with its backward half; which of its cotangents are zero by selection."""
     one = _Reverse(func, wrt, pairs)

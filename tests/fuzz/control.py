@@ -40,6 +40,8 @@ class _Control(Writer):
         self.unary: list[str] = []  # helpers of one argument
         self.binary: list[str] = []
         self.pairs: list[str] = []  # helpers that return two values
+        self.recursive: list[str] = []  # helpers of a number and a depth
+        self.adders: list[tuple[str, str]] = []  # closures that rebind a name, and that name
         self.budget = 0
         self.helper = False
 
@@ -60,6 +62,8 @@ class _Control(Writer):
             self.floats.append(name)
         if self.chance(0.25):
             self.closure()
+        if self.chance(0.25):
+            self.adder()
         while self.budget > 0:
             if self.block_statement():
                 break
@@ -74,8 +78,11 @@ class _Control(Writer):
         return " + ".join(terms)
 
     def module_helper(self) -> None:
-        kind = self.pick(["unary", "binary", "pair", "lambda", "loop"])
+        kind = self.pick(["unary", "binary", "pair", "lambda", "loop", "recursive", "recursive"])
         name = self.fresh("h")
+        if kind == "recursive":
+            self.recursive_helper(name)
+            return
         saved = self.floats, self.ints, self.array_w
         self.floats, self.ints, self.array_w, self.helper = ["a"], [], False, True
         if kind == "lambda":
@@ -122,6 +129,70 @@ class _Control(Writer):
             if "b" not in self.floats:
                 self.floats.append("b")
         self.emit(f"return {result()}")
+
+    def recursive_helper(self, name: str) -> None:
+        """A function that calls itself, or another that calls it, once or several times."""
+        other = self.fresh("h") if self.chance(0.3) else ""
+        saved = self.floats, self.ints, self.array_w
+        for me, calls in ((name, other or name), (other, name)):
+            if not me:
+                continue
+            self.floats, self.ints, self.array_w, self.helper = ["a"], ["m"], False, True
+            self.emit(f"def {me}(a, m):")
+            with self.indented():
+                self.emit(
+                    f"if m <= 0 or {self.comparison()}:" if self.chance(0.3) else "if m <= 0:"
+                )
+                with self.indented():
+                    self.emit(f"return {self.expr(2)}")
+                self.recursive_body(calls)
+            self.lines += ["", ""]
+        self.floats, self.ints, self.array_w = saved
+        self.helper = False
+        self.recursive.append(name)
+
+    def recursive_body(self, calls: str) -> None:
+        form = self.rng.random()
+        if self.chance(0.5):
+            self.emit(f"b = {self.expr(2)}")
+            self.floats.append("b")
+        if form < 0.3:
+            self.emit("r = a")
+            with self.loop_header(f"for k in range({self.pick(['m', '2'])}):", "k"):
+                self.emit(f"r = 0.5 * r + math.sin({calls}({self.expr(1)}, m - 2))")
+                if self.chance(0.5):
+                    self.emit(f"if {self.comparison()}:")
+                    with self.indented():
+                        self.emit(self.pick(["break", f"return r * {self.const()}"]))
+            self.emit(f"return r + {self.expr(1)}")
+            return
+        if form < 0.6:
+            self.emit(f"if {self.comparison()}:")
+            with self.indented():
+                self.emit(f"a = {calls}({self.expr(1)}, m - 1)")
+        self.emit(f"c = {calls}({self.expr(1)}, m - {self.pick([1, 1, 2])})")
+        self.floats.append("c")
+        if self.chance(0.3):
+            self.emit(f"return {self.expr(2)} + 0.3 * {calls}(math.sin(c), m - 2) * a")
+        else:
+            self.emit(f"return math.sin(c) * {self.expr(1)} + 0.5 * c")
+
+    def adder(self) -> None:
+        """A closure that rebinds a name of the function around it."""
+        name, total = self.fresh("add"), self.fresh("v")
+        self.emit(f"{total} = {self.expr(1)}")
+        self.emit(f"def {name}(a):")
+        with self.indented():
+            self.emit(f"nonlocal {total}")
+            if self.chance(0.5):
+                self.emit(f"if a > {self.const()}:")
+                with self.indented():
+                    self.emit(f"{total} = math.sin({total}) * a")
+                    self.emit(f"return {total}")
+            self.emit(f"{total} {self.pick(['+=', '-='])} 0.5 * a")
+            self.emit(f"return a * {total}" if self.chance(0.7) else "return a")
+        self.floats.append(total)
+        self.adders.append((name, total))
 
     def closure(self) -> None:
         name = self.fresh("g")
@@ -178,6 +249,9 @@ class _Control(Writer):
             lambda: f"{self.pick(['min', 'max'])}({e()}, {e()})",
             lambda: f"({e()} if {self.test()} else {e()})",
         ]
+        if self.recursive and (not self.helper or self.chance(0.3)):
+            times = self.pick([*"0123", *self.ints]) if not self.helper else self.pick([*"01"])
+            options += [lambda: f"{self.pick(self.recursive)}({e()}, {times})"] * 2
         if self.unary:
             options += [lambda: f"{self.pick(self.unary)}({e()})"] * 2
         if self.binary:
@@ -257,6 +331,7 @@ class _Control(Writer):
             (1, self.flag),
             (1, self.use_guarded),
             (0.7, self.unpack_call),
+            (0.8, self.use_adder),
             (0.3, lambda: self.emit("pass")),
         )
 
@@ -336,6 +411,14 @@ class _Control(Writer):
         a, b = self.target(), self.target()
         self.emit(f"{a}, {b} = {self.pick(self.pairs)}({p}, {q})")
         self.bind(a, b)
+        return None
+
+    def use_adder(self) -> None:
+        if not self.adders:
+            return self.assign()
+        name, _ = self.pick(self.adders)
+        target = self.pick(self.floats)
+        self.emit(f"{target} = {target} + 0.3 * {name}({self.expr(1)})")
         return None
 
     def leave(self) -> bool:
