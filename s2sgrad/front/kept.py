@@ -185,9 +185,9 @@ class Keeping(Statements):
                 "recursion",
             )
         for spec in self.registry.made:
-            if spec.done and spec.serves(closure, shape) and self.is_closed(spec):
-                if signature.covers(spec.types, self.given(bound)):
-                    return self.call_kept(spec, bound, at)
+            known = spec.done and spec.serves(closure, shape) and self.is_closed(spec)
+            if known and signature.covers(spec.types, self.given(bound)):
+                return self.call_kept(spec, bound, at)
         kept = Kept(self.registry.name(closure.node))
         spec = Specialised(closure, shape, kept, signature.own_types(self.given(bound)))
         self.registry.active.append(spec)
@@ -228,8 +228,7 @@ class Keeping(Statements):
             if spec.guess:
                 spec.guess = False
             elif before[0] is not None and before[1:] == (spec.results, spec.shares):
-                if signature.shape(before[0]) == signature.shape(spec.result):  # type: ignore[arg-type]
-                    return
+                return
         raise self.refuse(
             at,
             f"the types of what `{_name(spec.closure)}` takes and returns do not settle",
@@ -279,14 +278,14 @@ class Keeping(Statements):
     def note_results(
         self, spec: Specialised, result: Value, types: Sequence[Type], at: ast.AST
     ) -> None:
-        if spec.result is not None and not spec.guess:
-            if signature.shape(spec.result) != signature.shape(result):
-                raise self.refuse(
-                    at,
-                    f"`{_name(spec.closure)}` returns another structure when it calls itself",
-                    "return the same kind of thing on every path",
-                    "recursion",
-                )
+        other = spec.result is not None and signature.shape(spec.result) != signature.shape(result)
+        if other and not spec.guess:
+            raise self.refuse(
+                at,
+                f"`{_name(spec.closure)}` returns another structure when it calls itself",
+                "return the same kind of thing on every path",
+                "recursion",
+            )
         own = {d for t in spec.types for d in getattr(t, "shape", ())}
         before = None if spec.guess else spec.results
         spec.results = signature.settled(before, types, own)
@@ -308,7 +307,7 @@ def finish(group: list[Specialised]) -> None:
         for s in group:
             assert s.block is not None
             for e in equations(s.block):
-                for v in free[of[e.op]] if e.op in of else ():  # type: ignore[index]
+                for v in free[of[e.op]] if e.op in of else ():
                     if v not in inside[s] and v not in free[s]:
                         free[s][v] = None
                         changed = True
@@ -319,7 +318,7 @@ def finish(group: list[Specialised]) -> None:
     def complete(e: Eqn) -> Eqn:
         if e.op not in of:
             return e
-        return replace(e, args=(*e.args, *of[e.op].free), raises=raises)  # type: ignore[index]
+        return replace(e, args=(*e.args, *of[e.op].free), raises=raises)
 
     for s in group:
         assert s.block is not None

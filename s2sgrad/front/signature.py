@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from s2sgrad.front.infer import fresh_dim
 from s2sgrad.front.memory import Ref
 from s2sgrad.front.values import Bound, Closure, Known, Method, Partial, Tup, Value
-from s2sgrad.ir.graph import Lit, Undef, Var, type_of
-from s2sgrad.ir.types import Array, Dim, Type, join, may_be_one
+from s2sgrad.ir.graph import Lit, Undef, Var
+from s2sgrad.ir.types import Array, Dim, Type, join, may_be_one, type_of
 
 Leaf = Lit | Type  # a number that is the same in every call, or a type
 _serial = itertools.count(1)
@@ -67,8 +68,6 @@ def parts(v: Value) -> list[Value]:
 
 def with_parts(v: Value, new: list[Value]) -> Value:
     """A value of the structure of `v`, its numbers and arrays taken from the front of `new`."""
-    from dataclasses import replace
-
     if isinstance(v, Var | Ref) or is_number(v):
         return new.pop(0)
     if isinstance(v, Tup):
@@ -164,11 +163,12 @@ def _of_parameters(t: Type, own: set[Dim]) -> Type:
 
 
 def _join_results(a: Type, b: Type) -> Type:
-    if isinstance(a, Array) and isinstance(b, Array) and a.char == b.char:
-        if len(a.shape) == len(b.shape):
-            dims = zip(a.shape, b.shape, strict=True)
-            return Array(a.char, tuple(m if m == n else "?" for m, n in dims), a.loose or b.loose)
-    return join(a, b)
+    if not (isinstance(a, Array) and isinstance(b, Array)):
+        return join(a, b)
+    if a.char != b.char or len(a.shape) != len(b.shape):
+        return join(a, b)
+    dims = zip(a.shape, b.shape, strict=True)
+    return Array(a.char, tuple(m if m == n else "?" for m, n in dims), a.loose or b.loose)
 
 
 def at_call(t: Type, meant: dict[Dim, Dim]) -> Type:
