@@ -148,7 +148,7 @@ class _Forward:
             dot = self.recorder.emit(ops.cast_like, (dot, v))
         got = atom_type(dot)
         if isinstance(t, Array) and isinstance(got, Array) and len(t.shape) == len(got.shape):
-            if sure or fits(got, t):
+            if sure or _same_shape(got, t):
                 got = Array(got.char, t.shape, t.loose)
         last = self.stmts[-1] if self.stmts else None
         if isinstance(last, Eqn) and last.out is dot and last.out.hint in ("", _dot(v)):
@@ -515,7 +515,10 @@ def _items_of(s: Stmt, rest: Sequence[Stmt]) -> list[Eqn]:
 
 
 def _same_shape(got: Type, t: Array) -> bool:
-    return isinstance(got, Array) and (got.shape == t.shape or bool(fits(got, t)))
+    """Has a tangent of type `got` surely the shape of a value of type `t`?"""
+    if not isinstance(got, Array) or (got.loose and not t.loose):
+        return False
+    return got.shape == t.shape or bool(fits(got, t))
 
 
 def _needs(made: Sequence[Stmt], outs: set[Var]) -> bool:
