@@ -28,6 +28,7 @@ from s2sgrad.ir.graph import (
     Block,
     Branch,
     Eqn,
+    Form,
     Func,
     Hole,
     Lit,
@@ -41,10 +42,10 @@ from s2sgrad.ir.graph import (
 )
 from s2sgrad.ir.types import Array, List, Scalar, Seq, Several, Type, is_differentiable, kind_of
 from s2sgrad.ir.walk import bound_by
-from s2sgrad.passes.activity import STRUCTURAL, active, carries_derivative
+from s2sgrad.passes.activity import STRUCTURAL, active, carries_derivative, contents
 from s2sgrad.passes.linearise import Unpushable, transposed
 from s2sgrad.passes.record import Recorder, StaticFact, Symbol
-from s2sgrad.rules.registry import Rule, by_position, canonical, lookup, pushforward
+from s2sgrad.rules.registry import Rule, by_position, canonical, lookup, pullback, pushforward
 
 ZERO = Lit(0.0)
 _SUMS: dict[Any, Any] = {np.add: operator.add, np.subtract: operator.sub}
@@ -204,7 +205,7 @@ class _Forward:
         """Has the result of `s` a tangent?"""
         if s.out not in self.active or not carries_derivative(s):
             return False
-        return any(self.dot(a) is not None or a in self.items for a in s.args)
+        return any(self.dot(a) is not None or a in self.items for a in contents(s))
 
     def push(self, s: Eqn, reads: Sequence[Eqn]) -> None:
         """Write the tangent of the result of `s`."""
@@ -226,7 +227,9 @@ class _Forward:
         """An operation with several results: their tangents are those of the items."""
         items = {e.form.args[1]: e.out for e in reads if e.form}
         found = self.pushed(s, _Several(self.recorder, s.out, items), reads)
-        assert isinstance(found, list | tuple)
+        if isinstance(found, Var):  # linear: the same operation on the tangents
+            forms = [Form((Hole(0), k)) for k in range(len(s.out.type.items))]  # type: ignore[attr-defined]
+            found = [self.recorder.emit(ops.getitem, (found,), form) for form in forms]
         self.items[s.out] = list(found)
         for k, v in items.items():
             dot = found[k] if k < len(found) else None
@@ -291,14 +294,14 @@ class _Forward:
             return self.by_rule(rule, s, out)
         except StaticFact as e:
             raise _unknown(s, e) from e
-        except NotImplementedError:
-            pass  # there is none for these operands
+        except NotImplementedError as e:
+            missing = e  # for these operands
         args = [a for a in s.args if self.dot(a) is not None]
         pairs = {a: self.filled(a) for a in args if isinstance(a, Var)}
         try:
             return transposed(self.recorder, s, reads, pairs)
         except Unpushable as e:
-            raise self.refused(s, str(e)) from e
+            raise self.refused(s, str(e)) from missing
 
     def by_rule(self, rule: Rule, s: Eqn, out: Any) -> Any:
         if rule.jvp is None and (rule.linear or rule.multilinear):
@@ -316,14 +319,19 @@ class _Forward:
             return [None if f is None else self.recorder.atom(f) for f in found]
         return None if found is None else self.recorder.atom(found)
 
-    def repeated(self, rule: Rule, s: Eqn, out: Any) -> Atom:
+    def repeated(self, rule: Rule, s: Eqn, out: Any) -> Atom | None:
         """A linear operation is its own tangent; of a multilinear one, a sum of such."""
         places = _places(rule, s)
         self.check_options(rule, s, out)
         moving = [k for k, a in enumerate(s.args) if self.dot(a) is not None]
         linear = rule.linear or rule.multilinear
         if any(places.get(k) not in linear for k in moving):
-            raise NotImplementedError
+            zero = self.without_derivative(rule, s, out)
+            moving = [k for k in moving if places.get(k) not in zero]
+            if any(places.get(k) not in linear for k in moving):
+                raise NotImplementedError
+            if not moving:
+                return None
         wide = not is_elementwise(s.op)
         if rule.linear:
             args = list(s.args)
@@ -345,6 +353,14 @@ class _Forward:
             total = term if total is None else self.recorder.emit(operator.add, (total, term))
         assert total is not None
         return total
+
+    def without_derivative(self, rule: Rule, s: Eqn, out: Any) -> set[int]:
+        """The operands of which the rule says that the derivative is zero: a shape, an index."""
+        scratch = Recorder([])
+        g = Symbol(scratch, Var("", s.out.type))
+        args = [scratch.symbol(a) for a in s.args]
+        bars = pullback(rule, g, out, *by_position(rule, *call_args(s, args))[:2])
+        return {k for k, bar in enumerate(bars) if type(bar) is float and bar == 0.0}
 
     def once(self, s: Eqn, args: tuple[Atom, ...], wide: bool) -> Atom:
         """The same operation: its result has the same shape, if all operands have theirs."""

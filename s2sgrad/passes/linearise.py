@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from s2sgrad.errors import DifferentiationError, InternalError
-from s2sgrad.ir.alias import SHAPE_ONLY
 from s2sgrad.ir.build import substitute
 from s2sgrad.ir.graph import Atom, Block, Eqn, Func, Lit, Var
+from s2sgrad.passes.activity import contents
 from s2sgrad.passes.prune import prune
 from s2sgrad.passes.record import Recorder
 from s2sgrad.passes.reverse import reverse
@@ -62,7 +62,6 @@ def _depends(block: Block, given: set[Atom]) -> bool:
     """Do the results depend on the contents of the values `given`, not on their shapes alone?"""
     for e in block.stmts:
         assert isinstance(e, Eqn)
-        shape = SHAPE_ONLY.get(e.op, ())
-        if any(a in given and k not in shape for k, a in enumerate(e.args)):
+        if any(a in given for a in contents(e)):
             given.add(e.out)
     return not given.isdisjoint(block.results)

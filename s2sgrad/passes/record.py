@@ -75,7 +75,7 @@ class Recorder:
 
     def template(self, v: Any, flat: list[Atom]) -> Any:
         if isinstance(v, Symbol | int | float | complex) and not isinstance(v, bool):
-            flat.append(v.atom if isinstance(v, Symbol) else Lit(v))
+            flat.append(self.atom(v))
             return Hole(len(flat) - 1)
         if isinstance(v, list | tuple):
             kind = "list" if isinstance(v, list) else "tuple"
@@ -86,7 +86,9 @@ class Recorder:
         return v
 
     def atom(self, v: Any) -> Atom:
-        return v.atom if isinstance(v, Symbol) else Lit(v)
+        if isinstance(v, Symbol):
+            return v.atom
+        return Lit(v.item() if isinstance(v, np.generic) else v)  # a constant has no dtype
 
 
 def _fold(op: Callable[..., Any], args: tuple[Atom, ...]) -> Atom | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from s2sgrad.ir import ops
 from s2sgrad.rules import toolbox
-from s2sgrad.rules.registry import rule, zero
+from s2sgrad.rules.registry import entry, rule, zero
 from s2sgrad.rules.toolbox import (
     broadcast_like,
     part,
@@ -155,6 +155,14 @@ def _scan_jvp(out: Any, tangents: Any, a: Any, x: Any, axis: int) -> Any:
         )
         moved = moved + later
     return scan(a, moved, axis)
+
+
+for _op, _shape in {
+    toolbox.broadcast_like: 1, toolbox.reshape_like: 1, toolbox.expand: 1, toolbox.fit_like: 1,
+    toolbox.scatter: 0, toolbox.scatter_along: 0, toolbox.scatter_part: 0,
+    toolbox.scatter_diagonal: 0, toolbox.reduceat_back: 1,
+}.items():  # fmt: skip
+    entry(_op).shapes = (_shape,)
 
 
 zero(ops.zeros_like, ops.zeros_list)
