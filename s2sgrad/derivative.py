@@ -9,12 +9,13 @@ import sys
 import threading
 import types
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from s2sgrad.callee import POSITIONAL, Callee, absent, callee
-from s2sgrad.compile import SEED_NAMES, Compiled, Request, Target, compile_derivative
+from s2sgrad.callee import POSITIONAL, Callee, Stage, absent, callee
+from s2sgrad.compile import SEED_NAMES, Compiled, Inner, Request, Target, compile_derivative
 from s2sgrad.dispatch import Call, dispatcher
 from s2sgrad.errors import DifferentiationError, Refusal, S2SGradError
 from s2sgrad.front.resolve import Scope
@@ -71,14 +72,9 @@ class Derivative(Generic[P, R]):
     ) -> None:
         self._callee = callee(primal, what)
         if member:
-            self._callee = Callee(
-                self._callee.function,
-                self._callee.name,
-                self._callee.whole,
-                self._callee.shown,
-                method=True,
-            )
-        functools.update_wrapper(self, primal)
+            self._callee = replace(self._callee, fixed={}, method=True, library=False)
+        own = ("__dict__",) if not isinstance(primal, Derivative) else ()
+        functools.update_wrapper(self, primal, updated=own)
         for name in ("__name__", "__qualname__"):
             if not hasattr(primal, name):
                 setattr(self, name, self._callee.name)
@@ -90,7 +86,8 @@ class Derivative(Generic[P, R]):
         self._wrt = wrt if isinstance(wrt, tuple) else (wrt,)
         for w in self._wrt:
             _check_target(self._callee, w)
-        self._names = frozenset(w for w in map(self._named, self._wrt) if w)
+        inner = [w for stage in self._callee.inner for w in stage.wrt]
+        self._names = frozenset(w for w in map(self._named, (*self._wrt, *inner)) if w)
         self._seed_name = seed = SEED_NAMES.get(what)
         if seed is not None and seed in self._callee.whole.parameters:
             raise TypeError(f"a function with a parameter named `{seed}` cannot be given to {what}")
@@ -98,6 +95,13 @@ class Derivative(Generic[P, R]):
         self._last: Compiled | None = None
         self._twin: Derivative[..., Any] | None = None
         self._answer(self._slow)
+
+    def staged(self, what: str) -> Callee:
+        """The function whose derivative of the derivative `what` is asked for."""
+        if self._what not in ("grad", "value_and_grad"):
+            raise TypeError(f"{what} of {self._what}: only grad and value_and_grad can be nested")
+        stage = Stage(self._wrt, self._bare, self._what, self._has_aux)
+        return replace(self._callee, inner=(*self._callee.inner, stage))
 
     def __repr__(self) -> str:
         return f"<{self._what} of {self._callee.name}>"
@@ -229,7 +233,8 @@ class Derivative(Generic[P, R]):
 
     def _value_of(self, values: dict[str, Any]) -> Any:
         bound = inspect.BoundArguments(self._callee.whole, values)
-        value = self._callee.function(*bound.args, **bound.kwargs)
+        function = self.primal if self._callee.inner else self._callee.function
+        value = function(*bound.args, **bound.kwargs)
         return value[0] if self._has_aux else value
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -259,7 +264,7 @@ class Derivative(Generic[P, R]):
                 if fits(compiled):
                     return compiled, seed
             self._check_differentiable(signatures, targets, values)
-            compiled = self._compile(signatures, targets, seed, given)
+            compiled = self._compile(signatures, targets, values, seed, given)
             known = self._compiled.get(key, [])
             # What it stood on has changed: it will hardly change back.
             self._compiled[key] = [compiled, *(c for c in known if fits(c))]
@@ -294,6 +299,7 @@ class Derivative(Generic[P, R]):
         self,
         signatures: dict[str, Signature],
         targets: tuple[Target, ...],
+        values: dict[str, Any],
         seed: Any,
         given: Any,
     ) -> Compiled:
@@ -310,6 +316,7 @@ class Derivative(Generic[P, R]):
             self._has_aux,
             given,
             tuple(_header(whole[n], k, signatures, whole) for k, n in enumerate(signatures)),
+            self._inner(values),
         )
         compiled = compile_derivative(closure, scope, self._callee.name, request)
         if seed is None and compiled.seeds.given:
@@ -317,6 +324,13 @@ class Derivative(Generic[P, R]):
             if getattr(t, "kind", "") == "complex" or len(getattr(t, "shape", ())) > 0:
                 raise TypeError("out_bar is needed: the result is not a real scalar")
         return compiled
+
+    def _inner(self, values: dict[str, Any]) -> tuple[Inner, ...]:
+        stages = self._callee.inner
+        return tuple(
+            Inner(tuple(self._target(w, values) for w in s.wrt), s.bare, s.what, s.has_aux)
+            for s in stages
+        )
 
     def _dispatcher(self) -> Call:
         if self._seed_name:
