@@ -2,7 +2,17 @@
 
 import s2sgrad.rules  # noqa: F401 - registers the rules
 from s2sgrad import tree
-from s2sgrad.api import elementwise_grad, grad, hvp, jvp, pullback, value_and_grad, vjp
+from s2sgrad.api import (
+    elementwise_grad,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    pullback,
+    value_and_grad,
+    vjp,
+)
 from s2sgrad.ir.ops import stop_gradient
 from s2sgrad.rules.custom import elementwise, rule
 from s2sgrad.testing import check_grad, check_rule
@@ -14,7 +24,9 @@ __all__ = [
     "elementwise",
     "elementwise_grad",
     "grad",
+    "hessian",
     "hvp",
+    "jacobian",
     "jvp",
     "pullback",
     "rule",

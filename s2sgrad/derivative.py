@@ -164,7 +164,7 @@ class Derivative(Generic[P, R]):
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The compilation for arguments like these; nothing is run."""
-        seed = kwargs.pop(self._seed_name, None) if self._seed_name else None
+        seed = self._taken(kwargs)
         values = self._bind(args, kwargs)
         return Lowered(self._compilation(values, seed)[0])
 
@@ -195,9 +195,16 @@ class Derivative(Generic[P, R]):
 
     def _slow(self, *args: Any, **kwargs: Any) -> Any:
         """A call that no guard answers: its signature is looked up, or compiled."""
-        seed = kwargs.pop(self._seed_name, None) if self._seed_name else None
+        seed = self._taken(kwargs)
         values = self._bind(args, kwargs)
         return self._run(*self._compilation(values, seed), values)
+
+    def _taken(self, kwargs: dict[str, Any]) -> Any:
+        """The seed, taken out of the keywords of a call."""
+        name = self._seed_name
+        if name not in (None, NAME) and name not in kwargs:
+            raise TypeError(f"{self._what}: `{name}=` is needed, structured like wrt")
+        return kwargs.pop(name, None) if name else None
 
     def _run(self, compiled: Compiled, seed: Any, values: dict[str, Any]) -> Any:
         pos: list[Any] = []
@@ -248,6 +255,13 @@ class Derivative(Generic[P, R]):
                 values[n] = float(values[n])
         return values
 
+    def differentiated(self, *args: Any, **kwargs: Any) -> Any:
+        """What these arguments are differentiated in: the one, or a tuple of them."""
+        values = self._bind(args, kwargs)
+        targets = [self._target(w, values) for w in self._wrt]
+        found = tuple(part(values[t.name], t.path) for t in targets)
+        return found[0] if self._bare else found
+
     # -- compilations
 
     def _compilation(self, values: dict[str, Any], seed: Any) -> tuple[Compiled, Any]:
@@ -284,8 +298,6 @@ class Derivative(Generic[P, R]):
         name = self._seed_name
         if name is None or name == NAME:
             return None if name is None else pattern(seed), seed
-        if seed is None:
-            raise TypeError(f"{self._what}: `{name}=` is needed, structured like wrt")
         fitting = Fitting(name)
         arguments = [
             (_below(signatures[t.name], t.path), part(values[t.name], t.path))
