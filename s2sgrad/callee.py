@@ -79,8 +79,8 @@ def callee(fun: Any, what: str) -> Callee:
         signature = inspect.signature(fun, follow_wrapped=False)
         return Callee(fun, fun.__name__, signature, signature)
     if hasattr(fun, "_s2sgrad_derivative"):
-        inner: Callee = fun.staged(what)
-        return inner
+        nested: Callee = fun.staged(what)
+        return nested
     if isinstance(fun, type):
         raise TypeError(f"{what} takes a function, not the class `{fun.__name__}`")
     if isinstance(fun, np.vectorize):

@@ -88,7 +88,7 @@ class Request:
     bare: bool
     what: str  # the transform
     has_aux: bool = False
-    seed: Any = None  # the signature of `out_bar`; which leaves of `tangents` and `vector` are given
+    seed: Any = None  # the signature of `out_bar`; the leaves of `tangents` that are given
     header: tuple[str, ...] = ()
     inner: tuple[Inner, ...] = ()  # what is differentiated is itself a derivative
 
@@ -109,9 +109,7 @@ class Compiled:
     given: dict[str, Callable[..., Any]]  # functions of the user's that the text calls
 
 
-def compile_derivative(
-    closure: Closure, scope: Scope, name: str, request: Request
-) -> Compiled:
+def compile_derivative(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
     """The derivative of the function `name` for one signature."""
     arguments, func, result = _front(closure, scope, name, request)
     stages = {"parse": _verified(func, "parse")}
@@ -153,8 +151,9 @@ def _staged(
     func, seeds = _reversed(func, result, one, bars, stages, arguments)
     n = len(seeds.atoms)
     made = list(func.body.results)
+    values: list[Value] = [*made[:n]]
     gradient = _gradient(arguments, one, made[n:])
-    value = rebuild(result, made[:n])
+    value = rebuild(result, values)
     if inner.what == "value_and_grad":
         shown: Value = Tup((value, gradient))
     else:

@@ -14,7 +14,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from s2sgrad.callee import POSITIONAL, Callee, Stage, absent, callee
+from s2sgrad.callee import Callee, Stage, absent, callee
 from s2sgrad.compile import SEED_NAMES, Compiled, Inner, Request, Target, compile_derivative
 from s2sgrad.dispatch import Call, dispatcher
 from s2sgrad.errors import DifferentiationError, Refusal, S2SGradError
@@ -22,7 +22,6 @@ from s2sgrad.front.resolve import Scope
 from s2sgrad.front.structure import (
     Const,
     Signature,
-    Struct,
     UnsupportedArgument,
     differentiable,
     leaves,
@@ -37,6 +36,7 @@ from s2sgrad.lowered import Lowered
 from s2sgrad.overlap import refuse_overlaps
 from s2sgrad.passes.seeds import NAME, pattern
 from s2sgrad.passes.tangents import Fitting
+from s2sgrad.targets import below, check_target, named, target
 
 Wrt = int | str | tuple[int | str, ...]
 _P = inspect.Parameter
@@ -85,9 +85,9 @@ class Derivative(Generic[P, R]):
         self._bare = not isinstance(wrt, tuple)
         self._wrt = wrt if isinstance(wrt, tuple) else (wrt,)
         for w in self._wrt:
-            _check_target(self._callee, w)
+            check_target(self._callee, w)
         inner = [w for stage in self._callee.inner for w in stage.wrt]
-        self._names = frozenset(w for w in map(self._named, (*self._wrt, *inner)) if w)
+        self._names = frozenset(n for w in (*self._wrt, *inner) if (n := named(self._callee, w)))
         self._seed_name = seed = SEED_NAMES.get(what)
         if seed is not None and seed in self._callee.whole.parameters:
             raise TypeError(f"a function with a parameter named `{seed}` cannot be given to {what}")
@@ -258,7 +258,7 @@ class Derivative(Generic[P, R]):
     def differentiated(self, *args: Any, **kwargs: Any) -> Any:
         """What these arguments are differentiated in: the one, or a tuple of them."""
         values = self._bind(args, kwargs)
-        targets = [self._target(w, values) for w in self._wrt]
+        targets = [target(self._callee, w, values) for w in self._wrt]
         found = tuple(part(values[t.name], t.path) for t in targets)
         return found[0] if self._bare else found
 
@@ -267,7 +267,7 @@ class Derivative(Generic[P, R]):
     def _compilation(self, values: dict[str, Any], seed: Any) -> tuple[Compiled, Any]:
         """What serves these arguments, and the seed as it takes it."""
         signatures = {n: self._signature(n, v) for n, v in values.items()}
-        targets = tuple(self._target(w, values) for w in self._wrt)
+        targets = tuple(target(self._callee, w, values) for w in self._wrt)
         given, seed = self._seed(signatures, targets, values, seed)
         key = (tuple(signatures.items()), given)
         for compiled in self._compiled.get(key, ()):
@@ -300,7 +300,7 @@ class Derivative(Generic[P, R]):
             return None if name is None else pattern(seed), seed
         fitting = Fitting(name)
         arguments = [
-            (_below(signatures[t.name], t.path), part(values[t.name], t.path))
+            (below(signatures[t.name], t.path), part(values[t.name], t.path))
             for t in targets
             if t.name in signatures
         ]
@@ -340,7 +340,7 @@ class Derivative(Generic[P, R]):
     def _inner(self, values: dict[str, Any]) -> tuple[Inner, ...]:
         stages = self._callee.inner
         return tuple(
-            Inner(tuple(self._target(w, values) for w in s.wrt), s.bare, s.what, s.has_aux)
+            Inner(tuple(target(self._callee, w, values) for w in s.wrt), s.bare, s.what, s.has_aux)
             for s in stages
         )
 
@@ -369,43 +369,6 @@ class Derivative(Generic[P, R]):
 
     # -- what is differentiated
 
-    def _named(self, w: int | str) -> str | None:
-        """The parameter that `w` names, if it is one for itself."""
-        names = [p.name for p in self._positional()]
-        if isinstance(w, str):
-            return w if w in self._callee.whole.parameters else None
-        return names[w] if -len(names) <= w < len(names) else None
-
-    def _positional(self) -> list[inspect.Parameter]:
-        params = [p for p in self._callee.shown.parameters.values() if p.kind in POSITIONAL]
-        hidden = self._callee.method and not self._callee.fixed
-        return params[1:] if hidden else params
-
-    def _target(self, w: int | str, values: dict[str, Any]) -> Target:
-        """The parameter that `w` stands for in this call."""
-        rest = next((p.name for p in self._kind(_P.VAR_POSITIONAL)), None)
-        names = [p.name for p in self._positional()]
-        if isinstance(w, int):
-            extra = len(values.get(rest, ())) if rest else 0
-            total = len(names) + extra
-            k = w + total if w < 0 else w
-            if not 0 <= k < total:
-                raise TypeError(f"wrt={w}: this call has {total} positional arguments")
-            return (
-                Target(names[k])
-                if k < len(names)
-                else Target(str(rest), (("item", k - len(names)),))
-            )
-        if w in self._callee.whole.parameters:
-            return Target(w)
-        options = next(p.name for p in self._kind(_P.VAR_KEYWORD))
-        if w not in values[options]:
-            raise TypeError(f"wrt={w!r}: this call gives no such argument")
-        return Target(options, (("item", w),))
-
-    def _kind(self, kind: Any) -> list[inspect.Parameter]:
-        return [p for p in self._callee.whole.parameters.values() if p.kind is kind]
-
     def _check_differentiable(
         self, signatures: dict[str, Signature], targets: tuple[Target, ...], values: dict[str, Any]
     ) -> None:
@@ -413,7 +376,7 @@ class Derivative(Generic[P, R]):
             if t.name not in signatures:
                 raise TypeError(f"cannot differentiate in `{t.name}`: it was not given")
             v = part(values[t.name], t.path)
-            for path, leaf in leaves(_below(signatures[t.name], t.path)):
+            for path, leaf in leaves(below(signatures[t.name], t.path)):
                 self._check_leaf(t, path, leaf, v)
 
     def _check_leaf(self, t: Target, path: Any, leaf: Signature, v: Any) -> None:
@@ -429,14 +392,6 @@ class Derivative(Generic[P, R]):
         )
         name = spell((*t.path, *path), t.name)
         raise TypeError(f"cannot differentiate in `{name}`: it is {what}, not float")
-
-
-def _below(s: Signature, path: Any) -> Signature:
-    """The signature of what stands at `path`."""
-    for step in path:
-        assert isinstance(s, Struct)
-        s = next(item for own, item in s.paths() if own == step)
-    return s
 
 
 def fits(compiled: Compiled) -> bool:
@@ -485,19 +440,3 @@ def _header(p: inspect.Parameter, k: int, given: dict[str, Signature], whole: An
         b in (_P.KEYWORD_ONLY, _P.VAR_POSITIONAL) for b in before
     )
     return f"*, {p.name}" if first else p.name
-
-
-def _check_target(c: Callee, w: int | str) -> None:
-    """Can `w` name a parameter at all?"""
-    params = list(c.shown.parameters.values())
-    names = [p.name for p in params]
-    kinds = {p.kind for p in params}
-    if isinstance(w, str):
-        if w not in c.whole.parameters and _P.VAR_KEYWORD not in kinds:
-            raise TypeError(f"wrt={w!r}: there is no such parameter; there are {', '.join(names)}")
-        return
-    if isinstance(w, bool) or not isinstance(w, int):
-        raise TypeError(f"wrt={w!r}: a position, a name, or a tuple of them is meant")
-    positional = [p for p in params if p.kind in POSITIONAL]
-    if _P.VAR_POSITIONAL not in kinds and not -len(positional) <= w < len(positional):
-        raise TypeError(f"wrt={w}: the function has {len(positional)} positional parameters")

@@ -16,7 +16,7 @@ import scipy
 
 from s2sgrad import hvp, jvp, value_and_grad
 from s2sgrad.errors import DifferentiationError
-from tests.case import LIB, Case
+from tests.case import Case
 from tests.test_rules_compiled import PROGRAMS, REFUSED, Program, difference, serial, weights_of
 
 IDS = [c.id for c, _ in PROGRAMS]

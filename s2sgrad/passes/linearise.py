@@ -24,7 +24,7 @@ class Unpushable(Exception):
 
 def transposed(
     r: Recorder, s: Eqn, reads: Sequence[Eqn], tangents: Mapping[Var, Atom]
-) -> Atom | None | list[Atom | None]:
+) -> Atom | list[Atom | None] | None:
     """The tangent of the result of `s`; a list for an operation with several results.
 
     `reads` are the equations that read these.  Raises `Unpushable`.
@@ -52,9 +52,9 @@ def transposed(
     if not reads:
         return results[0]
     found: dict[int, Atom | None] = {}
-    for e, dot in zip(reads, results, strict=True):
-        assert e.form is not None
-        found[e.form.args[1]] = dot
+    for read, dot in zip(reads, results, strict=True):
+        assert read.form is not None
+        found[read.form.args[1]] = dot
     return [found.get(k) for k in range(1 + max(found))]
 
 

@@ -536,7 +536,9 @@ class _Reverse:
         """The active values that the blocks read from outside; what they walk is no such value."""
         found = [v for v in reads(blocks) if v in self.active]
         if any(isinstance(v.type, Seq) for v in found):
-            raise InternalError("reverse", "a tape is walked in a block below that of its owner", "")
+            raise InternalError(
+                "reverse", "a tape is walked in a block below that of its owner", ""
+            )
         return found
 
     def walk_cotangents(self, tapes: Sequence[Var], items: Sequence[Atom]) -> None:
@@ -564,8 +566,8 @@ class _Reverse:
                 continue
             nested = isinstance(p.type, Seq)
             items = [a for a in parts if isinstance(a, Var)] if nested else [self.total(p)]
-            for item in items:
-                found.append((source, Var(_tape(_named(item, p)), Seq(atom_type(item))), item))
+            seqs = (Var(_tape(_named(item, p)), Seq(atom_type(item))) for item in items)
+            found += [(source, seq, item) for seq, item in zip(seqs, items, strict=True)]
         return found
 
     def hand_tapes(self, tapes: Sequence[tuple[Atom, Var, Atom]]) -> None:
@@ -616,9 +618,9 @@ class _Reverse:
             blocks.append(Block(params, (*f.prelude, *f.stmts), ends))
             walked.append(sources)
         test = self.need(s.test)
-        made = (*new, *(seq for tape in tapes for _, seq, _ in tape))
+        outs = (*new, *(seq for tape in tapes for _, seq, _ in tape))
         self.frame.stmts.append(
-            Branch(made, test, (walked[0], walked[1]), blocks[0], blocks[1], len(new), s.at)
+            Branch(outs, test, (walked[0], walked[1]), blocks[0], blocks[1], len(new), s.at)
         )
         self.hand_tapes([cell for tape in tapes for cell in tape])
         self.frame.bars.update({v: [n] for v, n in zip(changed, new, strict=True)})
@@ -660,9 +662,7 @@ class _Reverse:
         outs = tuple(Var(v.hint, v.type) for v in (*taken, *accs))
         self.selected.hand(yields, outs)
         made = (*outs, *(seq for _, seq, _ in tapes))
-        outer.stmts.append(
-            Loop(made, over, tuple(inits), sources, body, s.at, down=not s.down)
-        )
+        outer.stmts.append(Loop(made, over, tuple(inits), sources, body, s.at, down=not s.down))
         self.hand_tapes(tapes)
         for v, out in zip(free, outs[len(live) :], strict=True):
             outer.bars[v] = [out]

@@ -8,7 +8,7 @@ import numpy as np
 
 from s2sgrad.ir import ops
 from s2sgrad.rules import toolbox
-from s2sgrad.rules.registry import entry, rule, zero
+from s2sgrad.rules.registry import Op, entry, rule, zero
 from s2sgrad.rules.toolbox import (
     broadcast_like,
     part,
@@ -157,11 +157,12 @@ def _scan_jvp(out: Any, tangents: Any, a: Any, x: Any, axis: int) -> Any:
     return scan(a, moved, axis)
 
 
-for _op, _shape in {
+_SHAPES: dict[Op, int] = {
     toolbox.broadcast_like: 1, toolbox.reshape_like: 1, toolbox.expand: 1, toolbox.fit_like: 1,
     toolbox.scatter: 0, toolbox.scatter_along: 0, toolbox.scatter_part: 0,
     toolbox.scatter_diagonal: 0, toolbox.reduceat_back: 1,
-}.items():  # fmt: skip
+}  # fmt: skip
+for _op, _shape in _SHAPES.items():
     entry(_op).shapes = (_shape,)
 
 

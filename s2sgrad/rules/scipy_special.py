@@ -183,6 +183,7 @@ table({
     sp.tandg: lambda out, x: 0.017453292519943295 * (1 + out * out),
 })  # fmt: skip
 
+
 def below(n: Any) -> Any:
     """Return `n - 1`, but 0 for 0: SciPy has no polynomial of degree -1, and 0 * NaN is NaN."""
     return max(n - 1, 0) if isinstance(n, int) else np.maximum(n - 1, 0)
