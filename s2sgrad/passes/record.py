@@ -74,6 +74,8 @@ class Recorder:
         return self.symbol(self.emit(op, tuple(flat), None if plain else Form(templates, named)))
 
     def template(self, v: Any, flat: list[Atom]) -> Any:
+        if isinstance(v, np.number):
+            v = v.item()  # a constant has no dtype
         if isinstance(v, Symbol | int | float | complex) and not isinstance(v, bool):
             flat.append(self.atom(v))
             return Hole(len(flat) - 1)
@@ -88,7 +90,7 @@ class Recorder:
     def atom(self, v: Any) -> Atom:
         if isinstance(v, Symbol):
             return v.atom
-        return Lit(v.item() if isinstance(v, np.generic) else v)  # a constant has no dtype
+        return Lit(v.item() if isinstance(v, np.number) else v)
 
 
 def _fold(op: Callable[..., Any], args: tuple[Atom, ...]) -> Atom | None:
