@@ -64,7 +64,9 @@ def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emi
     """
     kept, spelling = called_by([func]), expr.Spelling(func.names)
     texts = [_Emitter(k.body, spelling).function(whole(k.body), k.body.names) for k in kept]
-    texts.append(_Emitter(func, spelling).function(result, func.names if header is None else header))
+    texts.append(
+        _Emitter(func, spelling).function(result, func.names if header is None else header)
+    )
     text = "\n\n".join(texts)
     return Emitted(
         module(text, spelling.imports, spelling.helpers),
@@ -509,10 +511,14 @@ class _Emitter:
         if v in seen:
             return False
         seen.add(v)
-        return v in self.tape_items or v in self.packed or any(
-            self.names[t] != self.names[v] or self.hands_on(t, seen)
-            for t in self.handed.get(v, ())
-            if t not in self.folded
+        return (
+            v in self.tape_items
+            or v in self.packed
+            or any(
+                self.names[t] != self.names[v] or self.hands_on(t, seen)
+                for t in self.handed.get(v, ())
+                if t not in self.folded
+            )
         )
 
     # -- branches and loops

@@ -105,7 +105,9 @@ class _Repair:
         write = conflicts[0].write
         readers = [c.reader for c in conflicts if c.write is write]
         for reader in readers:
-            if _is_saved(reader):  # what a call has saved holds its arguments: they stay as they are
+            if _is_saved(
+                reader
+            ):  # what a call has saved holds its arguments: they stay as they are
                 continue
             tape = self.regions.walked.get(reader, reader)
             if tape in self.regions.tape:

@@ -119,9 +119,7 @@ def reverse_call(r: _Reverse, s: Eqn, bars: list[Atom | None]) -> None:
     r.saved[s] = (pair, saved)
     r.home[saved] = r.home[s.out]
     args = (r.need(saved), *(b for b in bars if b is not None))
-    active = [
-        (a, p) for a, p, t in zip(s.args, s.op.body.body.params, taken, strict=True) if t
-    ]
+    active = [(a, p) for a, p, t in zip(s.args, s.op.body.body.params, taken, strict=True) if t]
     types = [_cotangent(atom_type(a), p.type) for a, p in active]
     outs = [Var(_hint(a), t) for (a, _), t in zip(active, types, strict=True)]
     stmts = r.frame.stmts

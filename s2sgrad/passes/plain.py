@@ -9,7 +9,19 @@ from collections import defaultdict
 from dataclasses import replace
 
 from s2sgrad.ir.build import substitute
-from s2sgrad.ir.graph import UNDEF, Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var, atom_type
+from s2sgrad.ir.graph import (
+    UNDEF,
+    Atom,
+    Block,
+    Branch,
+    Eqn,
+    Func,
+    Loop,
+    Range,
+    Stmt,
+    Var,
+    atom_type,
+)
 from s2sgrad.ir.types import Seq, Type
 
 
@@ -105,9 +117,7 @@ class _Plain:
             outs += [v for v, _ in tapes]
             joined = [*arm.results[: s.joined], *(r if k == j else UNDEF for _, j, r in new)]
             stay = [
-                (p, w)
-                for p, w in zip(arm.params, s.walked[k], strict=True)
-                if w not in self.values
+                (p, w) for p, w in zip(arm.params, s.walked[k], strict=True) if w not in self.values
             ]
             results = (*joined, *(r for _, r in tapes))
             inner = replace(arm, params=tuple(p for p, _ in stay), results=results)
