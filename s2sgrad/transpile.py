@@ -14,8 +14,8 @@ from s2sgrad.errors import DifferentiationError, InternalError, S2SGradError
 from s2sgrad.front.constants import Constant
 from s2sgrad.front.modules import Module, Project
 from s2sgrad.front.static import StaticScope
+from s2sgrad.front.structure import Signature
 from s2sgrad.generic import Task, Unit, derive
-from s2sgrad.ir.types import Type
 from s2sgrad.rules.helpers import source_of
 
 Wrt = tuple[tuple[str, ...], bool]  # the names, and whether one name stands for itself
@@ -29,7 +29,7 @@ class Options:
     functions: tuple[str, ...] = ()
     wrt: Wrt | None = None
     what: tuple[str, ...] | None = None
-    types: dict[str, dict[str, Type]] = field(default_factory=dict)
+    types: dict[str, dict[str, Signature]] = field(default_factory=dict)
     import_original: bool = False
     append: bool = False
 
@@ -134,7 +134,7 @@ def derivative(
     node: ast.FunctionDef,
     wrt: Wrt | None,
     what: str,
-    types: dict[str, Type],
+    types: dict[str, Signature],
 ) -> Unit:
     """One derivative of one function of a file, in the first parameter if `wrt` is None."""
     params = _parameters(node)
