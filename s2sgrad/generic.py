@@ -331,8 +331,10 @@ _TITLES = {
 
 def _with_entry(task: Task, text: str, checks: _Checks, extra: list[str]) -> str:
     """The function with the user's defaults in its head, a docstring, and the checks."""
-    _, _, body = text.partition("\n")
-    lines = [f"def {task.name}_{task.what}({_head(task, extra)}):"]
+    lines = text.splitlines()
+    start = next(k for k, line in enumerate(lines) if line.startswith("def "))
+    body = "\n".join([*lines[start + 1 :], ""])
+    lines = [*lines[:start], f"def {task.name}_{task.what}({_head(task, extra)}):"]
     wrt = ", ".join(f"`{n}`" for n in task.wrt)
     title = _TITLES[task.what].format(f=task.name, wrt=wrt)
     lines.append(f'    """{title}')

@@ -94,7 +94,7 @@ def _refuse_clashes(module: Module, units: Sequence[Unit]) -> None:
 
 
 def _chosen(module: Module, options: Options) -> dict[str, ast.FunctionDef]:
-    """The named functions, or all that return a value."""
+    """The named functions, or all that take a value and return one."""
     there = module.functions()
     for name in (*options.functions, *options.types):
         if name not in there:
@@ -102,7 +102,11 @@ def _chosen(module: Module, options: Options) -> dict[str, ast.FunctionDef]:
             raise S2SGradError(f"{module.file} has no top-level function `{name}`; it has {known}")
     if options.functions:
         return {name: there[name] for name in options.functions}
-    return {name: node for name, node in there.items() if _returns_value(node)}
+    return {name: n for name, n in there.items() if _returns_value(n) and _takes_values(n)}
+
+
+def _takes_values(node: ast.FunctionDef) -> bool:
+    return bool(_parameters(node)) or node.args.vararg is not None
 
 
 def _returns_value(node: ast.FunctionDef) -> bool:

@@ -166,3 +166,36 @@ def test_the_other_commands(folder: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "p['W']" in out
     assert cli.main(["show", "model.py::net"]) == 1
     assert "declare what is in it" in capsys.readouterr().err
+
+
+def test_partial_and_errstate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module-level `partial` is followed; `np.errstate` becomes a decorator of what is written."""
+    (tmp_path / "model.py").write_text("""
+from functools import partial
+
+import numpy as np
+
+
+def power(p, x, *, scale=1.0):
+    return scale * x**p
+
+
+cube = partial(power, 3.0, scale=2.0)
+
+
+def loss(x):
+    with np.errstate(divide="ignore"):
+        return np.sum(cube(x) / x)
+
+
+def no_parameter():
+    return 1.0
+""")
+    monkeypatch.chdir(tmp_path)
+    made = transpile(Path("model.py"), Options(what=("grad",)), "test")
+    assert not made.refused
+    space: dict[str, Any] = {}
+    exec(made.text, space)
+    x = np.array([0.5, -1.5, 2.0])
+    np.testing.assert_allclose(space["loss_grad"](x), 4.0 * x)
+    assert '@np.errstate(divide="ignore")' in made.text
