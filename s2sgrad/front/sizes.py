@@ -32,10 +32,11 @@ def extent(op: Callable[..., Any], args: tuple[Atom, ...], t: Type) -> Dim | Non
     """The extent that the int result of `op(*args)` stands for."""
     if not (isinstance(t, Scalar) and t.kind == "int"):
         return None
-    if op is len or (op is np.size and len(args) == 2 and isinstance(args[1], Lit)):
+    axis = args[1] if len(args) == 2 else None
+    if args and (op is len or (op is np.size and isinstance(axis, Lit))):
         held = args[0].type if isinstance(args[0], Var) else None
         if isinstance(held, Array) and held.shape:
-            d = held.shape[0 if op is len else args[1].value]  # type: ignore[union-attr]
+            d = held.shape[axis.value if isinstance(axis, Lit) else 0]
             return own_extent() if d == "?" else d
     elif len(args) == 2:
         a, b = map(of, args)
@@ -100,7 +101,7 @@ def shape_of(
     if op in (np.transpose, np.swapaxes) and len(pos) > 1:
         return _moved(op, _type(pos[0], args), [_literal(i, args) for i in pos[1:]], fresh)
     if op in (np.matmul, operator.matmul) and len(args) == 2:
-        return _stacked(*(_type(Hole(k), args) for k in range(2)), fresh)
+        return _stacked(_type(Hole(0), args), _type(Hole(1), args), fresh)
     if op in (np.hstack, np.vstack, np.concatenate) and pos and isinstance(pos[0], Pack):
         axis = named.get("axis", pos[1] if len(pos) > 1 else 0)
         return _joined(op, [_type(i, args) for i in pos[0].items], axis, fresh)
