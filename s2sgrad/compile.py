@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from s2sgrad.emit.load import load
 from s2sgrad.emit.results import Display, Result
-from s2sgrad.emit.source import emit
+from s2sgrad.emit.source import Emitted, emit
 from s2sgrad.errors import DifferentiationError, InternalError
 from s2sgrad.front.arguments import Arguments, Leaf, Path, wanted
 from s2sgrad.front.parse import parse
@@ -87,6 +87,28 @@ class Request:
     header: tuple[str, ...] = ()
 
 
+class Outside(Protocol):
+    """Where names that a function does not bind are looked up."""
+
+    @property
+    def variables(self) -> dict[str, Var]:
+        """What was read so far and is a number or array."""
+
+    def static(self, obj: Any) -> Value:
+        """What a leaf of an argument stands for that is no number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Derived:
+    """A derivative as text, with the IR after each pass and what it was made of."""
+
+    emitted: Emitted
+    stages: dict[str, Func]
+    seeds: Seeds
+    written: list[Leaf]  # arrays that the function writes to; it copies them first
+    leaves: list[Leaf]
+
+
 @dataclass(eq=False)
 class Compiled:
     """An emitted function and what it stands on."""
@@ -98,14 +120,40 @@ class Compiled:
     data: tuple[str, ...]
     request: Request
     seeds: Seeds
-    written: list[Leaf]  # arrays that the function writes to; it copies them first
+    written: list[Leaf]
     leaves: list[Leaf]
     given: dict[str, Callable[..., Any]]  # functions of the user's that the text calls
 
 
 def compile_derivative(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
     """The derivative of the function `name` for one signature."""
-    arguments, func, result = _front(closure, scope, name, request)
+    made = differentiate(closure, name, request, scope)
+    text = made.emitted
+    return Compiled(
+        load(text.source, text.name, text.given),
+        text.source,
+        made.stages,
+        scope,
+        tuple(scope.data),
+        request,
+        made.seeds,
+        made.written,
+        made.leaves,
+        text.given,
+    )
+
+
+def differentiate(
+    closure: Closure, name: str, request: Request, outside: Outside, constants: bool = False
+) -> Derived:
+    """The derivative of a parsed function.
+
+    What it reads from `outside` becomes trailing parameters of what is emitted, or names of its
+    module (`constants`).
+    """
+    arguments, func, result = _front(closure, outside, name, request)
+    if constants:
+        func = replace(func, notes={**func.notes, "globals": frozenset(outside.variables)})
     stages = {"parse": _verified(func, "parse")}
     written = [leaf for leaf in arguments.leaves if leaf.var in func.notes["written"]]
     if request.what == "jvp":
@@ -114,20 +162,8 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
         func, structure, seeds = _pulled(func, arguments, request, result, stages)
     func = replace(func, name=f"{_identifier(name)}_{request.what}")
     func = stages["bufferize"] = _verified(bufferize(func), "bufferize")
-    source = emit(func, structure, _header(request, func))
-    run = load(source.source, source.name, source.given)
-    return Compiled(
-        run,
-        source.source,
-        stages,
-        scope,
-        tuple(scope.data),
-        request,
-        seeds,
-        written,
-        arguments.leaves,
-        source.given,
-    )
+    emitted = emit(func, structure, _header(request, func))
+    return Derived(emitted, stages, seeds, written, arguments.leaves)
 
 
 Stages = dict[str, Func]
@@ -206,7 +242,7 @@ def _moved(func: Func, arguments: Arguments, request: Request) -> Func:
 
 
 def _front(
-    closure: Closure, scope: Scope, name: str, request: Request
+    closure: Closure, outside: Outside, name: str, request: Request
 ) -> tuple[Arguments, Func, Value]:
     """The function as IR.
 
@@ -214,11 +250,13 @@ def _front(
     nowhere needs it as a size or index.
     """
 
+    scope = outside if isinstance(outside, Scope) else None
+
     def parsed(floats: frozenset[tuple[str, Path]]) -> tuple[Arguments, Func, Value]:
-        arguments = Arguments(scope.static, floats)
+        arguments = Arguments(outside.static, floats)
         arguments.add(request.signatures)
         values = list(arguments.values.items())
-        func, result = parse(closure, values, arguments.params, name, scope)
+        func, result = parse(closure, values, arguments.params, name, scope=scope)
         return arguments, func, rebuild(result, list(func.body.results))
 
     arguments, func, result = parsed(frozenset())
@@ -228,7 +266,7 @@ def _front(
         numbers = {x for x in numbers if not _is_size(lambda x=x: parsed(frozenset({x})))}  # type: ignore[misc]
         arguments, func, result = parsed(frozenset(numbers))
     arguments.name_leaves()
-    return arguments, _with_entry(func, arguments, scope), result
+    return arguments, _with_entry(func, arguments, outside), result
 
 
 def _is_size(parsed: Callable[[], object]) -> bool:
@@ -242,12 +280,12 @@ def _is_size(parsed: Callable[[], object]) -> bool:
     return False
 
 
-def _with_entry(func: Func, arguments: Arguments, scope: Scope) -> Func:
+def _with_entry(func: Func, arguments: Arguments, outside: Outside) -> Func:
     """The leaves are read at the top; what was read from outside becomes trailing parameters."""
     body = func.body
-    extra = tuple(v for _, v in scope.data.values())
-    block = Block((*body.params, *extra), (*arguments.stmts, *body.stmts), body.results)
-    return replace(func, body=block, names=(*func.names, *scope.data))
+    extra = outside.variables
+    block = Block((*body.params, *extra.values()), (*arguments.stmts, *body.stmts), body.results)
+    return replace(func, body=block, names=(*func.names, *extra))
 
 
 def _kept(func: Func, more: Sequence[Var], n: int | None = None) -> Func:
@@ -263,7 +301,8 @@ def _leaves(arguments: Arguments, request: Request) -> list[Leaf]:
 def _header(request: Request, func: Func) -> list[str]:
     """The parameters as they are written; what the dispatcher adds is keyword-only."""
     header = list(request.header or request.signatures)
-    extra = list(func.names[len(request.signatures) :])
+    fixed = func.notes.get("globals", ())
+    extra = [n for n in func.names[len(request.signatures) :] if n not in fixed]
     if not extra:
         return header
     last = [header.pop()] if header and header[-1].startswith("**") else []

@@ -151,8 +151,26 @@ class Derivative(Generic[P, R]):
 
     @property
     def source(self) -> str:
-        """The emitted Python of the signature that was compiled last."""
-        return self._current().source
+        """The emitted Python of the last signature; before any call, the generic form."""
+        if self._last is None:
+            return self._generic()
+        return self._last.source
+
+    def _generic(self) -> str:
+        """The derivative without arguments to look at.
+
+        Raises `DifferentiationError` for what needs them: containers, objects.
+        """
+        from s2sgrad.generic import of_function
+
+        plain = isinstance(self.primal, types.FunctionType) and not self._callee.library
+        wrt = tuple(w for w in map(self._named, self._wrt) if w)
+        if self._has_aux or self._what == "elementwise_grad" or len(wrt) < len(self._wrt):
+            plain = False
+        if not plain:
+            self._current()
+        assert isinstance(self.primal, types.FunctionType)
+        return of_function(self.primal, wrt, self._bare, self._what).source
 
     def source_for(self, *args: Any, **kwargs: Any) -> str:
         """The emitted Python for arguments like these; nothing is run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -13,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from s2sgrad.emit import printer
+from s2sgrad.errors import DOCS
 from s2sgrad.ir.graph import Block, Branch, Eqn, Loop, Range, Var
 from s2sgrad.ir.types import List, Seq, Several, Type, Unknown
 from tests.goldens.golden import Golden
 from tests.goldens.programs import GOLDENS
+from tests.goldens.refusals import REFUSED, Refused
 from tests.goldens.stages import STAGES, Stage
 
 IDS = [g.name for g in GOLDENS]
@@ -100,6 +103,25 @@ def test_length(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("stage", STAGES, ids=[s.name for s in STAGES])
 def test_what_a_pass_does(stage: Stage) -> None:
     assert stage.text() == stage.file.read_text(encoding="utf-8"), UPDATE
+
+
+@pytest.mark.parametrize("refused", REFUSED, ids=[r.name for r in REFUSED])
+def test_the_text_of_a_refusal(refused: Refused) -> None:
+    text = refused.text()
+    assert text == refused.file.read_text(encoding="utf-8"), UPDATE
+    # `list-slice` is about `list`; what a call alone tells has no place in the program.
+    anchor = re.findall(rf"{DOCS}#([a-z-]+)", text)[-1]
+    assert refused.name == anchor or refused.name.startswith(f"{anchor}-")
+
+
+# Their programs are files for the command line; tests/test_cli.py has them.
+ELSEWHERE: set[str] = set()
+
+
+def test_every_section_of_the_errors_has_a_program() -> None:
+    page = (Path(__file__).parents[1] / DOCS).read_text(encoding="utf-8")
+    sections = set(re.findall(r"^## (\S+)$", page, re.M))
+    assert sections - {r.name for r in REFUSED} == ELSEWHERE
 
 
 def variables(block: Block) -> Iterator[Var]:

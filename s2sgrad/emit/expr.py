@@ -8,7 +8,7 @@ import math
 import operator
 import sys
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ import numpy as np
 from s2sgrad.errors import InternalError
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Hole, Pack
+from s2sgrad.ir.types import Type, Unknown
 from s2sgrad.rules.custom import HELPERS
+from s2sgrad.rules.helpers import Helper
 from s2sgrad.rules.registry import LOADED, lookup
 
 BINARY: dict[Any, type[ast.operator]] = {
@@ -115,6 +117,10 @@ class Spelling:
                 for part in prefix.split(".")[1:]:
                     owner = ast.Attribute(owner, part, ast.Load())
                 return ast.Attribute(owner, text, ast.Load())
+        if isinstance(op, Helper):
+            self.imports.update(op.imports)
+            self.helpers.update(op.needs)
+            return name(op.name)
         owner_of = getattr(op, "__self__", None)
         if isinstance(owner_of, np.ufunc):  # `np.add.outer`
             return ast.Attribute(self.function(owner_of), text, ast.Load())
@@ -147,8 +153,10 @@ class Spelling:
         return text
 
 
-def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.expr:
-    """The expression `op(*args)`."""
+def call(
+    op: Any, args: list[ast.expr], form: Any, spelling: Spelling, operands: Sequence[Type] = ()
+) -> ast.expr:
+    """The expression `op(*args)`; `operands` are their types."""
     if form is None:
         if op in BINARY:
             return ast.BinOp(args[0], BINARY[op](), args[1])
@@ -160,9 +168,11 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
             return ast.Attribute(args[0], "T", ast.Load())
         if op in (ops.identity, ops.stop_gradient, ops.bound):
             return args[0]
+        if op is ops.copy and not _is_array(operands[0]):
+            return ast.UnaryOp(ast.UAdd(), args[0])  # of a number, that number
         if op is np.ndarray.copy or op is ops.copy:
             return _copy(args[0])
-        if op is np.size:
+        if op is np.size and _is_array(operands[0]):
             return _size(args)
         if op is ops.list_:
             return ast.List(args, ast.Load())
@@ -176,9 +186,9 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
             return _each(zero, args[0])
         if op is ops.copy_items:
             return _each(_copy(name("v")), args[0])
-        if op in (ops.broadcast_like, ops.reshape_like, ops.cast_like):
+        if op is ops.cast_like or (op in _LIKE and _is_array(operands[1])):
             return _like(op, args, spelling)
-        if op is ops.zeros_like:
+        if op is ops.zeros_like and _is_array(operands[0]):
             op = np.zeros_like
         return ast.Call(spelling.function(op), args, [])
     if op is ops.fstring:
@@ -190,9 +200,17 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
         return place(template(owner, args), index, args)
     pos = [template(t, args) for t in form.args]
     if not form.kwargs and (op in BINARY or op in COMPARE or op in UNARY or op is np.size):
-        return call(op, pos, None, spelling)
+        return call(op, pos, None, spelling, operands)
     named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
     return ast.Call(spelling.function(op), pos, named)
+
+
+_LIKE = (ops.broadcast_like, ops.reshape_like)
+
+
+def _is_array(t: Type) -> bool:
+    """Has it `.shape`?  Helpers cope with what may be a Python number."""
+    return not isinstance(t, Unknown) or t.array
 
 
 def _fstring(pieces: tuple[Any, ...], args: list[ast.expr]) -> ast.expr:

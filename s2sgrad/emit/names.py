@@ -28,6 +28,8 @@ class Names:
         self.leader: dict[Var, Var] = {v: v for v in spans}
         self.members: dict[Var, list[Var]] = {v: [v] for v in spans}
         self.fixed = dict(zip(func.body.params, func.names, strict=True))
+        fixed = func.notes.get("globals", ())  # read from the module, so never assigned
+        self.constant = {v for v, n in self.fixed.items() if n in fixed}
         self.forced(func.body)
         self.wished(func.body)
         self.reserved = set(reserved) | set(keyword.kwlist)
@@ -62,6 +64,8 @@ class Names:
         if not isinstance(a, Var) or a not in self.spans or b not in self.spans:
             return  # one of them is part of an expression
         if self.find(a) is self.find(b):
+            return
+        if a in self.constant:
             return
         mine, other = self.hint(a), self.hint(b)
         if mine and other and mine != other and not other.startswith("."):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import operator
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from s2sgrad.emit import expr, printer
-from s2sgrad.emit.facts import Order, called, collected, handed_on, helper, minus_one
+from s2sgrad.emit.facts import Order, called, collected, handed_on, minus_one
 from s2sgrad.emit.live import at_hand, is_tape, liveness, uses
 from s2sgrad.emit.names import Names
 from s2sgrad.emit.results import Result, statement
@@ -30,8 +31,9 @@ from s2sgrad.ir.graph import (
     Var,
     atom_type,
 )
-from s2sgrad.ir.types import Array, List, Scalar
+from s2sgrad.ir.types import Array, List, Scalar, Unknown
 from s2sgrad.ir.walk import bound_by
+from s2sgrad.rules.helpers import source_of
 
 SIGNS: dict[object, str] = {
     operator.add: "+",
@@ -47,6 +49,9 @@ class Emitted:
 
     source: str
     name: str
+    text: str  # of the function alone
+    imports: frozenset[str]
+    helpers: dict[str, Callable[..., Any]]
     given: dict[str, Callable[..., object]]  # functions of the user's that it calls
 
 
@@ -56,8 +61,26 @@ def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emi
     `header` are its parameters as they are written (`x`, `*`, `**options`), if not the names alone.
     """
     emitter = _Emitter(func)
-    body = emitter.function(result, func.names if header is None else header)
-    return Emitted(body, func.name, emitter.spelling.handed)
+    text = emitter.function(result, func.names if header is None else header)
+    spelling = emitter.spelling
+    return Emitted(
+        module(text, spelling.imports, spelling.helpers),
+        func.name,
+        text,
+        frozenset(spelling.imports),
+        spelling.helpers,
+        spelling.handed,
+    )
+
+
+def module(text: str, imports: Iterable[str], helpers: dict[str, Callable[..., Any]]) -> str:
+    """A module: imports, helpers, functions."""
+    parts = []
+    if imports:
+        parts.append("\n".join(sorted(imports)) + "\n")
+    for name, fn in sorted(helpers.items()):
+        parts.append(source_of(name, fn))
+    return "\n\n".join([*parts, text]) if parts else text
 
 
 Moves = list[tuple[Var, Atom]]
@@ -81,7 +104,8 @@ class _Emitter:
         self.fold(func.body)
         self.spelling = expr.Spelling(func.names)
         spans = liveness(func, self.folded, self.tape_items)
-        self.names = Names(func, spans, RESERVED | called(func.body))
+        fixed: frozenset[str] = func.notes.get("globals", frozenset())
+        self.names = Names(func, spans, RESERVED | called(func.body) | fixed)
         self.handed = handed_on(func.body)
         self.lines: list[str] = []
         self.tapes: dict[Var, str] = {}
@@ -154,10 +178,11 @@ class _Emitter:
 
     def value(self, s: Eqn | Branch) -> ast.expr:
         if isinstance(s, Eqn):
-            made = expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling)
-            if s.op is ops.copy and s.args[0] in self.func.body.params:
+            types = [atom_type(a) for a in s.args]
+            made = expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling, types)
+            argument = s.op is ops.copy and s.args[0] in self.func.body.params
+            if argument and isinstance(made, ast.Call):
                 # An argument's copy keeps its order in memory, and so the order of summation.
-                assert isinstance(made, ast.Call)
                 made.keywords.append(ast.keyword("order", ast.Constant("K")))
             return made
         then, orelse = s.then.results[0], s.orelse.results[0]
@@ -194,22 +219,13 @@ class _Emitter:
         if quiet:
             self.spelling.imports.add("import numpy as np")
             head.insert(0, f"@np.errstate({', '.join(quiet)})")
-        text = "\n".join([*head, *self.lines]) + "\n"
-        return self.module(text)
+        return "\n".join([*head, *self.lines]) + "\n"
 
     def section(self, title: str, body: Block, stmts: Sequence[Stmt]) -> None:
         at = len(self.lines)
         self.stmts(body, stmts, 1)
         if len(self.lines) > at:
             self.lines.insert(at, f"    {title}")
-
-    def module(self, text: str) -> str:
-        parts = []
-        if self.spelling.imports:
-            parts.append("\n".join(sorted(self.spelling.imports)) + "\n")
-        for name, fn in sorted(self.spelling.helpers.items()):
-            parts.append(helper(name, fn))
-        return "\n\n".join([*parts, text]) if parts else text
 
     def stmts(self, block: Block, stmts: Sequence[Stmt], depth: int) -> None:
         for s in stmts:
@@ -325,7 +341,7 @@ class _Emitter:
             change = self.changed(s)
             if change is not None:
                 sign, value = change
-        elif any(isinstance(a, Var) and isinstance(a.type, Array) for a in s.args[1:-1]):
+        elif any(isinstance(a, Var) and isinstance(a.type, Array | Unknown) for a in s.args[1:-1]):
             self.accumulate(target, index, args, depth)
             return
         if sign and isinstance(s.out.type, List) and not isinstance(s.out.type.item, Scalar):
@@ -601,7 +617,7 @@ class _Emitter:
         return True
 
     def index(self, index: Var, down: bool = False) -> str:
-        if not self.where[index] and (down or not index.hint):
+        if not self.where[index] and (down or index.hint in ("", "_")):
             return "_"
         return self.names[index]
 

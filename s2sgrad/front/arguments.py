@@ -86,10 +86,10 @@ def wanted(leaf: Leaf) -> bool:
 
 
 def distinct(t: Type, k: int) -> Type:
-    """Extents of different axes get symbols of their own."""
+    """Extents of different axes get symbols of their own, where they have none."""
     if not isinstance(t, Array):
         return t
-    return Array(t.char, tuple(d if d == 1 else f"n{k}_{axis}" for axis, d in enumerate(t.shape)))
+    return Array(t.char, tuple(f"n{k}_{axis}" if d == "n" else d for axis, d in enumerate(t.shape)))
 
 
 def _hint(leaf: Leaf) -> str:

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.expressions import Expressions
 from s2sgrad.front.integers import SIZES, WAY_OUT, WHY, float_as_size, is_float
-from s2sgrad.front.memory import Ref, refs
+from s2sgrad.front.memory import Ref, Root, refs
 from s2sgrad.front.values import Closure, Known, Method, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import makes_memory
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Undef, Var
-from s2sgrad.ir.types import Array, Several
+from s2sgrad.ir.types import Array, Several, Unknown, kind_of
 from s2sgrad.rules.registry import lookup as rule_of
 
 _METHOD_NAMES = """sum mean prod var std max min cumsum cumprod reshape ravel transpose swapaxes
@@ -35,6 +36,12 @@ WRITERS: dict[Any, str] = {np.copyto: "store", np.add.at: "add", np.subtract.at:
 def _counts_from_zero(over: Range) -> bool:
     """Is the index of the range also the number of the turn?"""
     return [a.value if isinstance(a, Lit) else None for a in (over.start, over.step)] == [0, 1]
+
+
+def _has_order(form: Form | None) -> bool:
+    """Does a call that makes an array say in which order?"""
+    given = () if form is None else (*form.args, *(v for k, v in form.kwargs if k != "dtype"))
+    return any(isinstance(v, str) and len(v) == 1 for v in given)
 
 
 def echoes_of(op: Callable[..., Any]) -> dict[int, tuple[int, str, Any]]:
@@ -108,24 +115,37 @@ class Calls(Expressions):
         plain = not named and templates == tuple(Hole(k) for k in range(len(flat)))
         form = None if plain else Form(templates, named)
         made = self.emit(op, tuple(flat), form, at=node, effect=effect)
-        if isinstance(made.type, Several):
-            items = list(self.several(made, node).items)
+        if isinstance(made.type, Several) and not made.type.open:
+            if target is not None and not (isinstance(target, Lit) and target.value is None):
+                raise self.refuse_out(node)
+            items = list(self.several(made, node, self.may_share(op, form, args, kwargs)).items)
             for k, (place, name, default) in echoes_of(op).items():
                 items[k] = args[place] if len(args) > place else kwargs.get(name, Lit(default))
             return Tup(tuple(items))
         if target is not None and not (isinstance(target, Lit) and target.value is None):
             return self.into(target, made, kwargs, node)
-        if makes_memory(op, form):
-            return self.own(made, contiguous=op in CONTIGUOUS)
-        roots = [r.root for a in (*args, *kwargs.values()) for r in refs(a)]
-        return self.own(made, [x for r in roots for x in (r, *r.linked)])
+        linked = self.may_share(op, form, args, kwargs)
+        return self.own(made, linked, contiguous=op in CONTIGUOUS and not _has_order(form))
 
-    def several(self, out: Var, node: ast.AST) -> Tup:
+    def may_share(
+        self,
+        op: Callable[..., Any],
+        form: Form | None,
+        args: list[Value],
+        kwargs: dict[str, Value],
+    ) -> list[Root]:
+        """What the result of a call may be a view of."""
+        if makes_memory(op, form):
+            return []
+        roots = [r.root for a in (*args, *kwargs.values()) for r in refs(a)]
+        return [x for r in roots for x in (r, *r.linked)]
+
+    def several(self, out: Var, node: ast.AST, linked: list[Root]) -> Tup:
         """The results of an operation that has several."""
         assert isinstance(out.type, Several)
         forms = [Form((Hole(0), k)) for k in range(len(out.type.items))]
         items = [self.emit(ops.getitem, (out,), f, at=node) for f in forms]
-        return Tup(tuple(map(self.own, items)))
+        return Tup(tuple(self.own(i, linked) for i in items))
 
     def reshaped_view(
         self, op: Callable[..., Any], args: list[Value], kwargs: dict[str, Value]
@@ -150,12 +170,7 @@ class Calls(Expressions):
     def into(self, target: Value, made: Var, kwargs: dict[str, Value], node: ast.AST) -> Value:
         """`out=target`: the result is written there, and is that array."""
         if not isinstance(target, Ref) or "where" in kwargs:
-            raise self.refuse(
-                node,
-                "`out=` of this kind is not supported yet",
-                "leave `out` away and bind the result to a name",
-                "write",
-            )
+            raise self.refuse_out(node)
         now = self.read(target, node)
         alike = isinstance(made.type, Array) and made.type == now.type
         if alike and not target.path:
@@ -164,6 +179,14 @@ class Calls(Expressions):
         else:
             self.write(target, made, node)
         return target
+
+    def refuse_out(self, node: ast.AST) -> DifferentiationError:
+        return self.refuse(
+            node,
+            "`out=` of this kind is not supported yet",
+            "leave `out` away and bind the result to a name",
+            "write",
+        )
 
     def call_writer(
         self, writer: str, args: list[Value], kwargs: dict[str, Value], node: ast.AST
@@ -215,6 +238,12 @@ class Calls(Expressions):
                 f"the method `.{m.name}` is not supported yet",
                 "use the NumPy function",
                 "method",
+            )
+        if m.name == "conj" and kind_of(self.type_of(m.owner)) in ("float", "int", "bool"):
+            return m.owner  # no copy of a real array, other than `np.conj`
+        if m.name == "copy" and (args or kwargs):  # `x.copy("F")`
+            return self.emit_call(
+                np.array, [m.owner], {"order": [*args, *kwargs.values()][0]}, node
             )
         if m.name in ("reshape", "transpose") and args and not isinstance(args[0], Tup):
             args = [Tup(tuple(args))]
@@ -283,8 +312,11 @@ class Calls(Expressions):
             if obj is zip and not node.keywords and node.args:
                 return self.zipped(node)
         value = self.expr(node)
-        if isinstance(value, Ref) and isinstance(self.type_of(value), Array):
-            n = self.extent(self.read(value, node), 0, node)
+        t = self.type_of(value) if isinstance(value, Ref) else None
+        if isinstance(value, Ref) and isinstance(t, Array | Unknown):
+            x = self.read(value, node)
+            known = isinstance(t, Array)
+            n = self.extent(x, 0, node) if known else self.emit(len, (x,), at=node)
             return Range(Lit(0), n, Lit(1)), lambda i: self.element(value, i, node)
         raise self.refuse(
             node, "a loop over this is not supported yet", "loop over `range(...)`", "for"

@@ -25,6 +25,7 @@ from s2sgrad.front.values import (
     Closure,
     Known,
     Method,
+    Namespace,
     Tup,
     Value,
 )
@@ -131,6 +132,8 @@ class Expressions(Memory):
         self.lookup: Callable[[str, ast.AST], Value] = lambda n, at: UNDEF
         self.file = ""
         self.active_calls: list[object] = []
+        self.lenient = False  # the program is looked at, not differentiated
+        self.shapes: dict[Var, Var] = {}  # `x.shape` to x, where the number of axes is not known
         self.choosing = 0  # conditional expressions around
         self.stored: set[str] = set()  # names that the function binds
         self.rebound: list[str] = []  # names that calls of its inner functions may bind
@@ -391,13 +394,14 @@ class Expressions(Memory):
         c = self.truth(test, at)
         if isinstance(c, Lit):
             return then() if c.value else orelse()
+        # Not read: an array of either arm is what the result may be another name of.
         self.choosing += 1
-        arms = [self.arm(lambda make=make: self.read(make(), at)) for make in (then, orelse)]  # type: ignore[misc]
+        arms = [self.arm(make) for make in (then, orelse)]
         self.choosing -= 1
         a, b = (arm.value for arm in arms)
         if isinstance(a, CALLABLE) and isinstance(b, CALLABLE) and not self.has_acted(arms):
             return Choice(c, a, b)
-        if not (isinstance(a, Var | Lit) and isinstance(b, Var | Lit)):
+        if not (isinstance(a, Var | Lit | Ref) and isinstance(b, Var | Lit | Ref)):
             raise self.refuse(
                 at, "a conditional expression of things that are no numbers", "use an if"
             )
@@ -429,6 +433,8 @@ class Expressions(Memory):
         return self.attribute(self.expr(node.value), node)
 
     def attribute(self, owner: Value, node: ast.Attribute) -> Value:
+        if isinstance(owner, Namespace) and owner.by == "attribute":
+            return owner.get(node.attr, node)
         if isinstance(owner, Known):
             if not hasattr(owner.obj, node.attr):
                 raise self.refuse(node, f"there is no `{ast.unparse(node)}`", "")
@@ -464,11 +470,13 @@ class Expressions(Memory):
         if node.attr == "shape" and isinstance(owner.type, Array):
             return Tup(tuple(self.extent(owner, k, node) for k in range(len(owner.type.shape))))
         fn: Callable[..., Any] = getattr(np, node.attr)
-        return self.emit(fn, (owner,), at=node)
+        made = self.emit(fn, (owner,), at=node)
+        if fn is np.shape:
+            self.shapes[made] = owner
+        return made
 
     def extent(self, owner: Var, k: int, at: ast.AST) -> Atom:
-        assert isinstance(owner.type, Array)
-        if isinstance(owner.type.shape[k], int):
+        if isinstance(owner.type, Array) and isinstance(owner.type.shape[k], int):
             return Lit(owner.type.shape[k])
         return self.emit(np.size, (owner, Lit(k)), at=at)
 
@@ -483,6 +491,14 @@ class Expressions(Memory):
     def subscript(self, owner: Value, node: ast.Subscript) -> Value:
         if isinstance(owner, Known) and owner.obj in (np.r_, np.c_):
             return self.joined(owner.obj, node)
+        if isinstance(owner, Namespace) and owner.by == "item":
+            key = self.expr(node.slice)
+            if isinstance(key, Lit):
+                return owner.get(key.value, node)
+        if isinstance(owner, Var) and owner in self.shapes:
+            k = self.expr(node.slice) if not isinstance(node.slice, ast.Slice) else None
+            if isinstance(k, Lit) and isinstance(k.value, int):
+                return self.extent(self.shapes[owner], k.value, node)
         if not isinstance(owner, Ref | Var):
             raise self.refuse(node, "only arrays and tuples can be subscripted", "")
         return self.element(owner, self.index(node.slice), node)
@@ -538,7 +554,8 @@ class Expressions(Memory):
         by_mask = (
             isinstance(value, Var) and isinstance(value.type, Array) and value.type.char == "?"
         )
-        if isinstance(value, Var) and (kind_of(value.type) == "int" or by_mask):
+        unknown = isinstance(value, Var) and isinstance(value.type, Unknown)
+        if isinstance(value, Var) and (kind_of(value.type) == "int" or by_mask or unknown):
             return value
         if is_float(value) and isinstance(self.type_of(value), Scalar):
             raise self.refuse(node, WHY, WAY_OUT, "int")
@@ -548,7 +565,10 @@ class Expressions(Memory):
         """The items of something that is unpacked."""
         if isinstance(value, Tup) and value.is_sequence:
             return list(value.items)
-        if isinstance(value, Ref) and n is not None and isinstance(self.type_of(value), Array):
+        if isinstance(value, Var) and n is not None and value in self.shapes:
+            return [self.extent(self.shapes[value], k, at) for k in range(n)]
+        array = isinstance(value, Ref) and isinstance(self.type_of(value), Array | Unknown)
+        if isinstance(value, Ref) and n is not None and array:
             return [self.element(value, k, at) for k in range(n)]
         raise self.refuse(at, "it is not known how many items this has", "")
 

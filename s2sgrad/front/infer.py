@@ -5,24 +5,23 @@ from __future__ import annotations
 import builtins
 import functools
 import operator
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from s2sgrad.front import sizes
+from s2sgrad.front.probe import ask, fresh_dim, is_elementwise, stand_in, type_of_value
+from s2sgrad.front.unknown import OPEN, infer_unknown
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
     Atom,
-    Eqn,
     Form,
     Hole,
     Lit,
     Pack,
     Var,
     atom_type,
-    call_args,
     fill,
 )
 from s2sgrad.ir.types import (
@@ -38,6 +37,7 @@ from s2sgrad.ir.types import (
     Type,
     Undefined,
     Unknown,
+    is_real,
     join,
     kind_of,
     may_be_one,
@@ -45,40 +45,8 @@ from s2sgrad.ir.types import (
 )
 from s2sgrad.rules.registry import lookup
 
-_STAND_IN = {"float": 0.625, "int": 2, "bool": True, "complex": 0.625 + 0.25j}
 _TRIES = ((1.0, 3), (3.0, 3), (1.0, 12), (0.0, 3))  # scales of values, extents
-_fresh = iter(range(1, 1 << 62))
-ELEMENTWISE = {
-    operator.add,
-    operator.sub,
-    operator.mul,
-    operator.truediv,
-    operator.pow,
-    operator.neg,
-    operator.pos,
-    operator.mod,
-    operator.floordiv,
-    operator.lt,
-    operator.le,
-    operator.gt,
-    operator.ge,
-    operator.eq,
-    operator.ne,
-    abs,
-    np.where,
-    np.clip,
-}
 _LIKE = {np.zeros_like, np.ones_like, np.empty_like, np.copy, np.ndarray.copy, ops.copy}
-
-
-def is_elementwise(op: Callable[..., Any]) -> bool:
-    """Is each element of the result made of one element of each operand?"""
-    if isinstance(op, np.ufunc):
-        return op.signature is None  # `matmul` and its like have one
-    if op in ELEMENTWISE:
-        return True
-    rule = lookup(op)
-    return rule is not None and rule.elementwise
 
 
 _SAME_TYPE = {
@@ -111,30 +79,6 @@ REDUCTIONS = {
 }
 
 
-def fresh_dim() -> Dim:
-    """An extent of which nothing is known."""
-    return f"?{next(_fresh)}"
-
-
-def stand_in(t: Type, scale: float = 1.0, extent: int = 3) -> Any:
-    """A small value of this type; extents are all alike, so that any valid program runs on it.
-
-    Matrices are positive definite: that is the most that a decomposition may ask for.
-    """
-    if isinstance(t, Scalar):
-        value = _STAND_IN[t.kind] if t.kind != "float" else _STAND_IN["float"] * scale
-        return np.dtype(t.char).type(value) if t.char else value
-    if isinstance(t, List):
-        return [stand_in(t.item, scale, extent)] * extent
-    assert isinstance(t, Array)
-    shape = tuple(d if isinstance(d, int) and d <= 4 and extent > 1 else extent for d in t.shape)
-    value = 0 if t.kind == "int" and scale == 0.0 else _STAND_IN[t.kind]  # 0: any index is valid
-    made = np.full(shape, value, dtype=t.char)
-    if len(shape) >= 2 and shape[-1] == shape[-2] and t.kind in ("float", "complex"):
-        made = made + (2 * np.eye(shape[-1])).astype(t.char)
-    return made
-
-
 def _literal_extents(types: list[Type | None]) -> list[tuple[float, int]]:
     """What else may do: a symbol may have to be what another operand's extent is."""
     shapes = [t.shape for t in types if isinstance(t, Array)]
@@ -146,8 +90,6 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     types = [a.type if isinstance(a, Var) else None for a in args]
     if any(isinstance(t, Undefined) for t in types) and op not in _ANY:
         return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
-    if any(isinstance(t, Unknown | Static) for t in types) and op not in _ANY:
-        return UNKNOWN
     if op in _SAME_TYPE:
         t = types[0]
         return UNKNOWN if t is None else t
@@ -162,7 +104,12 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
             return listed
     if op is ops.getitem and isinstance(first, Several):
         index = form.args[1] if form is not None else None
-        return first.items[index] if isinstance(index, int) else UNKNOWN
+        return first.items[index] if isinstance(index, int) and not first.open else UNKNOWN
+    if any(isinstance(t, Unknown | Static) for t in types):
+        return infer_unknown(op, args, form)
+    if op is np.squeeze and form is None and isinstance(first, Array):
+        if any(d != 1 and may_be_one(d) for d in first.shape):
+            return UNKNOWN  # how many axes are left depends on the sizes
     if op in (np.reshape, np.broadcast_to) and isinstance(first, Array | Scalar):
         shape_form = form or Form((Hole(0), Hole(1)))
         reshaped = _reshaped(first, shape_form, args)
@@ -185,7 +132,7 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
                 a.value if isinstance(a, Lit) else stand_in(t, scale, extent)  # type: ignore[arg-type]
                 for a, t in zip(args, types, strict=True)
             ]
-            result = _ask(op, values, form)
+            result = ask(op, values, form)
             break
         except Exception:
             # Whatever NumPy says to a stand-in: other sizes may do, else the type is unknown.
@@ -194,7 +141,7 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return UNKNOWN
     t = type_of_value(result)
     if isinstance(t, Several) and not _sure_count(op, args, types, form, len(t.items)):
-        return UNKNOWN
+        return OPEN
     if rule is not None and rule.maybe_complex:
         t = _as_complex(t)
     if isinstance(t, Array):
@@ -254,7 +201,7 @@ def _sure_count(
         for a, t in zip(args, types, strict=True)
     ]
     try:
-        return len(_ask(op, values, form)) == count
+        return len(ask(op, values, form)) == count
     except Exception:  # NumPy refuses this size: the operation fixes it, and so the count
         return True
 
@@ -289,30 +236,9 @@ def _like(op: Callable[..., Any], g: Type, x: Type) -> Type:
         return Array(g.char if isinstance(g, Array) else x.char, x.shape)
     if isinstance(x, Scalar):
         return Scalar(kind_of(g) or x.kind)
-    return UNKNOWN
-
-
-def _ask(op: Callable[..., Any], values: list[Any], form: Form | None) -> Any:
-    eqn = Eqn(Var(""), op, (), form)
-    pos, kw = call_args(eqn, values)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        return op(*pos, **kw)
-
-
-def type_of_value(v: Any) -> Type:
-    """The type of a value, every extent of an array fresh."""
-    if isinstance(v, tuple | list):
-        items = tuple(map(type_of_value, v))
-        return UNKNOWN if UNKNOWN in items else Several(items)
-    if isinstance(v, np.ndarray):
-        return Array(v.dtype.char, tuple(fresh_dim() for _ in v.shape))
-    if isinstance(v, np.generic):
-        kind = {"f": "float", "i": "int", "u": "int", "b": "bool", "c": "complex"}.get(v.dtype.kind)
-        return Scalar(kind, v.dtype.char) if kind else UNKNOWN
-    for kind, cls in (("bool", bool), ("int", int), ("float", float), ("complex", complex)):
-        if type(v) is cls:
-            return Scalar(kind)
+    if isinstance(x, Unknown):
+        real = is_real(g) and (x.real or op is ops.unbroadcast)
+        return Unknown(x.shape, real, x.array)
     return UNKNOWN
 
 
@@ -446,6 +372,10 @@ def broadcast(shapes: list[tuple[Dim, ...]]) -> tuple[Dim, ...]:
 
 def fits(t: Type, out: Type) -> bool | None:
     """Has a value of type `t` the shape of `out`, into which it was broadcast?  None: unknown."""
+    if isinstance(t, Unknown) and isinstance(out, Scalar):
+        return True  # the rule's answer is a number, and so was what it was broadcast to
+    if isinstance(t, Unknown) and isinstance(out, Unknown):
+        return True if t.shape and t.shape == out.shape else None
     if isinstance(t, Scalar):
         return None if isinstance(out, Unknown) else not isinstance(out, Array)
     if not isinstance(t, Array) or not isinstance(out, Array):

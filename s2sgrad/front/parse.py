@@ -25,7 +25,7 @@ from s2sgrad.front.resolve import Scope
 from s2sgrad.front.statements import Statements
 from s2sgrad.front.values import Closure, Tup, Value, leaves, same
 from s2sgrad.ir.graph import UNDEF, Block, Func, Lit, Var
-from s2sgrad.ir.types import Array
+from s2sgrad.ir.types import Array, List
 
 
 def parse(
@@ -33,13 +33,16 @@ def parse(
     params: Sequence[tuple[str, Value]],
     inputs: Sequence[Var],
     name: str,
+    lenient: bool = False,
     scope: Scope | None = None,
 ) -> tuple[Func, Value]:
     """The function as IR on `inputs`, of which the parameters are made; and its result's structure.
 
+    `lenient`: to look at, not to differentiate; `y += v` of an unknown `y` is taken to rebind it.
     Raises `DifferentiationError` at the first construct that is not supported.
     """
     p = Parser()
+    p.lenient = lenient
     p.scope = scope
     result = p.inline(closure, {n: p.argument(v) for n, v in params}, closure.node)
     found = leaves(result)
@@ -156,6 +159,13 @@ class Parser(Statements):
         old = self.read(place, s)
         value = self.expr(s.value)
         if is_array(old):  # a view: what the right side has written to it is seen
+            if isinstance(place.root.first.type, List):
+                raise self.refuse(
+                    s,
+                    "an array in a list is written to: who else has it is not known",
+                    f"{ast.unparse(s.target)} = {ast.unparse(s.target)} + ...: a new array",
+                    "list",
+                )
             old = self.read(place, s)
         self.store(place, self.binary(s.op, old, value, s), s)
 
@@ -164,7 +174,8 @@ class Parser(Statements):
         value = self.expr(s.value)
         now = self.read(current, s)
         if not isinstance(now.type, Array):
-            if current.path or self.is_shared(current.root):
+            shared = current.path or self.is_shared(current.root)
+            if shared and not self.lenient:
                 raise self.refuse(
                     s,
                     f"`{target.id}` has other names: whether they change depends on its type, "

@@ -74,24 +74,17 @@ class Scope:
     kept: list[Any] = field(default_factory=list)
     taken: frozenset[str] = frozenset()  # names that what is read from outside must not have
 
+    @property
+    def variables(self) -> dict[str, Var]:
+        """What is read at each call."""
+        return {n: v for n, (_, v) in self.data.items()}
+
     def closure(self, fun: types.FunctionType, with_defaults: bool = True) -> Closure:
         """A Python function as the parser knows it."""
         source = find(fun)
         node = source.node
-        if isinstance(node, ast.AsyncFunctionDef) or any(
-            isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(node)
-        ):
-            kind = (
-                "an `async` function" if isinstance(node, ast.AsyncFunctionDef) else "a generator"
-            )
-            raise DifferentiationError(
-                Refusal(
-                    f"`{source.name}` is {kind}",
-                    span_of(node, source.file),
-                    "write an ordinary function that returns its result",
-                    anchor="kind",
-                )
-            )
+        refuse_kind(node, source.name, source.file)
+        assert not isinstance(node, ast.AsyncFunctionDef)
         defaults = self.defaults(fun) if with_defaults else {}
         return Closure(
             node,
@@ -176,6 +169,20 @@ class Scope:
     def still_holds(self) -> bool:
         """Does every function and module that was followed still stand behind its name?"""
         return all(get() is obj for get, obj in self.fixed)
+
+
+def refuse_kind(node: ast.AST, name: str, file: str) -> None:
+    """Only functions that return once are differentiated."""
+    is_async = isinstance(node, ast.AsyncFunctionDef)
+    if is_async or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(node)):
+        raise DifferentiationError(
+            Refusal(
+                f"`{name}` is {'an `async` function' if is_async else 'a generator'}",
+                span_of(node, file),
+                "write an ordinary function that returns its result",
+                anchor="kind",
+            )
+        )
 
 
 def _getter(fun: types.FunctionType, name: str) -> Getter:

@@ -32,11 +32,11 @@ def extent(op: Callable[..., Any], args: tuple[Atom, ...], t: Type) -> Dim | Non
     """The extent that the int result of `op(*args)` stands for."""
     if not (isinstance(t, Scalar) and t.kind == "int"):
         return None
-    axis = args[1] if len(args) == 2 else None
-    if args and (op is len or (op is np.size and isinstance(axis, Lit))):
+    if (op is len and args) or (op is np.size and len(args) == 2 and isinstance(args[1], Lit)):
         held = args[0].type if isinstance(args[0], Var) else None
-        if isinstance(held, Array) and held.shape:
-            d = held.shape[axis.value if isinstance(axis, Lit) else 0]
+        k = 0 if op is len else args[1].value  # type: ignore[union-attr]
+        if isinstance(held, Array) and k < len(held.shape):
+            d = held.shape[k]
             return own_extent() if d == "?" else d
     elif len(args) == 2:
         a, b = map(of, args)

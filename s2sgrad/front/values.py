@@ -67,6 +67,14 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Namespace:
+    """A module of the user's, or a dict of functions: its parts are looked up by name."""
+
+    get: Callable[[Any, ast.AST], Value]
+    by: str  # 'attribute' | 'item'
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Bound:
     """A method of the user's class, with the object that it is read from."""
 
@@ -92,7 +100,7 @@ class Choice:
     orelse: Value
 
 
-Value = Atom | Ref | Tup | Known | Closure | Method | Bound | Partial | Choice
+Value = Atom | Ref | Tup | Known | Closure | Method | Bound | Namespace | Partial | Choice
 
 
 def leaves(v: Value) -> list[Atom | Ref] | None:

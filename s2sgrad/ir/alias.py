@@ -71,8 +71,12 @@ def is_memory(v: Var) -> bool:
 
 def makes_memory(op: Callable[..., Any], form: Form | None) -> bool:
     """Is what `op` returns always in memory of its own?"""
+    if op is np.diff and form is not None:  # with n=0 it returns its operand
+        given = [*form.args[1:2], *(v for k, v in form.kwargs if k == "n")]
+        return not given or (isinstance(given[0], int) and given[0] > 0)
     if op in FRESH:
-        return not (form and op is np.array and any(k == "copy" for k, _ in form.kwargs))
+        asked = op in (np.array, np.meshgrid) and form is not None
+        return not (asked and any(k == "copy" for k, _ in form.kwargs))  # type: ignore[union-attr]
     if isinstance(op, np.ufunc):
         return form is None or all(k != "out" for k, _ in form.kwargs)
     return getattr(math, getattr(op, "__name__", ""), None) is op
@@ -92,6 +96,12 @@ def _has_list(template: Any) -> bool:
     return isinstance(template, list | np.ndarray)
 
 
+def _holes(template: Any) -> list[int]:
+    if isinstance(template, Pack):
+        return [k for item in template.items for k in _holes(item)]
+    return [template.k] if isinstance(template, Hole) else []
+
+
 def sources(eqn: Eqn) -> list[Var]:
     """The operands whose memory the result may share, nothing having been written in place."""
     if not is_memory(eqn.out):
@@ -103,6 +113,10 @@ def sources(eqn: Eqn) -> list[Var]:
         return [x] if isinstance(x, Var) else []
     if eqn.op in WRITES or makes_memory(eqn.op, eqn.form):
         return []
+    shares = getattr(eqn.op, "shares", None)  # a helper knows
+    if shares is not None:
+        first = _holes(eqn.form.args[0]) if eqn.form and eqn.form.args else [0]
+        return [a for k, a in enumerate(eqn.args) if shares(k in first) and isinstance(a, Var)]
     if isinstance(eqn.out.type, List):
         return []  # a container of its own; its items are another matter
     skip = SHAPE_ONLY.get(eqn.op, ())

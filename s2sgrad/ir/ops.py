@@ -215,6 +215,8 @@ def cast_like(g: Any, x: Any) -> Any:
 
 def broadcast_like(g: Any, x: Any) -> Any:
     """`g` in the shape of `x`, with memory of its own."""
+    if np.ndim(x) == 0:
+        return np.sum(g)
     return np.array(np.broadcast_to(g, np.shape(x)))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from s2sgrad.errors import InternalError
-from s2sgrad.front.infer import ELEMENTWISE
+from s2sgrad.front.probe import ELEMENTWISE
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Var
 from s2sgrad.ir.types import Undefined, is_differentiable

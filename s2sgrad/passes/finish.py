@@ -2,10 +2,12 @@
 
 A gradient is never a view of an argument, of another result or of a tape, and it is writeable.
 What is not proved to be fresh is copied; numbers and 0-d arrays get the type of their argument.
+Where no type is known, values and gradients alike get memory of their own.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,12 +24,13 @@ def finish(func: Func, n: int, types: Sequence[Type]) -> Func:
 
     `types` are those of what they are derivatives of.
     """
-    one = _Finish(func, n)
+    one = _Finish(func)
+    values = [one.value(r) for r in func.body.results[:n]]
     bars = [one.bar(g, t) for g, t in zip(func.body.results[n:], types, strict=True)]
     block = replace(
         func.body,
         stmts=(*func.body.stmts, *one.stmts),
-        results=(*func.body.results[:n], *bars),
+        results=(*values, *bars),
     )
     return replace(func, body=block)
 
@@ -36,14 +39,12 @@ _ENTRIES = {ops.part, ops.identity}
 
 
 class _Finish:
-    def __init__(self, func: Func, n: int) -> None:
+    def __init__(self, func: Func) -> None:
         self.sources: dict[Atom, list[Atom] | Eqn] = {}
         self.stmts: list[Eqn] = []
         self.returned: set[Atom] = set()
         self.params = set(func.body.params)
         self.index(func.body)
-        for r in func.body.results[:n]:
-            self.returned |= self.origins(r)
 
     def index(self, block: Block) -> None:
         for s in block.stmts:
@@ -96,8 +97,27 @@ class _Finish:
                 return False
         return True
 
+    def value(self, v: Atom) -> Atom:
+        """A result of the primal: where its type is known, `bufferize` tells what it shares."""
+        if isinstance(atom_type(v), Unknown):
+            return self.apart(v)
+        self.returned |= self.origins(v)
+        return v
+
+    def apart(self, v: Atom) -> Atom:
+        """`v`, or `+v`: a copy of an array, and of a number that number."""
+        own = self.origins(v)
+        made = [self.sources.get(o) for o in own]
+        lent = any(isinstance(s, Eqn) and s.op is np.broadcast_to for s in made)
+        if lent or own & (self.params | self.returned):
+            return self.emit(operator.pos, (v,), atom_type(v))
+        self.returned |= own
+        return v
+
     def bar(self, g: Atom, t: Type) -> Atom:
         g = self.real(g, t)
+        if isinstance(t, Unknown):
+            return self.apart(g)
         if isinstance(t, Scalar):
             return self.number(g, t)
         if not isinstance(t, Array):

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.errors import DifferentiationError, Refusal
-from s2sgrad.front.infer import fits, is_elementwise
+from s2sgrad.front.infer import fits
+from s2sgrad.front.probe import is_elementwise
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
     UNDEF,

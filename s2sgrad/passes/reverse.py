@@ -37,13 +37,14 @@ from s2sgrad.ir.graph import (
     call_args,
 )
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import INT, Array, List, Scalar, Seq, Several, Type, kind_of
+from s2sgrad.ir.types import INT, Array, List, Scalar, Seq, Several, Type, Unknown, is_real, kind_of
 from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.activity import active, carries_derivative
+from s2sgrad.passes.generic import Call, by_helpers
 from s2sgrad.passes.lists import LISTS, list_cotangents
 from s2sgrad.passes.record import Recorder, StaticFact, Symbol
 from s2sgrad.passes.selected import Selected, guard
-from s2sgrad.rules.registry import by_position, lookup, pullback
+from s2sgrad.rules.registry import Rule, by_position, lookup, pullback
 
 ZERO = Lit(0.0)
 
@@ -89,6 +90,14 @@ def reverse(func: Func, wrt: Sequence[Var], seeds: Sequence[Atom], extra: Sequen
     `seeds` are the cotangents of the results; `extra` are parameters that they introduce.
     """
     return _Reverse(func, wrt).build(seeds, extra)
+
+
+def local_cotangents(s: Eqn, g: Atom) -> tuple[list[Stmt], list[Atom | None]]:
+    """The rule of one equation alone: what it computes, and the cotangent of each flat operand."""
+    params = tuple(dict.fromkeys(a for a in (*s.args, s.out, g) if isinstance(a, Var)))
+    body = Block(params, (s,), (s.out,))
+    alone = _Reverse(Func("", body, tuple(p.hint for p in params)), params)
+    return alone.recorder.stmts, alone.cotangents(s, g)
 
 
 @dataclass(eq=False)
@@ -292,7 +301,7 @@ class _Reverse:
         if home is frame and a in frame.primal.params and isinstance(a.type, Scalar):
             return {a}
         made = self.made_by.get(a)
-        if made is None or depth == 0 or not _is_cheap(made):
+        if made is None or depth == 0 or not _is_cheap(made) or _fills(made):
             return None
         return _union(self._missing(b, frame, depth - 1) for b in made.args)
 
@@ -302,7 +311,7 @@ class _Reverse:
         if made is None or not _is_cheap(made):
             return None
         missing = _union(self._missing(b, frame) for b in made.args)
-        if missing is None or len(missing) > 1:
+        if missing is None or len(missing) > (0 if _fills(made) else 1):
             return None
         here, self.frame = self.frame, frame
         args = tuple(self.need(b) for b in made.args)
@@ -373,19 +382,24 @@ class _Reverse:
     def _bar_of(self, s: Eqn) -> Atom | list[Atom | None] | None:
         """The cotangent of the result of `s`: a list where there are several; None for zero."""
         outs: list[Var | None] = [s.out]
-        if isinstance(s.out.type, Several):
-            outs = [self.items.get((s.out, k)) for k in range(len(s.out.type.items))]
-        elif s.op is ops.getitem and isinstance(atom_type(s.args[0]), Several):
+        several = s.out.type if isinstance(s.out.type, Several) else None
+        whole = atom_type(s.args[0]) if s.op is ops.getitem else None
+        if several is not None and not several.open:
+            outs = [self.items.get((s.out, k)) for k in range(len(several.items))]
+        elif isinstance(whole, Several) and not whole.open:
             return None  # it stays with the item until the operation's own turn
         found = [v is not None and bool(self.frame.bars.get(v)) for v in outs]
         if not any(found) or not carries_derivative(s):
             return None
+        for t in (several, whole):
+            if isinstance(t, Several) and t.open:
+                raise self._open(s)
         self.recorder.stmts, self.recorder.at = self.frame.stmts, s.at
         bars = [self.total(v) if v and f else None for v, f in zip(outs, found, strict=True)]
         for v, f in zip(outs, found, strict=True):
             if v and f:
                 del self.frame.bars[v]
-        return bars if isinstance(s.out.type, Several) else bars[0]
+        return bars if several is not None else bars[0]
 
     def place(self, s: Eqn, n: int) -> tuple[Any, tuple[Atom, ...]]:
         """The index of `s`, which has `n` atoms, in the mirror."""
@@ -420,9 +434,25 @@ class _Reverse:
     def last(self, s: Eqn, g: Atom, index: Any, atoms: tuple[Atom, ...], read: Atom) -> Atom:
         """Where an index repeats a place, the last element stored there alone counts."""
         indices = [t for t in map(atom_type, atoms) if isinstance(t, Array)]
+        if s.op is ops.setitem and any(isinstance(atom_type(a), Unknown) for a in atoms):
+            raise DifferentiationError(
+                Refusal(
+                    "something is stored at an index that may be a number, a mask or an array",
+                    s.at or _NOWHERE,
+                    "annotate the index, or give its type with --types",
+                    anchor="unknown-type",
+                )
+            )
         repeats = any(t.kind == "int" for t in indices)
         if s.op is not ops.setitem or not repeats:
             return read
+        if (
+            isinstance(index, Pack) and index.kind == "path"
+        ):  # stored in a view: of that it is asked
+            *steps, index = index.items
+            g = self.recorder.emit(
+                ops.getitem, (g, *atoms), Form((Hole(0), Pack("path", tuple(steps))))
+            )
         form = Form((Hole(0), index, Hole(len(atoms) + 1)))
         return self.recorder.emit(ops.last_writes, (g, *atoms, read), form)
 
@@ -430,38 +460,53 @@ class _Reverse:
         """One cotangent per flat operand of `s`."""
         rule = lookup(s.op)
         assert rule is not None
+        start = len(self.recorder.stmts)
         symbols = [_Lazy(self, a) if isinstance(a, Var) else a.value for a in s.args]
         out: Symbol = _Lazy(self, s.out)
         if not isinstance(g, list) and self.selected.guards(s, g):
             symbols, out = guard(s, g, symbols, out)
         pos, kw, names = by_position(rule, *call_args(s, symbols))
+        templates = s.form.args if s.form else tuple(Hole(k) for k in range(len(s.args)))
+        named = dict(s.form.kwargs) if s.form else {}
+        templates += tuple(named.get(name) for name in names)
         r = self.recorder
         seed = [b and r.symbol(b) for b in g] if isinstance(g, list) else r.symbol(g)
         try:
             found = pullback(rule, seed, out, pos, kw)
         except StaticFact as e:
-            raise DifferentiationError(
-                Refusal(
-                    f"the derivative needs {e}, which is not known before the program runs",
-                    s.at or _NOWHERE,
-                    "pass arrays whose number of axes is known",
-                    anchor="unknown-type",
-                )
-            ) from e
+            del r.stmts[start:]
+            return by_helpers(r, rule, s, self.asked(s, rule, seed, templates), e)
         except (TypeError, NotImplementedError) as e:
             raise self._no_rule(s, str(e)) from e
         bars: list[Atom | None] = [None] * len(s.args)
-        templates = s.form.args if s.form else tuple(Hole(k) for k in range(len(s.args)))
-        named = dict(s.form.kwargs) if s.form else {}
-        templates += tuple(named.get(name) for name in names)
         for template, bar in zip(templates, found, strict=False):
             self._spread(template, bar, bars)
             items = template.items if isinstance(template, Pack) else ()
             live = any(isinstance(t, Hole) and s.args[t.k] in self.active for t in items)
             if live and not isinstance(bar, list | tuple | None):
                 # Silence would be a zero where there is a derivative.
-                raise InternalError("reverse", "one cotangent for a list of operands", "")
+                raise self._no_rule(s, "it takes a list for an array")
         return bars
+
+    def asked(self, s: Eqn, rule: Rule, seed: Any, templates: tuple[Any, ...]) -> Call:
+        """The call of a rule, nothing of which is recorded yet."""
+        symbols = [_Lazy(self, a) if isinstance(a, Var) else a.value for a in s.args]
+        pos, kw, _ = by_position(rule, *call_args(s, symbols))
+        wanted = [isinstance(a, Var) and a in self.active for a in s.args]
+        return Call(seed, _Lazy(self, s.out), pos, kw, templates, wanted)
+
+    def _open(self, s: Eqn) -> DifferentiationError:
+        made = self.made_by.get(s.args[0], s) if s.op is ops.getitem else s  # type: ignore[arg-type]
+        name = getattr(made.op, "__name__", str(made.op))
+        return DifferentiationError(
+            Refusal(
+                f"how many results `{name}` has is not known before the program runs",
+                s.at or _NOWHERE,
+                "annotate the parameters, give their types with --types, or take the parts by\n"
+                "subscripts: `x[0]`, `x[:, :n]`",
+                anchor="unknown-type",
+            )
+        )
 
     def _no_rule(self, s: Eqn, why: str) -> DifferentiationError:
         name = getattr(s.op, "__name__", str(s.op))
@@ -469,7 +514,7 @@ class _Reverse:
             Refusal(
                 f"`{name}` has no derivative with these arguments: {why}",
                 s.at or _NOWHERE,
-                "write it with other arguments, or as several steps",
+                "write it with other arguments, or as several steps (`np.array` of a list)",
                 anchor="no-rule",
             )
         )
@@ -488,6 +533,8 @@ class _Reverse:
         bar = self.reshaped(bar, x)
         t = atom_type(bar)
         if isinstance(x.type, Scalar) and kind_of(t) == "complex" != x.type.kind:
+            bar = self.recorder.emit(np.real, (bar,))
+        if is_real(x.type) and isinstance(t, Unknown) and not t.real:
             bar = self.recorder.emit(np.real, (bar,))
         if isinstance(x.type, Array) and isinstance(t, Array) and t.char != x.type.char:
             if x.type.kind == "float" and t.kind == "complex":
@@ -688,10 +735,15 @@ def _is_zero(g: Atom) -> bool:
 
 
 def _is_cheap(s: Eqn) -> bool:
-    """Is computing `s` again cheaper than a tape?  So it is for numbers and for views."""
+    """Is computing `s` again cheaper than a tape?  So it is for numbers, views, and one pass."""
     if s.op is ops.getitem or (s.op is np.transpose and s.form is None):
         return True
-    return s.op in _CHEAP and isinstance(s.out.type, Scalar)
+    return s.op in _CHEAP and isinstance(s.out.type, Scalar | Array)
+
+
+def _fills(s: Eqn) -> bool:
+    """Does it make an array?  Then its operands must be at hand."""
+    return s.op in _CHEAP and isinstance(s.out.type, Array)
 
 
 def _union(parts: Iterable[set[Var] | None]) -> set[Var] | None:

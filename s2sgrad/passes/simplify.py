@@ -17,7 +17,7 @@ import numpy as np
 from s2sgrad.front.infer import fits, infer
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Form, Func, Hole, Lit, Var, atom_type
-from s2sgrad.ir.types import INT, Array, Dim, Scalar, Type, kind_of
+from s2sgrad.ir.types import INT, Array, Dim, Scalar, Type, Unknown, kind_of
 from s2sgrad.passes.terms import PRODUCT, Term, Terms
 
 _ARITHMETIC = {operator.add, operator.sub, operator.mul, operator.truediv}
@@ -120,7 +120,7 @@ class _Simplify(Terms):
             return s
         small = tuple(self.spread.get(a, (a, a))[0] for a in s.args)
         t = infer(s.op, small, None)
-        if isinstance(t, Array) and _same(t, s.out.type):
+        if _same(t, s.out.type) or _same_unknown(t, s.out.type):
             return replace(s, args=small)
         x = next(self.spread[a][1] for a in s.args if a in self.spread)
         if kind_of(t) == kind_of(s.out.type) and _same(atom_type(x), s.out.type):
@@ -281,6 +281,11 @@ def _same(a: Type, b: Type) -> bool:
     if not isinstance(a, Array) or not isinstance(b, Array):
         return False
     return a.char == b.char and not (a.loose or b.loose) and bool(fits(a, b))
+
+
+def _same_unknown(a: Type, b: Type) -> bool:
+    """One shape, whatever it is."""
+    return isinstance(a, Unknown) and isinstance(b, Unknown) and bool(fits(a, b))
 
 
 def _same_or_equal(a: Type, b: Type) -> bool:

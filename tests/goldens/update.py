@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from tests.goldens.programs import GOLDENS
+from tests.goldens.refusals import REFUSED
 from tests.goldens.stages import STAGES
 
 
@@ -26,7 +27,7 @@ def write(file: Path, text: str) -> bool:
 
 def main(names: list[str]) -> None:
     """Rewrite those of these names, or all."""
-    kept = [*GOLDENS, *STAGES]
+    kept = [*GOLDENS, *STAGES, *REFUSED]
     chosen = [g for g in kept if not names or g.name in names]
     changed = [g.name for g in chosen if write(g.file, g.text())]
     if not names:
