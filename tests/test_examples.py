@@ -7,6 +7,7 @@ import math
 import os
 import random
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -37,12 +38,16 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
     return module
 
 
+def environment() -> dict[str, str]:
+    """One thread: NumPy's threads fight for the cores of a test run; and this s2sgrad."""
+    one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+    return {**os.environ, **one, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+
+
 def run(script: str) -> str:
-    """What an example prints, on one thread: NumPy's threads fight for the cores of a test run."""
-    env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    env["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
+    """What an example prints."""
     command = [sys.executable, str(EXAMPLES / script)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -84,6 +89,18 @@ def test_digits_of_one_picture(load: Callable[[str], Any]) -> None:
         _, gradient = written.cost_value_and_grad(*args)
         _, by_course = by_hand.cost_and_gradient(*args)
         np.testing.assert_allclose(gradient, by_course, rtol=1e-10, atol=1e-12)
+
+
+def test_digits_module_is_what_its_command_writes() -> None:
+    """The command stands in the header; run again it writes the same bytes."""
+    folder = EXAMPLES / "digits"
+    header = (folder / "network_grad.py").read_text(encoding="utf-8").splitlines()[1]
+    _, *command = shlex.split(header.removeprefix("#"))
+    done = subprocess.run(
+        [sys.executable, "-m", "s2sgrad", *command, "-o", "network_grad.py", "--check"],
+        cwd=folder, env=environment(), capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_digits_module_stands_alone() -> None:
