@@ -154,9 +154,9 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     if op is ops.getitem and isinstance(first, Several):
         index = form.args[1] if form is not None else None
         return first.items[index] if isinstance(index, int) else UNKNOWN
-    if op is np.squeeze and form is None and isinstance(first, Array):
-        if any(d != 1 and may_be_one(d) for d in first.shape):
-            return UNKNOWN  # how many axes are left depends on the sizes
+    squeezed = first.shape if op is np.squeeze and form is None and isinstance(first, Array) else ()
+    if any(d != 1 and may_be_one(d) for d in squeezed):
+        return UNKNOWN  # how many axes are left depends on the sizes
     if op in (np.reshape, np.broadcast_to) and form and isinstance(first, Array | Scalar):
         reshaped = _reshaped(first, form)
         if reshaped is not None:

@@ -11,9 +11,10 @@ import statistics
 import sys
 from pathlib import Path
 
+from tests.goldens.golden import Golden
 from tests.goldens.programs import GOLDENS
-from tests.goldens.refusals import REFUSED
-from tests.goldens.stages import STAGES
+from tests.goldens.refusals import REFUSED, Refused
+from tests.goldens.stages import STAGES, Stage
 
 
 def write(file: Path, text: str) -> bool:
@@ -27,7 +28,7 @@ def write(file: Path, text: str) -> bool:
 
 def main(names: list[str]) -> None:
     """Rewrite those of these names, or all."""
-    kept = [*GOLDENS, *STAGES, *REFUSED]
+    kept: list[Golden | Stage | Refused] = [*GOLDENS, *STAGES, *REFUSED]
     chosen = [g for g in kept if not names or g.name in names]
     changed = [g.name for g in chosen if write(g.file, g.text())]
     if not names:
