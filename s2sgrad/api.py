@@ -105,6 +105,56 @@ def vjp(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = 
 
 
 @overload
+def jvp(
+    fun: Callable[..., V], wrt: Wrt = 0, *, has_aux: bool = False
+) -> Derivative[..., tuple[V, Any]]: ...
+@overload
+def jvp(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _Vjp: ...
+def jvp(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
+    """The value and its derivative in a direction: call with `tangents=`, structured like `wrt`.
+
+    For a bare `wrt` one tangent in the structure, shape and kind of the argument, for a tuple a
+    tuple of them; None is zero.  The second result has the structure of the first, None where that
+    is no number.  With `has_aux` the function returns `(out, aux)`, and this
+    `((out, aux), tangent of out)`.
+
+    Raises `TypeError` where `tangents` has not the structure or the shapes of the arguments.
+
+    >>> import numpy as np
+    >>> from s2sgrad import jvp
+    >>> def f(x):
+    ...     return x * x
+    >>> jvp(f)(np.array([1.0, 2.0]), tangents=np.array([1.0, 10.0]))
+    (array([1., 4.]), array([ 2., 40.]))
+    """
+    return _transform(fun, wrt, "jvp", has_aux)
+
+
+@overload
+def hvp(
+    fun: Callable[..., Any], wrt: Wrt = 0, *, has_aux: bool = False
+) -> Derivative[..., Any]: ...
+@overload
+def hvp(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _Vjp: ...
+def hvp(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
+    """The Hessian of a scalar-valued function times a vector: call with `vector=`.
+
+    `vector` is structured like `wrt` (see `jvp`), and so is the product.  It is the derivative of
+    the gradient in the direction of `vector`, forward mode over reverse mode (Pearlmutter, "Fast
+    exact multiplication by the Hessian", 1994): no Hessian is formed.  With `has_aux` the result is
+    `(product, aux)`.
+
+    >>> import numpy as np
+    >>> from s2sgrad import hvp
+    >>> def f(x):
+    ...     return np.sum(x * x * x)
+    >>> hvp(f)(np.array([1.0, 2.0]), vector=np.array([1.0, 10.0]))
+    array([  6., 120.])
+    """
+    return _transform(fun, wrt, "hvp", has_aux)
+
+
+@overload
 def elementwise_grad(fun: Callable[P, Any], wrt: Wrt = 0) -> Derivative[P, Any]: ...
 @overload
 def elementwise_grad(fun: None = None, wrt: Wrt = 0) -> _Grad: ...

@@ -1,21 +1,21 @@
-"""The pipeline, from a function and the signatures of its arguments to a gradient that runs."""
+"""The pipeline, from a function and the signatures of its arguments to a derivative that runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from s2sgrad.emit.load import load
 from s2sgrad.emit.results import Display, Result
-from s2sgrad.emit.source import emit
+from s2sgrad.emit.source import Emitted, emit
 from s2sgrad.errors import DifferentiationError, InternalError
 from s2sgrad.front.arguments import Arguments, Leaf, Path, wanted
 from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.structure import Const, Signature, Struct
 from s2sgrad.front.values import Closure, Tup, Value, rebuild
-from s2sgrad.ir.graph import Block, Func, Hole, Var
+from s2sgrad.ir.graph import Block, Func, Hole, Var, atom_type
 from s2sgrad.ir.text import text
 from s2sgrad.ir.types import INT
 from s2sgrad.ir.verify import InvalidIR, verify
@@ -24,14 +24,17 @@ from s2sgrad.passes.bufferize import bufferize
 from s2sgrad.passes.contract import contract
 from s2sgrad.passes.defer import defer
 from s2sgrad.passes.finish import finish
+from s2sgrad.passes.forward import forward, has_tangent
 from s2sgrad.passes.hoist import hoist
 from s2sgrad.passes.order import order
 from s2sgrad.passes.prune import prune
 from s2sgrad.passes.reverse import reverse
-from s2sgrad.passes.seeds import Seeds, check_elementwise, plan
+from s2sgrad.passes.seeds import NAME, Seeds, check_elementwise, paired, plan
 from s2sgrad.passes.share import share
 from s2sgrad.passes.shift import shift
+from s2sgrad.passes.shifted import shifted
 from s2sgrad.passes.simplify import simplify
+from s2sgrad.passes.tangents import directions
 
 TIDY: tuple[Callable[[Func], Func], ...] = (
     share,
@@ -47,7 +50,15 @@ TIDY: tuple[Callable[[Func], Func], ...] = (
     contract,
     defer,
     prune,
+    shifted,
+    prune,
 )
+
+
+# Between two derivatives: what keeps the function in the form that they take.
+PURE: tuple[Callable[[Func], Func], ...] = (share, prune, simplify, share, prune)
+# The parameter that a transform adds.
+SEED_NAMES = {"vjp": NAME, "jvp": "tangents", "hvp": "vector"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +79,34 @@ class Request:
     signatures: Mapping[str, Signature]
     wrt: tuple[Target, ...]
     bare: bool
-    what: str  # 'grad' | 'value_and_grad' | 'vjp' | 'elementwise_grad'
+    what: str  # the transform
     has_aux: bool = False
-    seed: Signature | None = None  # of `out_bar`
+    seed: Any = (
+        None  # the signature of `out_bar`; which leaves of `tangents` and `vector` are given
+    )
     header: tuple[str, ...] = ()
+
+
+class Outside(Protocol):
+    """Where names that a function does not bind are looked up."""
+
+    @property
+    def variables(self) -> dict[str, Var]:
+        """What was read so far and is a number or array."""
+
+    def static(self, obj: Any) -> Value:
+        """What a leaf of an argument stands for that is no number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Derived:
+    """A derivative as text, with the IR after each pass and what it was made of."""
+
+    emitted: Emitted
+    stages: dict[str, Func]
+    seeds: Seeds
+    written: list[Leaf]  # arrays that the function writes to; it copies them first
+    leaves: list[Leaf]
 
 
 @dataclass(eq=False)
@@ -85,17 +120,73 @@ class Compiled:
     data: tuple[str, ...]
     request: Request
     seeds: Seeds
-    written: list[Leaf]  # arrays that the function writes to; it copies them first
+    written: list[Leaf]
     leaves: list[Leaf]
     given: dict[str, Callable[..., Any]]  # functions of the user's that the text calls
 
 
-def compile_reverse(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
-    """The gradient of the function `name` for one signature."""
-    arguments, func, result = _front(closure, scope, name, request)
+def compile_derivative(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
+    """The derivative of the function `name` for one signature."""
+    made = differentiate(closure, name, request, scope)
+    text = made.emitted
+    return Compiled(
+        load(text.source, text.name, text.given),
+        text.source,
+        made.stages,
+        scope,
+        tuple(scope.data),
+        request,
+        made.seeds,
+        made.written,
+        made.leaves,
+        text.given,
+    )
+
+
+def differentiate(
+    closure: Closure, name: str, request: Request, outside: Outside, constants: bool = False
+) -> Derived:
+    """The derivative of a parsed function.
+
+    What it reads from `outside` becomes trailing parameters of what is emitted, or names of its
+    module (`constants`).
+    """
+    arguments, func, result = _front(closure, outside, name, request)
+    if constants:
+        func = replace(func, notes={**func.notes, "globals": frozenset(outside.variables)})
     stages = {"parse": _verified(func, "parse")}
     written = [leaf for leaf in arguments.leaves if leaf.var in func.notes["written"]]
+    if request.what == "jvp":
+        func, structure, seeds = _pushed(func, arguments, request, result, stages)
+    else:
+        func, structure, seeds = _pulled(func, arguments, request, result, stages)
+    func = replace(func, name=f"{_identifier(name)}_{request.what}")
+    func = stages["bufferize"] = _verified(bufferize(func), "bufferize")
+    emitted = emit(func, structure, _header(request, func))
+    return Derived(emitted, stages, seeds, written, arguments.leaves)
+
+
+Stages = dict[str, Func]
+
+
+def _pulled(
+    func: Func, arguments: Arguments, request: Request, result: Value, stages: Stages
+) -> tuple[Func, Result, Seeds]:
+    """Reverse mode: the results, and the cotangents of the arguments."""
     bars = [leaf.var for leaf in _leaves(arguments, request) if wanted(leaf)]
+    func, seeds = _reversed(func, result, request, bars, stages)
+    n = len(seeds.atoms)
+    if request.what == "hvp":
+        func, n = _along(func, n, arguments, request, stages)
+    func = finish(func, n, [v.type for v in bars])
+    func, structure = _results(func, n, arguments, request, result)
+    return _tidy(func, stages, "forward" if request.what == "hvp" else "reverse"), structure, seeds
+
+
+def _reversed(
+    func: Func, result: Value, request: Request, bars: list[Var], stages: Stages
+) -> tuple[Func, Seeds]:
+    """`func` with the cotangents `bars` as further results."""
     seeds = plan(func, result, request.what, request.has_aux, request.seed)
     # An argument that is not used has a gradient too.
     func = _tidy(seeds.checked(func), stages, "parse", bars)
@@ -103,30 +194,55 @@ def compile_reverse(closure: Closure, scope: Scope, name: str, request: Request)
         check_elementwise(func, bars)
     func = seeds.settle(reverse(seeds.enter(func), bars, seeds.atoms, ()))
     stages["reverse"] = func = _verified(func, "reverse")
-    n = len(seeds.atoms)
-    func = finish(func, n, bars)
-    func, structure = _results(func, n, arguments, request, result)
-    func = _tidy(func, stages, "reverse")
-    func = replace(func, name=f"{_identifier(name)}_{request.what}")
-    func = stages["bufferize"] = _verified(bufferize(func), "bufferize")
-    source = emit(func, structure, _header(request, func))
-    run = load(source.source, source.name, source.given)
-    return Compiled(
-        run,
-        source.source,
-        stages,
-        scope,
-        tuple(scope.data),
-        request,
-        seeds,
-        written,
-        arguments.leaves,
-        source.given,
-    )
+    return func, seeds
+
+
+def _along(
+    func: Func, n: int, arguments: Arguments, request: Request, stages: Stages
+) -> tuple[Func, int]:
+    """Forward over reverse: the gradients give way to their tangents."""
+    bars = func.body.results[n:]
+    func = _tidy(func, stages, "reverse", passes=PURE)
+    func = stages["forward"] = _moved(func, arguments, request)
+    dots = func.body.results[len(func.body.results) - len(bars) :]
+    return replace(func, body=replace(func.body, results=(*func.body.results[:n], *dots))), n
+
+
+def _pushed(
+    func: Func, arguments: Arguments, request: Request, result: Value, stages: Stages
+) -> tuple[Func, Result, Seeds]:
+    """Forward mode: the results, and their tangents."""
+    varying = [leaf.var for leaf in _leaves(arguments, request)]
+    func = _tidy(func, stages, "parse", varying)
+    values = func.body.results
+    func = stages["forward"] = _moved(func, arguments, request)
+    n = len(values)
+    func = finish(func, n, [atom_type(r) for r in values if has_tangent(r)])
+    numbers = iter(range(len(func.body.results)))
+    shown = rebuild(result, list(values))
+    value = _structure(shown, numbers)
+    differentiated = shown
+    if request.has_aux:
+        differentiated = paired(shown, func.name)[0]
+    tangent = _tangents(differentiated, numbers)
+    func = _tidy(func, stages, "forward")
+    return func, Display("tuple", (value, tangent)), Seeds()
+
+
+def _moved(func: Func, arguments: Arguments, request: Request) -> Func:
+    """`func` with the tangents of its results, and the parameter that has those of the arguments.
+
+    The parameter comes last: the transform would ask for the derivative of what reads it.
+    """
+    assert isinstance(request.seed, frozenset)
+    each = [(t.path, [*arguments.of(t.name, t.path)]) for t in request.wrt]
+    wrt = [(path, [x for x in those if wanted(x)]) for path, those in each]
+    start = directions(SEED_NAMES[request.what], request.bare, wrt, request.seed)
+    return _verified(start.enter(forward(func, start.atoms)), "forward")
 
 
 def _front(
-    closure: Closure, scope: Scope, name: str, request: Request
+    closure: Closure, outside: Outside, name: str, request: Request
 ) -> tuple[Arguments, Func, Value]:
     """The function as IR.
 
@@ -134,11 +250,13 @@ def _front(
     nowhere needs it as a size or index.
     """
 
+    scope = outside if isinstance(outside, Scope) else None
+
     def parsed(floats: frozenset[tuple[str, Path]]) -> tuple[Arguments, Func, Value]:
-        arguments = Arguments(scope.static, floats)
+        arguments = Arguments(outside.static, floats)
         arguments.add(request.signatures)
         values = list(arguments.values.items())
-        func, result = parse(closure, values, arguments.params, name, scope)
+        func, result = parse(closure, values, arguments.params, name, scope=scope)
         return arguments, func, rebuild(result, list(func.body.results))
 
     arguments, func, result = parsed(frozenset())
@@ -148,7 +266,7 @@ def _front(
         numbers = {x for x in numbers if not _is_size(lambda x=x: parsed(frozenset({x})))}  # type: ignore[misc]
         arguments, func, result = parsed(frozenset(numbers))
     arguments.name_leaves()
-    return arguments, _with_entry(func, arguments, scope), result
+    return arguments, _with_entry(func, arguments, outside), result
 
 
 def _is_size(parsed: Callable[[], object]) -> bool:
@@ -162,12 +280,12 @@ def _is_size(parsed: Callable[[], object]) -> bool:
     return False
 
 
-def _with_entry(func: Func, arguments: Arguments, scope: Scope) -> Func:
+def _with_entry(func: Func, arguments: Arguments, outside: Outside) -> Func:
     """The leaves are read at the top; what was read from outside becomes trailing parameters."""
     body = func.body
-    extra = tuple(v for _, v in scope.data.values())
-    block = Block((*body.params, *extra), (*arguments.stmts, *body.stmts), body.results)
-    return replace(func, body=block, names=(*func.names, *scope.data))
+    extra = outside.variables
+    block = Block((*body.params, *extra.values()), (*arguments.stmts, *body.stmts), body.results)
+    return replace(func, body=block, names=(*func.names, *extra))
 
 
 def _kept(func: Func, more: Sequence[Var], n: int | None = None) -> Func:
@@ -183,7 +301,8 @@ def _leaves(arguments: Arguments, request: Request) -> list[Leaf]:
 def _header(request: Request, func: Func) -> list[str]:
     """The parameters as they are written; what the dispatcher adds is keyword-only."""
     header = list(request.header or request.signatures)
-    extra = list(func.names[len(request.signatures) :])
+    fixed = func.notes.get("globals", ())
+    extra = [n for n in func.names[len(request.signatures) :] if n not in fixed]
     if not extra:
         return header
     last = [header.pop()] if header and header[-1].startswith("**") else []
@@ -205,7 +324,7 @@ def _results(
 
     The first `n` are the primal's; arguments whose classes the gradient takes come last.
     """
-    alone = request.what in ("grad", "elementwise_grad")
+    alone = request.what in ("grad", "elementwise_grad", "hvp")
     shown: Value | None = result
     first = 0
     if alone:
@@ -259,6 +378,13 @@ class _Owners:
         return Hole(self.first + self.atoms.index(var))
 
 
+def _tangents(result: Value, numbers: Iterator[int]) -> Result:
+    """The structure of the tangents: None for what is no number."""
+    if not isinstance(result, Tup):
+        return Hole(next(numbers)) if has_tangent(result) else None  # type: ignore[arg-type]
+    return Display(result.kind, tuple(_tangents(i, numbers) for i in result.items), result.keys)
+
+
 def _structure(result: Value, numbers: Iterator[int]) -> Result:
     if not isinstance(result, Tup):
         return Hole(next(numbers))
@@ -271,11 +397,17 @@ def _structure(result: Value, numbers: Iterator[int]) -> Result:
 # -- passes
 
 
-def _tidy(func: Func, stages: dict[str, Func], after: str, keep: Sequence[Var] = ()) -> Func:
-    """`func` after the passes of `TIDY`; values of `keep` are not pruned."""
+def _tidy(
+    func: Func,
+    stages: Stages,
+    after: str,
+    keep: Sequence[Var] = (),
+    passes: Sequence[Callable[[Func], Func]] = TIDY,
+) -> Func:
+    """`func` after the passes; values of `keep` are not pruned."""
     n = len(func.body.results)
     func = _kept(func, keep)
-    for one in TIDY:
+    for one in passes:
         func = _verified(one(func), one.__name__)
         stages[f"{after}+{one.__name__}"] = _kept(func, (), n)
     return _kept(func, (), n)

@@ -14,7 +14,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar
 import numpy as np
 
 from s2sgrad.callee import POSITIONAL, Callee, absent, callee
-from s2sgrad.compile import Compiled, Request, Target, compile_reverse
+from s2sgrad.compile import SEED_NAMES, Compiled, Request, Target, compile_derivative
 from s2sgrad.dispatch import Call, dispatcher
 from s2sgrad.errors import DifferentiationError, Refusal, S2SGradError
 from s2sgrad.front.resolve import Scope
@@ -35,6 +35,7 @@ from s2sgrad.ir.types import INT
 from s2sgrad.lowered import Lowered
 from s2sgrad.overlap import refuse_overlaps
 from s2sgrad.passes.seeds import NAME, pattern
+from s2sgrad.passes.tangents import Fitting
 
 Wrt = int | str | tuple[int | str, ...]
 _P = inspect.Parameter
@@ -90,8 +91,9 @@ class Derivative(Generic[P, R]):
         for w in self._wrt:
             _check_target(self._callee, w)
         self._names = frozenset(w for w in map(self._named, self._wrt) if w)
-        if what == "vjp" and NAME in self._callee.whole.parameters:
-            raise TypeError(f"a function with a parameter named `{NAME}` cannot be given to vjp")
+        self._seed_name = seed = SEED_NAMES.get(what)
+        if seed is not None and seed in self._callee.whole.parameters:
+            raise TypeError(f"a function with a parameter named `{seed}` cannot be given to {what}")
         self._compiled: dict[Any, list[Compiled]] = {}
         self._last: Compiled | None = None
         self._twin: Derivative[..., Any] | None = None
@@ -122,7 +124,7 @@ class Derivative(Generic[P, R]):
     def _frozen(self) -> Any:
         """What is compiled, without the function."""
         latest = [found[0] for found in self._compiled.values() if found]
-        if not latest or self._what == "vjp":
+        if not latest or self._seed_name:
             raise pickle.PicklingError(
                 f"`{self._callee.name}` is bound to no name of a module: only gradients that were "
                 "compiled before can be pickled without it"
@@ -149,8 +151,26 @@ class Derivative(Generic[P, R]):
 
     @property
     def source(self) -> str:
-        """The emitted Python of the signature that was compiled last."""
-        return self._current().source
+        """The emitted Python of the last signature; before any call, the generic form."""
+        if self._last is None:
+            return self._generic()
+        return self._last.source
+
+    def _generic(self) -> str:
+        """The derivative without arguments to look at.
+
+        Raises `DifferentiationError` for what needs them: containers, objects.
+        """
+        from s2sgrad.generic import of_function
+
+        plain = isinstance(self.primal, types.FunctionType) and not self._callee.library
+        wrt = tuple(w for w in map(self._named, self._wrt) if w)
+        if self._has_aux or self._what == "elementwise_grad" or len(wrt) < len(self._wrt):
+            plain = False
+        if not plain:
+            self._current()
+        assert isinstance(self.primal, types.FunctionType)
+        return of_function(self.primal, wrt, self._bare, self._what).source
 
     def source_for(self, *args: Any, **kwargs: Any) -> str:
         """The emitted Python for arguments like these; nothing is run."""
@@ -158,9 +178,9 @@ class Derivative(Generic[P, R]):
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The compilation for arguments like these; nothing is run."""
-        out_bar = kwargs.pop(NAME, None) if self._what == "vjp" else None
+        seed = kwargs.pop(self._seed_name, None) if self._seed_name else None
         values = self._bind(args, kwargs)
-        return Lowered(self._compilation(values, out_bar))
+        return Lowered(self._compilation(values, seed)[0])
 
     @property
     def cost(self) -> dict[str, int]:
@@ -189,12 +209,11 @@ class Derivative(Generic[P, R]):
 
     def _slow(self, *args: Any, **kwargs: Any) -> Any:
         """A call that no guard answers: its signature is looked up, or compiled."""
-        out_bar = kwargs.pop(NAME, None) if self._what == "vjp" else None
+        seed = kwargs.pop(self._seed_name, None) if self._seed_name else None
         values = self._bind(args, kwargs)
-        compiled = self._compilation(values, out_bar)
-        return self._run(compiled, values, out_bar)
+        return self._run(*self._compilation(values, seed), values)
 
-    def _run(self, compiled: Compiled, values: dict[str, Any], out_bar: Any) -> Any:
+    def _run(self, compiled: Compiled, seed: Any, values: dict[str, Any]) -> Any:
         pos: list[Any] = []
         named = {n: compiled.scope.data[n][0]() for n in compiled.data}
         for p in self._callee.whole.parameters.values():
@@ -211,11 +230,11 @@ class Derivative(Generic[P, R]):
                 pos.append(v)
         if compiled.written:
             refuse_overlaps(compiled, values, self._callee.name)
-        if self._what != "vjp":
-            return compiled.run(*pos, **named)
+        if self._seed_name not in (None, NAME):
+            return compiled.run(*pos, **named, **{str(self._seed_name): seed})
         if not compiled.seeds.given:
             return compiled.run(*pos, **named)
-        out_bar = compiled.seeds.coerce(1.0 if out_bar is None else out_bar)
+        out_bar = compiled.seeds.coerce(1.0 if seed is None else seed)
         try:
             result = compiled.run(*pos, **named, out_bar=out_bar)
         except ValueError:
@@ -244,58 +263,81 @@ class Derivative(Generic[P, R]):
 
     # -- compilations
 
-    def _compilation(self, values: dict[str, Any], out_bar: Any) -> Compiled:
+    def _compilation(self, values: dict[str, Any], seed: Any) -> tuple[Compiled, Any]:
+        """What serves these arguments, and the seed as it takes it."""
         signatures = {n: self._signature(n, v) for n, v in values.items()}
         targets = tuple(self._target(w, values) for w in self._wrt)
-        seed = pattern(out_bar) if self._what == "vjp" else None
-        key = (tuple(signatures.items()), seed)
+        given, seed = self._seed(signatures, targets, values, seed)
+        key = (tuple(signatures.items()), given)
         for compiled in self._compiled.get(key, ()):
             if fits(compiled):
-                return compiled
+                return compiled, seed
         with _COMPILING:
             for compiled in self._compiled.get(key, ()):  # another thread may have been faster
                 if fits(compiled):
-                    return compiled
+                    return compiled, seed
             self._check_differentiable(signatures, targets, values)
-            compiled = self._compile(signatures, targets, out_bar, seed)
+            compiled = self._compile(signatures, targets, seed, given)
             known = self._compiled.get(key, [])
             # What it stood on has changed: it will hardly change back.
             self._compiled[key] = [compiled, *(c for c in known if fits(c))]
             self._answer(self._dispatcher())
             self._last = compiled
             self.__wrapped__ = compiled.run  # `inspect.getsource` shows what runs
-            return compiled
+            return compiled, seed
+
+    def _seed(
+        self,
+        signatures: dict[str, Signature],
+        targets: tuple[Target, ...],
+        values: dict[str, Any],
+        seed: Any,
+    ) -> tuple[Any, Any]:
+        """Which leaves of the seed are given, and the seed: tangents in the types of arguments."""
+        name = self._seed_name
+        if name is None or name == NAME:
+            return None if name is None else pattern(seed), seed
+        if seed is None:
+            raise TypeError(f"{self._what}: `{name}=` is needed, structured like wrt")
+        fitting = Fitting(name)
+        arguments = [
+            (_below(signatures[t.name], t.path), part(values[t.name], t.path))
+            for t in targets
+            if t.name in signatures
+        ]
+        seed = fitting.all(arguments, self._bare, seed)
+        return frozenset(fitting.given), seed
 
     def _compile(
         self,
         signatures: dict[str, Signature],
         targets: tuple[Target, ...],
-        out_bar: Any,
-        seed: Signature | None,
+        seed: Any,
+        given: Any,
     ) -> Compiled:
         whole = self._callee.whole.parameters
         scope = Scope(type_of_argument, taken=frozenset((*whole, NAME)))
         closure = self._callee.closure(scope, tuple(signatures))
-        if self._what == "vjp" and out_bar is None:
-            seed = pattern(1.0)
+        if self._what == "vjp" and seed is None:
+            given = pattern(1.0)
         request = Request(
             signatures,
             targets,
             self._bare,
             self._what,
             self._has_aux,
-            seed,
+            given,
             tuple(_header(whole[n], k, signatures, whole) for k, n in enumerate(signatures)),
         )
-        compiled = compile_reverse(closure, scope, self._callee.name, request)
-        if out_bar is None and compiled.seeds.given:
+        compiled = compile_derivative(closure, scope, self._callee.name, request)
+        if seed is None and compiled.seeds.given:
             t = compiled.seeds.given[0][1]
             if getattr(t, "kind", "") == "complex" or len(getattr(t, "shape", ())) > 0:
                 raise TypeError("out_bar is needed: the result is not a real scalar")
         return compiled
 
     def _dispatcher(self) -> Call:
-        if self._what == "vjp":
+        if self._seed_name:
             return self._slow
         # Where arrays are written to, each call is checked for arrays that overlap.
         recent = [c[0] for c in self._compiled.values() if not c[0].written][-4:]
@@ -362,12 +404,8 @@ class Derivative(Generic[P, R]):
         for t in targets:
             if t.name not in signatures:
                 raise TypeError(f"cannot differentiate in `{t.name}`: it was not given")
-            s, v = signatures[t.name], values[t.name]
-            for step in t.path:
-                assert isinstance(s, Struct)
-                s = next(item for own, item in s.paths() if own == step)
-                v = v[step[1]]
-            for path, leaf in leaves(s):
+            v = part(values[t.name], t.path)
+            for path, leaf in leaves(_below(signatures[t.name], t.path)):
                 self._check_leaf(t, path, leaf, v)
 
     def _check_leaf(self, t: Target, path: Any, leaf: Signature, v: Any) -> None:
@@ -383,6 +421,14 @@ class Derivative(Generic[P, R]):
         )
         name = spell((*t.path, *path), t.name)
         raise TypeError(f"cannot differentiate in `{name}`: it is {what}, not float")
+
+
+def _below(s: Signature, path: Any) -> Signature:
+    """The signature of what stands at `path`."""
+    for step in path:
+        assert isinstance(s, Struct)
+        s = next(item for own, item in s.paths() if own == step)
+    return s
 
 
 def fits(compiled: Compiled) -> bool:

@@ -1,6 +1,6 @@
 """Programs that people write, with arguments: each is differentiated in the tests."""
 
-# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, has-type"
 # Programs of users are not annotated.
 
 from __future__ import annotations
@@ -179,7 +179,48 @@ def _positive(*shape: int) -> Any:
     return R(shape) ** 2 + 1.0
 
 
+def bound_in_an_arm(x):
+    if x > 0:
+        y = 1.0 * x
+    return y
+
+
+def bound_in_a_loop(x, n):
+    for _ in range(n):
+        y = x * 2.0
+    return y
+
+
+def bound_in_the_turn_before(x, n):
+    z = 0.0
+    for i in range(n):
+        if i > 1:
+            z = z + before  # noqa: F821
+        before = x * i
+    return z * before
+
+
+def unused_by_the_underscore(x, y):
+    """The mirror of the loop counts with `_`: it must not take the name from a value."""
+    _, s = x * y, 0.0
+    for _i in range(3):
+        s = s + x * 2.0
+    for _ in range(2):
+        s = s * y
+    return s + _
+
+
+def underscored(x, y):
+    kept, _ = x * y, y * y
+    s = 0.0
+    for _i in range(3):
+        s = s + x * kept
+    return s * _ + kept
+
+
 CASES: list[Case] = [
+    (unused_by_the_underscore, (0.7, 1.3), (0, 1)),
+    (underscored, (0.7, 1.3), (0, 1)),
     (cube, (1.3,), (0,)),
     (walk, (1.2, 0.7), (0, 1)),
     (fixpoint, (0.3, 0.8), (0, 1)),

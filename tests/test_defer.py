@@ -110,3 +110,56 @@ def test_float32_stays_float32() -> None:
 def test_a_wider_seed_is_not_taken() -> None:
     """A column of width 1 is broadcast: its sum is no sum of rows."""
     checked(RNN, R((3, 3)), R((3, 2)), R(1), R((4, 2)), R(3))
+
+
+COLUMNS = """
+def f(W, U, b, V, X, h):
+    total = 0.0
+    for t in range(X.shape[0]):
+        x = np.zeros((U.shape[1], 1))
+        x[0] = X[t, 0]
+        x[1:, 0] = X[t, 1:] ** 2
+        h = np.tanh(W @ h + U @ x + b)
+        total = total + np.sum((V @ h) ** 3)
+    return total
+"""
+
+
+@pytest.mark.parametrize("turns", [0, 1, 4])
+def test_columns(turns: int) -> None:
+    """Columns are vectors: `g @ h.T` is an outer product; writes before them do not matter."""
+    f = function(COLUMNS)
+    args = (R((3, 3)), R((3, 2)), R((3, 1)), R((2, 3)), R((turns, 2)), R((3, 1)))
+    wrt = (0, 1, 2, 3, 5)
+    d = grad(f, wrt)
+    gradient = d(*args)
+    assert ".T @ np.reshape(" in backward(d.source)
+    assert "W_bar" not in loop_of(d.source)
+    for k, g in zip(wrt, gradient, strict=True):
+        u = R(np.shape(args[k]))
+        up = f(*(a + 1e-6 * u if j == k else a for j, a in enumerate(args)))
+        down = f(*(a - 1e-6 * u if j == k else a for j, a in enumerate(args)))
+        assert np.shape(g) == np.shape(args[k])
+        assert np.sum(g * u) == pytest.approx((up - down) / 2e-6, rel=1e-5, abs=1e-7)
+
+
+def test_columns_that_are_written_in_the_backward_sweep_are_not_kept() -> None:
+    text = """
+def f(W, h):
+    h = h.copy()
+    for k in range(3):
+        g = W @ h
+        h[:] = np.tanh(g)
+        h[0] = h[1] * h[2]
+    return np.sum(h ** 2)
+"""
+    assert "rows" not in checked(text, R((3, 3)), R((3, 1)))
+    in_lists = """
+def f(W, h):
+    hs = [h]
+    for k in range(3):
+        hs.append(np.tanh(W @ hs[k]))
+        hs[k] = hs[k] * hs[k + 1]
+    return np.sum(hs[0] * hs[1] * hs[2] * hs[3])
+"""
+    checked(in_lists, R((3, 3)), R((3, 1)))

@@ -116,3 +116,17 @@ def test_importing_astor_warns_nobody() -> None:
 )  # fmt: skip
 def test_breaking(line: str, want: list[str]) -> None:
     assert printer.broken(line, 24) == want
+
+
+def test_long_sums_are_cut() -> None:
+    """An expression past any margin gets names, and one of a thousand terms does not recurse."""
+
+    def f(xs: list[float]) -> float:
+        return sum(x * x * x for x in xs)
+
+    xs = [0.001 * k for k in range(1500)]
+    d = value_and_grad(f)
+    value, (*gradient,) = d(xs)
+    np.testing.assert_allclose(value, sum(x**3 for x in xs), rtol=1e-12)
+    np.testing.assert_allclose(gradient, [3 * x * x for x in xs], rtol=1e-12)
+    assert max(len(line) for line in d.source.splitlines()) < 300

@@ -10,7 +10,14 @@ import pytest
 from s2sgrad import grad, value_and_grad
 from s2sgrad.ir.interp import run
 from s2sgrad.ir.verify import verify
-from tests.programs import CASES, Case, found
+from tests.programs import (
+    CASES,
+    Case,
+    bound_in_a_loop,
+    bound_in_an_arm,
+    bound_in_the_turn_before,
+    found,
+)
 
 IDS = [f"{k}-{case[0].__name__}" for k, case in enumerate(CASES)]
 
@@ -80,3 +87,25 @@ def test_a_name_that_starts_as_none() -> None:
         1.2 * np.cos(0.3 + max(range(6), key=lambda k: np.sin(0.3 + k))), rel=1e-9
     )
     assert gy == pytest.approx(max(np.sin(0.3 + k) for k in range(6)), rel=1e-12)
+
+
+@pytest.mark.parametrize("transform", [grad, value_and_grad])
+@pytest.mark.parametrize(
+    ("f", "right", "unbound"),
+    [
+        (bound_in_an_arm, (1.0,), (-1.0,)),
+        (bound_in_a_loop, (1.0, 2), (1.0, 0)),
+        (bound_in_the_turn_before, (1.5, 4), (1.5, 0)),
+    ],
+)
+def test_an_unbound_name_raises_as_in_python(
+    transform: Any, f: Any, right: tuple[Any, ...], unbound: tuple[Any, ...]
+) -> None:
+    derivative = transform(f)
+    answer = derivative(*right)
+    slope = answer if transform is grad else answer[1]
+    h = 1e-6
+    want = (f(right[0] + h, *right[1:]) - f(right[0] - h, *right[1:])) / (2 * h)
+    assert slope == pytest.approx(want, rel=1e-8)
+    with pytest.raises(UnboundLocalError):
+        derivative(*unbound)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from s2sgrad.emit.expr import scipy_path
-from s2sgrad.front.infer import type_of_value
+from s2sgrad.front.probe import type_of_value
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Eqn, Var
 from s2sgrad.ir.types import Static

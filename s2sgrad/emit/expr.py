@@ -8,7 +8,7 @@ import math
 import operator
 import sys
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ import numpy as np
 from s2sgrad.errors import InternalError
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Hole, Pack
+from s2sgrad.ir.types import Type, Unknown
 from s2sgrad.rules.custom import HELPERS
+from s2sgrad.rules.helpers import Helper
 from s2sgrad.rules.registry import LOADED, lookup
 
 BINARY: dict[Any, type[ast.operator]] = {
@@ -115,6 +117,10 @@ class Spelling:
                 for part in prefix.split(".")[1:]:
                     owner = ast.Attribute(owner, part, ast.Load())
                 return ast.Attribute(owner, text, ast.Load())
+        if isinstance(op, Helper):
+            self.imports.update(op.imports)
+            self.helpers.update(op.needs)
+            return name(op.name)
         owner_of = getattr(op, "__self__", None)
         if isinstance(owner_of, np.ufunc):  # `np.add.outer`
             return ast.Attribute(self.function(owner_of), text, ast.Load())
@@ -134,8 +140,8 @@ class Spelling:
             return name(self.given(op))
         raise InternalError("emit", f"no spelling for {op!r}", "")
 
-    def given(self, op: types.FunctionType) -> str:
-        """A function of the user's with a rule: imported where that is possible, else handed in."""
+    def given(self, op: types.FunctionType | type) -> str:
+        """A function of the user's with a rule, or an exception: imported if it can be, else handed in."""
         text, n = op.__name__ if op.__name__.isidentifier() else "function", 1
         while text in self.taken or self.handed.get(text, op) is not op:
             n += 1
@@ -147,8 +153,10 @@ class Spelling:
         return text
 
 
-def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.expr:
-    """The expression `op(*args)`."""
+def call(
+    op: Any, args: list[ast.expr], form: Any, spelling: Spelling, operands: Sequence[Type] = ()
+) -> ast.expr:
+    """The expression `op(*args)`; `operands` are their types."""
     if form is None:
         if op in BINARY:
             return ast.BinOp(args[0], BINARY[op](), args[1])
@@ -158,11 +166,13 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
             return ast.UnaryOp(UNARY[op](), args[0])
         if op is np.transpose:
             return ast.Attribute(args[0], "T", ast.Load())
-        if op in (ops.identity, ops.stop_gradient):
+        if op in (ops.identity, ops.stop_gradient, ops.bound):
             return args[0]
+        if op is ops.copy and not _is_array(operands[0]):
+            return ast.UnaryOp(ast.UAdd(), args[0])  # of a number, that number
         if op is np.ndarray.copy or op is ops.copy:
             return _copy(args[0])
-        if op is np.size:
+        if op is np.size and _is_array(operands[0]):
             return _size(args)
         if op is ops.list_:
             return ast.List(args, ast.Load())
@@ -176,11 +186,13 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
             return _each(zero, args[0])
         if op is ops.copy_items:
             return _each(_copy(name("v")), args[0])
-        if op in (ops.broadcast_like, ops.reshape_like, ops.cast_like):
+        if op is ops.cast_like or (op in _LIKE and _is_array(operands[1])):
             return _like(op, args, spelling)
-        if op is ops.zeros_like:
+        if op is ops.zeros_like and _is_array(operands[0]):
             op = np.zeros_like
         return ast.Call(spelling.function(op), args, [])
+    if op is ops.fstring:
+        return _fstring(form.args[0], args)
     if op is ops.part:
         return part(args[0], form.args[1])
     if op is ops.getitem:
@@ -188,9 +200,29 @@ def call(op: Any, args: list[ast.expr], form: Any, spelling: Spelling) -> ast.ex
         return place(template(owner, args), index, args)
     pos = [template(t, args) for t in form.args]
     if not form.kwargs and (op in BINARY or op in COMPARE or op in UNARY or op is np.size):
-        return call(op, pos, None, spelling)
+        return call(op, pos, None, spelling, operands)
     named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
     return ast.Call(spelling.function(op), pos, named)
+
+
+_LIKE = (ops.broadcast_like, ops.reshape_like)
+
+
+def _is_array(t: Type) -> bool:
+    """Has it `.shape`?  Helpers cope with what may be a Python number."""
+    return not isinstance(t, Unknown) or t.array
+
+
+def _fstring(pieces: tuple[Any, ...], args: list[ast.expr]) -> ast.expr:
+    """`f"{a:.3f} and {b!r}"`."""
+    rest, values = list(args), list[ast.expr]()
+    for p in pieces:
+        if isinstance(p, str):
+            values.append(ast.Constant(p))
+            continue
+        spec = ast.JoinedStr([ast.Constant(p[1])]) if p[1] else None
+        values.append(ast.FormattedValue(rest.pop(0), p[0], spec))
+    return ast.JoinedStr(values)
 
 
 def part(owner: ast.expr, path: tuple[tuple[str, Any], ...]) -> ast.expr:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
-import textwrap
 import types
 from collections import defaultdict
 from collections.abc import Sequence
@@ -138,25 +136,3 @@ def minus_one(node: ast.expr) -> ast.expr:
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
         return expr.constant(node.value - 1)
     return ast.BinOp(node, ast.Sub(), ast.Constant(1))
-
-
-def helper(name: str, fn: object) -> str:
-    """The source of one of our functions under the name that the module gives it."""
-    fn = inspect.unwrap(fn)  # type: ignore[arg-type]
-    tree = ast.parse(textwrap.dedent(inspect.getsource(fn)))  # type: ignore[arg-type]
-    node = tree.body[0]
-    assert isinstance(node, ast.FunctionDef)
-    node.name, node.decorator_list, node.returns = name, [], None
-    rest = [a for a in (node.args.vararg, node.args.kwarg) if a is not None]
-    for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, *rest):
-        a.annotation = None
-    return ast.unparse(_Bare().visit(node)) + "\n"
-
-
-class _Bare(ast.NodeTransformer):
-    """Local annotations name what the module does not import."""
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
-        if node.value is None:
-            return None
-        return ast.copy_location(ast.Assign([node.target], node.value), node)

@@ -93,8 +93,8 @@ class _Backwards:
             self.step()
             if isinstance(s, Eqn):
                 if s.out not in self.folded:
-                    if s.op in WRITES:  # the target is there before the value is read
-                        self.use_all(s.args[1:])
+                    if s.op in WRITES:
+                        self.stored(s)
                     self.bind(s.out)
                     self.step()
                     self.use_all(s.args)
@@ -105,6 +105,13 @@ class _Backwards:
                     self.branch(s)
             else:
                 self.loop(s)
+
+    def stored(self, s: Eqn) -> None:
+        """The target has its name before the value is read; that may read the old version too."""
+        base, later = s.args[0], s.args[0] in self.live
+        self.use_all(s.args[1:])
+        if isinstance(base, Var) and not later:
+            self.live.pop(base, None)
 
     def branch(self, s: Branch) -> None:
         for v in s.outs:

@@ -28,6 +28,8 @@ class Names:
         self.leader: dict[Var, Var] = {v: v for v in spans}
         self.members: dict[Var, list[Var]] = {v: [v] for v in spans}
         self.fixed = dict(zip(func.body.params, func.names, strict=True))
+        fixed = func.notes.get("globals", ())  # read from the module, so never assigned
+        self.constant = {v for v, n in self.fixed.items() if n in fixed}
         self.forced(func.body)
         self.wished(func.body)
         self.reserved = set(reserved) | set(keyword.kwlist)
@@ -63,6 +65,8 @@ class Names:
             return  # one of them is part of an expression
         if self.find(a) is self.find(b):
             return
+        if a in self.constant:
+            return
         mine, other = self.hint(a), self.hint(b)
         if mine and other and mine != other and not other.startswith("."):
             return  # the user's `s` must never be printed as `k_bar`
@@ -70,7 +74,7 @@ class Names:
             self.merge(a, b)
 
     def hint(self, v: Var) -> str:
-        found = {m.hint for m in self.members[self.find(v)] if m.hint}
+        found = {m.hint for m in self.members[self.find(v)] if m.hint and m.hint != "_"}
         return min(found, key=lambda h: (h.startswith("."), h)) if found else ""
 
     def forced(self, block: Block) -> None:
@@ -89,7 +93,7 @@ class Names:
 
     def wished(self, block: Block) -> None:
         for s in block.stmts:
-            if isinstance(s, Eqn) and (s.op in WRITES or s.op is ops.copy):
+            if isinstance(s, Eqn) and (s.op in WRITES or s.op in (ops.copy, ops.bound)):
                 self.wish(s.args[0], s.out)
             elif isinstance(s, Loop):
                 n = len(s.carried)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import operator
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from s2sgrad.emit import expr, printer
-from s2sgrad.emit.facts import Order, called, collected, handed_on, helper, minus_one
+from s2sgrad.emit.facts import Order, called, collected, handed_on, minus_one
 from s2sgrad.emit.live import at_hand, is_tape, liveness, uses
 from s2sgrad.emit.names import Names
 from s2sgrad.emit.results import Result, statement
@@ -30,8 +31,9 @@ from s2sgrad.ir.graph import (
     Var,
     atom_type,
 )
-from s2sgrad.ir.types import Array, List, Scalar
+from s2sgrad.ir.types import Array, List, Scalar, Unknown
 from s2sgrad.ir.walk import bound_by
+from s2sgrad.rules.helpers import source_of
 
 SIGNS: dict[object, str] = {
     operator.add: "+",
@@ -47,6 +49,9 @@ class Emitted:
 
     source: str
     name: str
+    text: str  # of the function alone
+    imports: frozenset[str]
+    helpers: dict[str, Callable[..., Any]]
     given: dict[str, Callable[..., object]]  # functions of the user's that it calls
 
 
@@ -56,10 +61,33 @@ def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emi
     `header` are its parameters as they are written (`x`, `*`, `**options`), if not the names alone.
     """
     emitter = _Emitter(func)
-    body = emitter.function(result, func.names if header is None else header)
-    return Emitted(body, func.name, emitter.spelling.handed)
+    text = emitter.function(result, func.names if header is None else header)
+    spelling = emitter.spelling
+    return Emitted(
+        module(text, spelling.imports, spelling.helpers),
+        func.name,
+        text,
+        frozenset(spelling.imports),
+        spelling.helpers,
+        spelling.handed,
+    )
 
 
+def module(text: str, imports: Iterable[str], helpers: dict[str, Callable[..., Any]]) -> str:
+    """A module: imports, helpers, functions."""
+    parts = []
+    if imports:
+        parts.append("\n".join(sorted(imports)) + "\n")
+    for name, fn in sorted(helpers.items()):
+        parts.append(source_of(name, fn))
+    return "\n\n".join([*parts, text]) if parts else text
+
+
+Moves = list[tuple[Var, Atom]]
+# The place of the flag among what a branch joins, and the moves that are due before `break`.
+Exits = dict[Branch, tuple[int, list[Moves]]]
+# Of one expression: more would be past any margin, and too deep for a long sum.
+MOST_OPERATIONS = 24
 RESERVED = {"np", "math", "scipy", "range", "float", "len", "abs", "print", "dict", "zip"}
 
 
@@ -70,15 +98,20 @@ class _Emitter:
         uses(func.body, self.where)
         self.tape_items = set(collected(func.body))
         self.folded: dict[Var, Eqn | Branch] = {}
+        self.operations: dict[Var, int] = {}  # in the expression of a folded value
         self.in_place: set[Var] = func.notes.get("in_place", set())
         self.order = Order(func, self.in_place)
         self.fold(func.body)
         self.spelling = expr.Spelling(func.names)
         spans = liveness(func, self.folded, self.tape_items)
-        self.names = Names(func, spans, RESERVED | called(func.body))
+        fixed: frozenset[str] = func.notes.get("globals", frozenset())
+        self.names = Names(func, spans, RESERVED | called(func.body) | fixed)
         self.handed = handed_on(func.body)
         self.lines: list[str] = []
         self.tapes: dict[Var, str] = {}
+        self.exits: Exits = {}  # branches whose arms leave a loop
+        self.nones: set[str] = set()  # names that stand for nothing on some path
+        self.flags: set[Var] = set()  # stop flags that nobody reads then
         self.collecting = {}
 
     # -- which values become part of the expression that uses them
@@ -87,7 +120,10 @@ class _Emitter:
         for s in block.stmts:
             if isinstance(s, Eqn):
                 if self.can_fold(s.out, block) and not s.effect and s.op not in WRITES:
-                    self.folded[s.out] = s
+                    size = 1 + sum(self.operations.get(a, 0) for a in s.args if isinstance(a, Var))
+                    if size <= MOST_OPERATIONS:
+                        self.folded[s.out] = s
+                        self.operations[s.out] = size
             elif isinstance(s, Branch):
                 self.fold(s.then)
                 self.fold(s.orelse)
@@ -142,10 +178,11 @@ class _Emitter:
 
     def value(self, s: Eqn | Branch) -> ast.expr:
         if isinstance(s, Eqn):
-            made = expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling)
-            if s.op is ops.copy and s.args[0] in self.func.body.params:
+            types = [atom_type(a) for a in s.args]
+            made = expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling, types)
+            argument = s.op is ops.copy and s.args[0] in self.func.body.params
+            if argument and isinstance(made, ast.Call):
                 # An argument's copy keeps its order in memory, and so the order of summation.
-                assert isinstance(made, ast.Call)
                 made.keywords.append(ast.keyword("order", ast.Constant("K")))
             return made
         then, orelse = s.then.results[0], s.orelse.results[0]
@@ -177,9 +214,12 @@ class _Emitter:
         values = [self.atom(r) for r in body.results]
         for line in statement(result, values, self.spelling, self.text, printer.MARGIN - 4):
             self.line(1, line)
-        head = f"def {self.func.name}({', '.join(header)}):"
-        text = "\n".join([head, *self.lines]) + "\n"
-        return self.module(text)
+        head = [f"def {self.func.name}({', '.join(header)}):"]
+        quiet = [f'{k}="{how}"' for k, how in self.func.notes.get("quiet", {}).items()]
+        if quiet:
+            self.spelling.imports.add("import numpy as np")
+            head.insert(0, f"@np.errstate({', '.join(quiet)})")
+        return "\n".join([*head, *self.lines]) + "\n"
 
     def section(self, title: str, body: Block, stmts: Sequence[Stmt]) -> None:
         at = len(self.lines)
@@ -187,19 +227,11 @@ class _Emitter:
         if len(self.lines) > at:
             self.lines.insert(at, f"    {title}")
 
-    def module(self, text: str) -> str:
-        parts = []
-        if self.spelling.imports:
-            parts.append("\n".join(sorted(self.spelling.imports)) + "\n")
-        for name, fn in sorted(self.spelling.helpers.items()):
-            parts.append(helper(name, fn))
-        return "\n\n".join([*parts, text]) if parts else text
-
     def stmts(self, block: Block, stmts: Sequence[Stmt], depth: int) -> None:
         for s in stmts:
             if isinstance(s, Eqn):
                 if s.out not in self.folded:
-                    self.eqn(s, depth)
+                    self.eqn(s, block, depth)
                 self.appendcollected(block, (s.out,), depth)
             elif isinstance(s, Branch):
                 if s.outs and s.outs[0] in self.folded:
@@ -210,7 +242,7 @@ class _Emitter:
                 self.loop(s, depth)
                 self.appendcollected(block, bound_by(s), depth)
 
-    def eqn(self, s: Eqn, depth: int) -> None:
+    def eqn(self, s: Eqn, block: Block, depth: int) -> None:
         if s.out in self.folded:
             return
         if s.op is ops.raise_:
@@ -222,6 +254,9 @@ class _Emitter:
         if s.op in WRITES:
             self.write(s, depth)
             return
+        if s.op is ops.bound:
+            self.check_bound(s, block, depth)
+            return
         if self.augmented(s, depth):
             return
         value = self.value(s)
@@ -230,19 +265,39 @@ class _Emitter:
             return
         self.bind(self.names[s.out], value, depth)
 
+    def check_bound(self, s: Eqn, block: Block, depth: int) -> None:
+        """A name that may be unbound is read where Python reads it, be it for that alone."""
+        name, source = self.names[s.out], self.text(self.atom(s.args[0]))
+        if name != source:
+            self.line(depth, f"{name} = {source}")
+        if name in self.nones:
+            self.line(depth, f"if {name} is None:")
+            self.line(depth + 1, f'raise UnboundLocalError("{name} is not bound")')
+        elif name == source and not any(where is block for where, _ in self.where[s.out]):
+            self.line(depth, name)
+
     def augmented(self, s: Eqn, depth: int) -> bool:
         """`x_bar += g`: for a number always, for an array where it may run in place."""
+        change = self.change(self.names[s.out], s)
+        if change is not None:
+            self.line(depth, change)
+        return change is not None
+
+    def change(self, target: str, s: Eqn) -> str | None:
+        """`target += v`, if that is what `s` computes and it may."""
         sign = SIGNS.get(s.op)
-        if sign is None or s.form is not None or not isinstance(s.args[0], Var):
-            return False
+        if sign is None or s.form is not None:
+            return None
         number = all(isinstance(atom_type(a), Scalar) for a in s.args)
-        first = s.args[0]
-        if first in self.folded or self.names[first] != self.names[s.out]:
-            return False
-        if not (s.out in self.in_place or number):
-            return False
-        self.line(depth, f"{self.names[s.out]} {sign}= {self.text(self.atom(s.args[1]))}")
-        return True
+        pairs = [(s.args[0], s.args[1])]
+        if number and sign in "+*":
+            pairs.append((s.args[1], s.args[0]))
+        for first, second in pairs:
+            if not isinstance(first, Var) or first in self.folded:
+                continue
+            if self.names[first] == target and (number or s.out in self.in_place):
+                return f"{target} {sign}= {self.text(self.atom(second))}"
+        return None
 
     def bind(self, target: str, value: ast.expr, depth: int) -> None:
         if isinstance(value, ast.BinOp) and isinstance(value.left, ast.Name):
@@ -286,7 +341,7 @@ class _Emitter:
             change = self.changed(s)
             if change is not None:
                 sign, value = change
-        elif any(isinstance(a, Var) and isinstance(a.type, Array) for a in s.args[1:-1]):
+        elif any(isinstance(a, Var) and isinstance(a.type, Array | Unknown) for a in s.args[1:-1]):
             self.accumulate(target, index, args, depth)
             return
         if sign and isinstance(s.out.type, List) and not isinstance(s.out.type.item, Scalar):
@@ -345,7 +400,10 @@ class _Emitter:
 
         class Rename(ast.NodeTransformer):
             def visit_Name(inner, node: ast.Name) -> ast.AST:
-                return self.atom(values[node.id]) if node.id in values else node
+                value = values.get(node.id)
+                if isinstance(value, Lit) and isinstance(value.value, type):
+                    return expr.name(self.spelling.given(value.value))
+                return node if value is None else self.atom(value)
 
         self.line(depth, ast.unparse(ast.fix_missing_locations(Rename().visit(tree))))
 
@@ -395,27 +453,41 @@ class _Emitter:
 
     def moves(self, pairs: Sequence[tuple[Var, Atom]], depth: int) -> None:
         """Assign each target its value, all at once."""
-        todo = []
+        todo: list[tuple[str, str, ast.expr]] = []
+        changes: list[str | None] = []
         for target, a in pairs:
             if isinstance(a, Lit) and isinstance(a.value, Undef):
-                if target in self.handed and self.hands_on(target):
+                if self.hands_on(target, set()):
                     self.line(depth, f"{self.names[target]} = None")
+                    self.nones.add(self.names[target])
                 continue
             value = self.text(self.atom(a))
-            if value != self.names[target]:
+            if value != self.names[target] and target not in self.flags:
                 todo.append((self.names[target], value, self.atom(a)))
-        targets = {t for t, _, _ in todo}
+                changes.append(self.change_of(target, a))
         reads = [{n.id for n in ast.walk(node) if isinstance(n, ast.Name)} for _, _, node in todo]
-        if any(targets & r for r in reads):
+        if any(t in r for i, (t, _, _) in enumerate(todo) for j, r in enumerate(reads) if i != j):
             left, right = ", ".join(t for t, _, _ in todo), ", ".join(v for _, v, _ in todo)
             self.line(depth, f"{left} = {right}")
             return
-        for t, v, _ in todo:
-            self.line(depth, f"{t} = {v}")
+        for (t, v, _), change in zip(todo, changes, strict=True):
+            self.line(depth, change or f"{t} = {v}")
 
-    def hands_on(self, v: Var) -> bool:
-        """Is the unbound value `v` assigned to another name on some path?"""
-        return any(self.names[t] != self.names[v] for t in self.handed[v])
+    def change_of(self, target: Var, a: Atom) -> str | None:
+        """`x *= v` for the value `x * v` of the next `x`."""
+        made = self.folded.get(a) if isinstance(a, Var) else None
+        return self.change(self.names[target], made) if isinstance(made, Eqn) else None
+
+    def hands_on(self, v: Var, seen: set[Var]) -> bool:
+        """Is the unbound value `v` put on a tape, or assigned to another name, on some path?"""
+        if v in seen:
+            return False
+        seen.add(v)
+        return v in self.tape_items or any(
+            self.names[t] != self.names[v] or self.hands_on(t, seen)
+            for t in self.handed.get(v, ())
+            if t not in self.folded
+        )
 
     # -- branches and loops
 
@@ -423,12 +495,14 @@ class _Emitter:
         seqs = (s.collected(0), s.collected(1))
         self.open_tapes([*seqs[0], *seqs[1]], (), depth)
         arms: list[list[str]] = []
+        left: list[bool] = []
         for k, arm in enumerate(s.arms):
             outer, self.lines = self.lines, []
             self.pops(arm.params, s.walked[k], depth + 1)
             self.begin(arm, seqs[k], arm.results[s.joined :], depth + 1)
             self.stmts(arm, arm.stmts, depth + 1)
             self.moves(list(zip(s.outs[: s.joined], arm.results, strict=False)), depth + 1)
+            left.append(self.leave(s, arm, depth + 1))
             arms.append(self.lines)
             self.lines = outer
         then, orelse = arms
@@ -439,11 +513,15 @@ class _Emitter:
             else:
                 test = ast.UnaryOp(ast.Not(), test)
             then, orelse = orelse, then
+            left.reverse()
         if not then:
             return
         self.line(depth, f"if {self.text(test)}:")
         self.lines += then
         if not orelse:
+            return
+        if left[0]:
+            self.lines += [x[4:] for x in orelse]
             return
         first = orelse[0].strip()
         inner = [x for x in orelse if len(x) - len(x.lstrip()) == 4 * depth + 4]
@@ -460,12 +538,13 @@ class _Emitter:
         index, params, items = s.body.params[0], s.body.params[1 : n + 1], s.body.params[n + 1 :]
         seqs = s.outs[n:]
         self.open_tapes(seqs, (), depth)
+        flag = self.leaving(s)
         self.moves(list(zip(params, s.carried, strict=True)), depth)
         if s.count is not None:
             self.line(depth, f"{self.names[s.count]} = 0")
         size = len(self.lines) + 1
         if isinstance(s.over, Range):
-            self.line(depth, f"for {self.index(index)} in {self.range(s)}:")
+            self.line(depth, f"for {self.index(index, s.down)} in {self.range(s)}:")
         else:
             self.while_head(s, depth)
             size = len(self.lines)
@@ -475,7 +554,7 @@ class _Emitter:
         self.begin(s.body, seqs, s.body.results[n:], depth + 1)
         self.stmts(s.body, s.body.stmts, depth + 1)
         self.moves(list(zip(params, s.body.results, strict=False)), depth + 1)
-        if s.stop is not None:
+        if s.stop is not None and not flag:
             self.line(depth + 1, f"if {self.names[params[s.stop]]}:")
             self.line(depth + 2, "break")
         if len(self.lines) == size:
@@ -494,8 +573,51 @@ class _Emitter:
         self.line(depth + 1, f"if {self.text(leave)}:")
         self.line(depth + 2, "break")
 
-    def index(self, index: Var) -> str:
-        if not self.where[index] and not index.hint:
+    def leaving(self, s: Loop) -> bool:
+        """Can the arms that set the stop flag of `s` leave it themselves?"""
+        if s.stop is None or self.where[s.outs[s.stop]] or self.where[s.body.params[1 + s.stop]]:
+            return False
+        params = s.body.params[1 : len(s.carried) + 1]
+        ends = self.ends(s.body, s.stop, [list(zip(params, s.body.results, strict=False))])
+        if ends is None:
+            return False
+        self.exits.update(ends)
+        self.flags |= {params[s.stop], *(b.outs[k] for b, (k, _) in ends.items())}
+        return True
+
+    def ends(self, block: Block, k: int, pending: list[Moves]) -> Exits | None:
+        """The branches at the end of `block` that decide its result `k`, a flag."""
+        flag = block.results[k]
+        last = block.stmts[-1] if block.stmts else None
+        if not isinstance(flag, Var) or not isinstance(last, Branch):
+            return None
+        if flag not in last.outs[: last.joined] or len(self.where[flag]) != 1:
+            return None
+        j = last.outs.index(flag)
+        found: Exits = {last: (j, pending)}
+        for arm in last.arms:
+            if isinstance(arm.results[j], Lit):
+                continue
+            moves = list(zip(last.outs[: last.joined], arm.results, strict=False))
+            inner = self.ends(arm, j, [moves, *pending])
+            if inner is None:
+                return None
+            found.update(inner)
+        return found
+
+    def leave(self, s: Branch, arm: Block, depth: int) -> bool:
+        """Write what leaves the loop at the end of an arm, if it does."""
+        k, pending = self.exits.get(s, (0, []))
+        flag = arm.results[k] if s in self.exits else None
+        if not (isinstance(flag, Lit) and flag.value is True):
+            return False
+        for moves in pending:
+            self.moves(moves, depth)
+        self.line(depth, "break")
+        return True
+
+    def index(self, index: Var, down: bool = False) -> str:
+        if not self.where[index] and (down or index.hint in ("", "_")):
             return "_"
         return self.names[index]
 
@@ -504,9 +626,7 @@ class _Emitter:
         start, stop, step = (self.atom(a) for a in (s.over.start, s.over.stop, s.over.step))
         simple = isinstance(s.over.start, Lit) and s.over.start.value == 0
         unit = isinstance(s.over.step, Lit) and s.over.step.value == 1
-        if not s.down or (
-            unit and simple and not self.where[s.body.params[0]] and not s.body.params[0].hint
-        ):
+        if not s.down or not self.where[s.body.params[0]]:
             parts = [stop] if simple and unit else [start, stop] + ([] if unit else [step])
             return f"range({', '.join(map(self.text, parts))})"
         if unit:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from s2sgrad.front.sizes import own_extent
 from s2sgrad.front.structure import Const, Signature, Struct, differentiable
 from s2sgrad.front.values import Tup, Value
 from s2sgrad.ir import ops
@@ -39,7 +40,7 @@ class Arguments:
         """Make parameters of these names."""
         for name, s in signatures.items():
             if isinstance(s, Type):
-                owner = Var(name, distinct(s, len(self.leaves)))
+                owner = _leaf(name, distinct(s, len(self.leaves)))
                 self.leaves.append(Leaf(owner, (), owner))
                 self.values[name] = owner
             else:
@@ -57,7 +58,7 @@ class Arguments:
         t, read = distinct(s, len(self.leaves)), path
         if t == INT and (owner.hint, path) in self.floats:
             t, read = FLOAT, (*path, ("float", None))
-        out = Var("", t)
+        out = _leaf("", t)
         self.stmts.append(Eqn(out, ops.part, (owner,), Form((Hole(0), read))))
         self.leaves.append(Leaf(owner, path, out))
         return out
@@ -75,16 +76,20 @@ class Arguments:
                 yield leaf
 
 
+def _leaf(name: str, t: Type) -> Var:
+    return Var(name, t, own_extent() if t == INT else None)
+
+
 def wanted(leaf: Leaf) -> bool:
     """Has the leaf a derivative?"""
     return differentiable(leaf.var.type)
 
 
 def distinct(t: Type, k: int) -> Type:
-    """Extents of different axes get symbols of their own."""
+    """Extents of different axes get symbols of their own, where they have none."""
     if not isinstance(t, Array):
         return t
-    return Array(t.char, tuple(d if d == 1 else f"n{k}_{axis}" for axis, d in enumerate(t.shape)))
+    return Array(t.char, tuple(f"n{k}_{axis}" if d == "n" else d for axis, d in enumerate(t.shape)))
 
 
 def _hint(leaf: Leaf) -> str:

@@ -18,7 +18,7 @@ from s2sgrad.front.values import Closure, Known, Method, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import makes_memory
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Undef, Var
-from s2sgrad.ir.types import Array, Several, kind_of
+from s2sgrad.ir.types import Array, Several, Unknown, kind_of
 from s2sgrad.rules.registry import lookup as rule_of
 
 _METHOD_NAMES = """sum mean prod var std max min cumsum cumprod reshape ravel transpose swapaxes
@@ -115,7 +115,7 @@ class Calls(Expressions):
         plain = not named and templates == tuple(Hole(k) for k in range(len(flat)))
         form = None if plain else Form(templates, named)
         made = self.emit(op, tuple(flat), form, at=node, effect=effect)
-        if isinstance(made.type, Several):
+        if isinstance(made.type, Several) and not made.type.open:
             if target is not None and not (isinstance(target, Lit) and target.value is None):
                 raise self.refuse_out(node)
             items = list(self.several(made, node, self.may_share(op, form, args, kwargs)).items)
@@ -312,8 +312,11 @@ class Calls(Expressions):
             if obj is zip and not node.keywords and node.args:
                 return self.zipped(node)
         value = self.expr(node)
-        if isinstance(value, Ref) and isinstance(self.type_of(value), Array):
-            n = self.extent(self.read(value, node), 0, node)
+        t = self.type_of(value) if isinstance(value, Ref) else None
+        if isinstance(value, Ref) and isinstance(t, Array | Unknown):
+            x = self.read(value, node)
+            known = isinstance(t, Array)
+            n = self.extent(x, 0, node) if known else self.emit(len, (x,), at=node)
             return Range(Lit(0), n, Lit(1)), lambda i: self.element(value, i, node)
         raise self.refuse(
             node, "a loop over this is not supported yet", "loop over `range(...)`", "for"

@@ -13,12 +13,22 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.errors import DifferentiationError, Refusal
+from s2sgrad.front import sizes
 from s2sgrad.front.infer import infer
 from s2sgrad.front.integers import WAY_OUT, WHY, is_float
 from s2sgrad.front.join import Arm, Join
 from s2sgrad.front.memory import Memory, Ref, Root, holes, is_array, now
 from s2sgrad.front.source import span_of
-from s2sgrad.front.values import Closure, Known, Method, Tup, Value
+from s2sgrad.front.values import (
+    CALLABLE,
+    Choice,
+    Closure,
+    Known,
+    Method,
+    Namespace,
+    Tup,
+    Value,
+)
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
     UNDEF,
@@ -33,7 +43,7 @@ from s2sgrad.ir.graph import (
     atom_type,
 )
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import FLOAT, INT, UNDEFINED, Array, Scalar, Type, Unknown, kind_of
+from s2sgrad.ir.types import FLOAT, INT, UNDEFINED, Array, Scalar, Static, Type, Unknown, kind_of
 from s2sgrad.rules.registry import lookup
 
 BINARY: dict[type[ast.operator], Callable[..., Any]] = {
@@ -74,7 +84,11 @@ _OWN = {
     ops.list_,
     ops.append,
     ops.reshape_like,
+    ops.bound,
 }
+
+
+_LIBRARIES = ("numpy", "math", "scipy", "s2sgrad", "operator", "functools", "itertools")
 
 
 def _is_library(obj: Any) -> bool:
@@ -82,11 +96,13 @@ def _is_library(obj: Any) -> bool:
     if isinstance(obj, np.ufunc):
         return True
     name = obj.__name__ if isinstance(obj, types.ModuleType) else getattr(obj, "__module__", None)
-    return str(name).split(".")[0] in ("numpy", "math", "scipy", "s2sgrad")
+    return str(name).split(".")[0].lstrip("_") in _LIBRARIES
 
 
 def _may_raise(op: Callable[..., Any], args: tuple[Atom, ...], t: Type) -> bool:
     """Does plain Python end with an exception where NumPy would warn?"""
+    if op is ops.bound or getattr(np.linalg, getattr(op, "__name__", ""), None) is op:
+        return True
     if getattr(math, getattr(op, "__name__", ""), None) is op:
         return op not in _TOTAL
     if op in (operator.truediv, operator.floordiv, operator.mod):
@@ -116,6 +132,12 @@ class Expressions(Memory):
         self.lookup: Callable[[str, ast.AST], Value] = lambda n, at: UNDEF
         self.file = ""
         self.active_calls: list[object] = []
+        self.lenient = False  # the program is looked at, not differentiated
+        self.shapes: dict[Var, Var] = {}  # `x.shape` to x, where the number of axes is not known
+        self.choosing = 0  # conditional expressions around
+        self.stored: set[str] = set()  # names that the function binds
+        self.rebound: list[str] = []  # names that calls of its inner functions may bind
+        self.aliased: dict[tuple[int, str], dict[str, Value]] = {}  # frames of `nonlocal` names
         self.outside: dict[Var, Ref] = {}  # arrays that are not the function's own
 
     # -- building
@@ -147,7 +169,8 @@ class Expressions(Memory):
                 "give it one with `s2sgrad.rule`, or write it in NumPy",
                 "no-rule",
             )
-        out = Var(hint, infer(op, args, form))
+        t = Static("NoneType") if effect else infer(op, args, form)
+        out = Var(hint, t, sizes.extent(op, args, t))
         raises = _may_raise(op, args, out.type)
         span = self.span(at) if at else None
         self.stmts.append(Eqn(out, op, args, form, span, effect, raises))
@@ -192,7 +215,7 @@ class Expressions(Memory):
         made = value
         if isinstance(value, Ref):  # the name of a view is that of what was read of it last
             made = self.read(value, self._node) if value.path else value.root.first
-        if isinstance(made, Var) and not made.hint:
+        if isinstance(made, Var) and not made.hint and name != "_":  # that says: not used
             object.__setattr__(made, "hint", name)  # a hint is not part of what a value is
         return value
 
@@ -229,7 +252,10 @@ class Expressions(Memory):
                 )
             if isinstance(value, Known) and isinstance(value.obj, _Poison):
                 raise self.refuse(node, value.obj.why, "use two names", "kinds")
-            return value
+            sure: Value = self.sure(value, node)
+            if sure is not value and not self.choosing:
+                self.env[node.id] = sure
+            return sure
         return self.from_outside(self.lookup(node.id, node))
 
     def from_outside(self, value: Value) -> Value:
@@ -244,7 +270,8 @@ class Expressions(Memory):
         env, outer = self.env, self.lookup
 
         def lookup(name: str, at: ast.AST) -> Value:
-            return env[name] if name in env else outer(name, at)
+            frame = self.aliased.get((id(env), name), env)
+            return frame[name] if name in frame else outer(name, at)
 
         args = node.args
         positional = [*args.posonlyargs, *args.args]
@@ -367,18 +394,27 @@ class Expressions(Memory):
         if isinstance(c, Lit):
             return then() if c.value else orelse()
         # Not read: an array of either arm is what the result may be another name of.
+        self.choosing += 1
         arms = [self.arm(make) for make in (then, orelse)]
-        if any(arm.env != self.env for arm in arms):
-            raise self.refuse(at, "`:=` in a part that may not be evaluated", "use an if", "walrus")
+        self.choosing -= 1
         a, b = (arm.value for arm in arms)
+        if isinstance(a, CALLABLE) and isinstance(b, CALLABLE) and not self.has_acted(arms):
+            return Choice(c, a, b)
         if not (isinstance(a, Var | Lit | Ref) and isinstance(b, Var | Lit | Ref)):
             raise self.refuse(
                 at, "a conditional expression of things that are no numbers", "use an if"
             )
         join_ = Join(self, arms, at)
         value = join_.phi("", a, b)
+        if any(arm.env != self.env for arm in arms):  # `:=`
+            for n, (x, y) in self.merge(arms[0].env, arms[1].env, dict(self.env)).items():
+                self.env[n] = join_.phi(n, x, y)
         join_.close(c)
         return value
+
+    def has_acted(self, arms: list[Arm]) -> bool:
+        """Have the arms done anything but to name a value?"""
+        return any(arm.stmts or arm.env != self.env for arm in arms)
 
     def truth(self, v: Value, at: ast.AST) -> Atom:
         v = self.read(v, at)
@@ -396,6 +432,8 @@ class Expressions(Memory):
         return self.attribute(self.expr(node.value), node)
 
     def attribute(self, owner: Value, node: ast.Attribute) -> Value:
+        if isinstance(owner, Namespace) and owner.by == "attribute":
+            return owner.get(node.attr, node)
         if isinstance(owner, Known):
             if not hasattr(owner.obj, node.attr):
                 raise self.refuse(node, f"there is no `{ast.unparse(node)}`", "")
@@ -429,11 +467,13 @@ class Expressions(Memory):
         if node.attr == "shape" and isinstance(owner.type, Array):
             return Tup(tuple(self.extent(owner, k, node) for k in range(len(owner.type.shape))))
         fn: Callable[..., Any] = getattr(np, node.attr)
-        return self.emit(fn, (owner,), at=node)
+        made = self.emit(fn, (owner,), at=node)
+        if fn is np.shape:
+            self.shapes[made] = owner
+        return made
 
     def extent(self, owner: Var, k: int, at: ast.AST) -> Atom:
-        assert isinstance(owner.type, Array)
-        if isinstance(owner.type.shape[k], int):
+        if isinstance(owner.type, Array) and isinstance(owner.type.shape[k], int):
             return Lit(owner.type.shape[k])
         return self.emit(np.size, (owner, Lit(k)), at=at)
 
@@ -448,6 +488,14 @@ class Expressions(Memory):
     def subscript(self, owner: Value, node: ast.Subscript) -> Value:
         if isinstance(owner, Known) and owner.obj in (np.r_, np.c_):
             return self.joined(owner.obj, node)
+        if isinstance(owner, Namespace) and owner.by == "item":
+            key = self.expr(node.slice)
+            if isinstance(key, Lit):
+                return owner.get(key.value, node)
+        if isinstance(owner, Var) and owner in self.shapes:
+            k = self.expr(node.slice) if not isinstance(node.slice, ast.Slice) else None
+            if isinstance(k, Lit) and isinstance(k.value, int):
+                return self.extent(self.shapes[owner], k.value, node)
         if not isinstance(owner, Ref | Var):
             raise self.refuse(node, "only arrays and tuples can be subscripted", "")
         return self.element(owner, self.index(node.slice), node)
@@ -503,7 +551,8 @@ class Expressions(Memory):
         by_mask = (
             isinstance(value, Var) and isinstance(value.type, Array) and value.type.char == "?"
         )
-        if isinstance(value, Var) and (kind_of(value.type) == "int" or by_mask):
+        unknown = isinstance(value, Var) and isinstance(value.type, Unknown)
+        if isinstance(value, Var) and (kind_of(value.type) == "int" or by_mask or unknown):
             return value
         if is_float(value) and isinstance(self.type_of(value), Scalar):
             raise self.refuse(node, WHY, WAY_OUT, "int")
@@ -513,11 +562,19 @@ class Expressions(Memory):
         """The items of something that is unpacked."""
         if isinstance(value, Tup) and value.is_sequence:
             return list(value.items)
-        if isinstance(value, Ref) and n is not None and isinstance(self.type_of(value), Array):
+        if isinstance(value, Var) and n is not None and value in self.shapes:
+            return [self.extent(self.shapes[value], k, at) for k in range(n)]
+        array = isinstance(value, Ref) and isinstance(self.type_of(value), Array | Unknown)
+        if isinstance(value, Ref) and n is not None and array:
             return [self.element(value, k, at) for k in range(n)]
         raise self.refuse(at, "it is not known how many items this has", "")
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
+        raise NotImplementedError
+
+    def merge(
+        self, a: dict[str, Value], b: dict[str, Value], before: dict[str, Value]
+    ) -> dict[str, tuple[Value, Value]]:
         raise NotImplementedError
 
 

@@ -5,24 +5,23 @@ from __future__ import annotations
 import builtins
 import functools
 import operator
-import re
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from s2sgrad.front import sizes
+from s2sgrad.front.probe import ask, fresh_dim, is_elementwise, stand_in, type_of_value
+from s2sgrad.front.unknown import OPEN, infer_unknown
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
     Atom,
-    Eqn,
     Form,
     Hole,
     Lit,
     Pack,
     Var,
     atom_type,
-    call_args,
     fill,
 )
 from s2sgrad.ir.types import (
@@ -38,45 +37,16 @@ from s2sgrad.ir.types import (
     Type,
     Undefined,
     Unknown,
+    is_real,
     join,
     kind_of,
     may_be_one,
+    type_of,
 )
 from s2sgrad.rules.registry import lookup
 
-_STAND_IN = {"float": 0.625, "int": 2, "bool": True, "complex": 0.625 + 0.25j}
-_fresh = iter(range(1, 1 << 62))
-ELEMENTWISE = {
-    operator.add,
-    operator.sub,
-    operator.mul,
-    operator.truediv,
-    operator.pow,
-    operator.neg,
-    operator.pos,
-    operator.mod,
-    operator.floordiv,
-    operator.lt,
-    operator.le,
-    operator.gt,
-    operator.ge,
-    operator.eq,
-    operator.ne,
-    abs,
-    np.where,
-    np.clip,
-}
+_TRIES = ((1.0, 3), (3.0, 3), (1.0, 12), (0.0, 3))  # scales of values, extents
 _LIKE = {np.zeros_like, np.ones_like, np.empty_like, np.copy, np.ndarray.copy, ops.copy}
-
-
-def is_elementwise(op: Callable[..., Any]) -> bool:
-    """Is each element of the result made of one element of each operand?"""
-    if isinstance(op, np.ufunc):
-        return op.signature is None  # `matmul` and its like have one
-    if op in ELEMENTWISE:
-        return True
-    rule = lookup(op)
-    return rule is not None and rule.elementwise
 
 
 _SAME_TYPE = {
@@ -85,6 +55,7 @@ _SAME_TYPE = {
     ops.setitem,
     ops.additem,
     ops.copy,
+    ops.bound,
     ops.stop_gradient,
 }
 
@@ -108,28 +79,10 @@ REDUCTIONS = {
 }
 
 
-def fresh_dim() -> Dim:
-    """An extent of which nothing is known."""
-    return f"?{next(_fresh)}"
-
-
-def stand_in(t: Type, scale: float = 1.0, extent: int = 3) -> Any:
-    """A small value of this type; extents are all alike, so that any valid program runs on it.
-
-    Matrices are positive definite: that is the most that a decomposition may ask for.
-    """
-    if isinstance(t, Scalar):
-        value = _STAND_IN[t.kind] if t.kind != "float" else _STAND_IN["float"] * scale
-        return np.dtype(t.char).type(value) if t.char else value
-    if isinstance(t, List):
-        return [stand_in(t.item, scale, extent)] * extent
-    assert isinstance(t, Array)
-    shape = tuple(d if isinstance(d, int) and d <= 4 and extent > 1 else extent for d in t.shape)
-    value = 0 if t.kind == "int" and scale == 0.0 else _STAND_IN[t.kind]  # 0: any index is valid
-    made = np.full(shape, value, dtype=t.char)
-    if len(shape) >= 2 and shape[-1] == shape[-2] and t.kind in ("float", "complex"):
-        made = made + (2 * np.eye(shape[-1])).astype(t.char)
-    return made
+def _literal_extents(types: list[Type | None]) -> list[tuple[float, int]]:
+    """What else may do: a symbol may have to be what another operand's extent is."""
+    shapes = [t.shape for t in types if isinstance(t, Array)]
+    return [(1.0, d) for d in sorted({d for s in shapes for d in s if isinstance(d, int)})]
 
 
 def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type:
@@ -137,8 +90,6 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     types = [a.type if isinstance(a, Var) else None for a in args]
     if any(isinstance(t, Undefined) for t in types) and op not in _ANY:
         return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
-    if any(isinstance(t, Unknown | Static) for t in types) and op not in _ANY:
-        return UNKNOWN
     if op in _SAME_TYPE:
         t = types[0]
         return UNKNOWN if t is None else t
@@ -153,12 +104,15 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
             return listed
     if op is ops.getitem and isinstance(first, Several):
         index = form.args[1] if form is not None else None
-        return first.items[index] if isinstance(index, int) else UNKNOWN
+        return first.items[index] if isinstance(index, int) and not first.open else UNKNOWN
+    if any(isinstance(t, Unknown | Static) for t in types):
+        return infer_unknown(op, args, form)
     squeezed = first.shape if op is np.squeeze and form is None and isinstance(first, Array) else ()
     if any(d != 1 and may_be_one(d) for d in squeezed):
         return UNKNOWN  # how many axes are left depends on the sizes
-    if op in (np.reshape, np.broadcast_to) and form and isinstance(first, Array | Scalar):
-        reshaped = _reshaped(first, form)
+    if op in (np.reshape, np.broadcast_to) and isinstance(first, Array | Scalar):
+        shape_form = form or Form((Hole(0), Hole(1)))
+        reshaped = _reshaped(first, shape_form, args)
         if reshaped is not None:
             return reshaped
     if op is ops.getitem and form is not None and isinstance(first, Array):
@@ -171,14 +125,14 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         t = types[template.k] if isinstance(template, Hole) else None
         return UNKNOWN if t is None else t
     # Extents do not matter to an elementwise operation, and a literal one need not be 3.
-    tries = ((1.0, 1),) if is_elementwise(op) else ((1.0, 3), (3.0, 3), (1.0, 12), (0.0, 3))
+    tries = ((1.0, 1),) if is_elementwise(op) else (*_TRIES, *_literal_extents(types))
     for scale, extent in tries:
         try:
             values = [
                 a.value if isinstance(a, Lit) else stand_in(t, scale, extent)  # type: ignore[arg-type]
                 for a, t in zip(args, types, strict=True)
             ]
-            result = _ask(op, values, form)
+            result = ask(op, values, form)
             break
         except Exception:
             # Whatever NumPy says to a stand-in: other sizes may do, else the type is unknown.
@@ -187,7 +141,7 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return UNKNOWN
     t = type_of_value(result)
     if isinstance(t, Several) and not _sure_count(op, args, types, form, len(t.items)):
-        return UNKNOWN
+        return OPEN
     if rule is not None and rule.maybe_complex:
         t = _as_complex(t)
     if isinstance(t, Array):
@@ -247,7 +201,7 @@ def _sure_count(
         for a, t in zip(args, types, strict=True)
     ]
     try:
-        return len(_ask(op, values, form)) == count
+        return len(ask(op, values, form)) == count
     except Exception:  # NumPy refuses this size: the operation fixes it, and so the count
         return True
 
@@ -261,15 +215,17 @@ def _as_complex(t: Type) -> Type:
     return Scalar("complex", "D" if t.char else "") if isinstance(t, Scalar) else t
 
 
-def _reshaped(t: Array | Scalar, form: Form) -> Type | None:
+def _reshaped(t: Array | Scalar, form: Form, args: tuple[Atom, ...]) -> Type | None:
     """Its rank is that of the new shape, whatever the sizes are."""
     shape = dict(form.kwargs).get("shape", form.args[1] if len(form.args) > 1 else None)
     items = shape.items if isinstance(shape, Pack) else shape
     items = items if isinstance(items, tuple) else (items,)
     char = t.char if isinstance(t, Array) else t.char or "d"
-    if any(i is None for i in items):
+    held = [atom_type(args[i.k]) if isinstance(i, Hole) else type_of(i) for i in items]
+    if not all(map(_is_int, held)):
         return None
-    return Array(char, tuple(i if isinstance(i, int) and i >= 0 else fresh_dim() for i in items))
+    dims = (d if sizes.not_negative(d) else None for d in sizes.sizes(items, args))
+    return Array(char, tuple(fresh_dim() if d is None else d for d in dims))
 
 
 def _like(op: Callable[..., Any], g: Type, x: Type) -> Type:
@@ -280,30 +236,9 @@ def _like(op: Callable[..., Any], g: Type, x: Type) -> Type:
         return Array(g.char if isinstance(g, Array) else x.char, x.shape)
     if isinstance(x, Scalar):
         return Scalar(kind_of(g) or x.kind)
-    return UNKNOWN
-
-
-def _ask(op: Callable[..., Any], values: list[Any], form: Form | None) -> Any:
-    eqn = Eqn(Var(""), op, (), form)
-    pos, kw = call_args(eqn, values)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        return op(*pos, **kw)
-
-
-def type_of_value(v: Any) -> Type:
-    """The type of a value, every extent of an array fresh."""
-    if isinstance(v, tuple | list):
-        items = tuple(map(type_of_value, v))
-        return UNKNOWN if UNKNOWN in items else Several(items)
-    if isinstance(v, np.ndarray):
-        return Array(v.dtype.char, tuple(fresh_dim() for _ in v.shape))
-    if isinstance(v, np.generic):
-        kind = {"f": "float", "i": "int", "u": "int", "b": "bool", "c": "complex"}.get(v.dtype.kind)
-        return Scalar(kind, v.dtype.char) if kind else UNKNOWN
-    for kind, cls in (("bool", bool), ("int", int), ("float", float), ("complex", complex)):
-        if type(v) is cls:
-            return Scalar(kind)
+    if isinstance(x, Unknown):
+        real = is_real(g) and (x.real or op is ops.unbroadcast)
+        return Unknown(x.shape, real, x.array)
     return UNKNOWN
 
 
@@ -327,11 +262,11 @@ def _shape(
         a, b = types
         if isinstance(a, Array) and isinstance(b, Array) and _plain_ranks(a, b):
             return (*a.shape[:-1], *b.shape[1:])
-    if op is np.transpose and len(args) == 1 and isinstance(first, Array):
+    if op is np.transpose and form is None and isinstance(first, Array):
         return first.shape[::-1]
     if op is np.outer and all(isinstance(u, Array) and len(u.shape) == 1 for u in types):
         return tuple(u.shape[0] for u in types if isinstance(u, Array))
-    return t.shape
+    return sizes.shape_of(op, args, form, t.shape)
 
 
 def _reduced(
@@ -414,16 +349,9 @@ def _sliced(d: Dim, s: Any) -> Dim:
             return len(range(d)[slice(*parts)])
         start, stop, step = parts[0] or 0, parts[1] or 0, parts[2] or 1
         if step == 1 and start >= 0 >= stop and parts[1] != 0:
-            return _shorter(d, start - stop)
+            return sizes.shorter(d, start - stop)
         return f"?{d}[{':'.join('' if p is None else str(p) for p in parts)}]"
     return fresh_dim()
-
-
-def _shorter(d: str, k: int) -> Dim:
-    """`max(d - k, 0)`: `x[1:-1]`, `x[2:]` and `x[:-2]` have one length."""
-    found = re.fullmatch(r"\?(.+)-(\d+)", d)
-    base, less = (found[1], int(found[2])) if found else (d, 0)
-    return f"?{base}-{less + k}" if less + k else d
 
 
 def broadcast(shapes: list[tuple[Dim, ...]]) -> tuple[Dim, ...]:
@@ -444,6 +372,10 @@ def broadcast(shapes: list[tuple[Dim, ...]]) -> tuple[Dim, ...]:
 
 def fits(t: Type, out: Type) -> bool | None:
     """Has a value of type `t` the shape of `out`, into which it was broadcast?  None: unknown."""
+    if isinstance(t, Unknown) and isinstance(out, Scalar):
+        return True  # the rule's answer is a number, and so was what it was broadcast to
+    if isinstance(t, Unknown) and isinstance(out, Unknown):
+        return True if t.shape and t.shape == out.shape else None
     if isinstance(t, Scalar):
         return None if isinstance(out, Unknown) else not isinstance(out, Array)
     if not isinstance(t, Array) or not isinstance(out, Array):

@@ -75,7 +75,9 @@ class Join:
                 self.p.versions[root] = out
 
     def out(self, name: str, a: Atom, b: Atom) -> Var:
-        made = Var(name, join(self.p.type_of(a), self.p.type_of(b)))
+        made = Var("" if name == "_" else name, join(self.p.type_of(a), self.p.type_of(b)))
+        if self.p.may_be_unbound(a) or self.p.may_be_unbound(b):
+            self.p.perhaps.add(made)
         self.outs.append(made)
         self.yields[0].append(a)
         self.yields[1].append(b)

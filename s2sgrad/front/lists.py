@@ -11,13 +11,14 @@ import ast
 import builtins
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from s2sgrad.front.calls import Calls
 from s2sgrad.front.memory import Ref, Root, hold, is_array
-from s2sgrad.front.values import Method, Tup, Value
+from s2sgrad.front.values import Method, Tup, Value, same
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Lit, Range, Var
 from s2sgrad.ir.types import List, Scalar
@@ -32,6 +33,7 @@ class Lists(Calls):
     """Displays, comprehensions, methods and items of lists."""
 
     iterated: list[Root]
+    changed: set[str] = set()  # noqa: RUF012  names of lists that the function changes
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,11 +73,33 @@ class Lists(Calls):
             return self.new_list([], node)
         return made
 
-    def grown(self, value: Value, at: ast.AST) -> Value:
-        """The value of a name whose list the function changes."""
-        if isinstance(value, Tup) and value.kind == "list":
-            return self.new_list(list(value.items), at)
-        return value
+    def growing(self, target: ast.expr, node: ast.expr | None, value: Value) -> Value:
+        """What a target is bound to: a list display becomes a list, where the function changes it.
+
+        Unless it may have another name already, which would not see the change: then it stays
+        what it is, and the change is refused.
+        """
+        if isinstance(target, ast.Tuple | ast.List) and isinstance(value, Tup):
+            n, items = len(target.elts), value.items
+            if len(items) != n or any(isinstance(t, ast.Starred) for t in target.elts):
+                return value
+            nodes = node.elts if isinstance(node, ast.Tuple) and len(node.elts) == n else [None] * n
+            parts = zip(target.elts, nodes, items, strict=True)
+            return replace(value, items=tuple(self.growing(*part) for part in parts))
+        if not (isinstance(target, ast.Name) and target.id in self.changed):
+            return value
+        if not (isinstance(value, Tup) and value.kind == "list"):
+            return value
+        fresh = isinstance(node, ast.List) or not self.has_name(value)
+        return self.new_list(list(value.items), target) if fresh else value
+
+    def has_name(self, value: Tup) -> bool:
+        """Can the program reach this list by a name?"""
+
+        def within(v: Value) -> bool:
+            return isinstance(v, Tup) and (same(v, value) or any(map(within, v.items)))
+
+        return any(within(v) for env in self.frames for v in env.values())
 
     # -- comprehensions
 
@@ -103,9 +127,12 @@ class Lists(Calls):
             if not hasattr(n, "lineno"):
                 ast.copy_location(n, node)
         self.parse_block([body])
-        made = self.env[name]
-        self.env.clear()
-        self.env.update(saved)
+        made = self.env.pop(name)
+        for g in generators:  # its targets are its own; what calls in it rebind is not
+            for n in ast.walk(g.target):
+                if isinstance(n, ast.Name):
+                    self.env.pop(n.id, None)
+                    self.env.update({n.id: saved[n.id]} if n.id in saved else {})
         return made
 
     def parse_block(self, stmts: list[ast.stmt]) -> None:
@@ -209,8 +236,9 @@ _NUMPY: dict[Any, Any] = {builtins.max: np.max, builtins.min: np.min}
 
 
 def changed_names(function: ast.AST) -> set[str]:
-    """Names of lists that a function changes, as far as its text tells."""
+    """Names of lists that a function changes, as far as its text tells; `b` with `a = b`."""
     found: set[str] = set()
+    named: list[tuple[set[str], str]] = []
     for n in ast.walk(function):
         target: ast.AST | None = None
         if (isinstance(n, ast.Attribute) and n.attr in MUTATORS) or (
@@ -219,6 +247,10 @@ def changed_names(function: ast.AST) -> set[str]:
             target = n.value
         elif isinstance(n, ast.AugAssign):
             target = n.target
+        elif isinstance(n, ast.Assign) and isinstance(n.value, ast.Name):
+            named.append(({t.id for t in n.targets if isinstance(t, ast.Name)}, n.value.id))
         if isinstance(target, ast.Name):
             found.add(target.id)
+    for _ in named:  # as many times as there are links in the longest chain
+        found.update(name for names, name in named if names & found)
     return found

@@ -16,7 +16,7 @@ from s2sgrad.front.lists import Lists
 from s2sgrad.front.memory import Ref, Root, Stale, hold, inherit, link, now, refs
 from s2sgrad.front.values import Tup, Value, is_undefined, leaves, rebuild
 from s2sgrad.ir.build import substitute
-from s2sgrad.ir.graph import UNDEF, Atom, Block, Loop, Range, Stmt, Var, While
+from s2sgrad.ir.graph import UNDEF, Atom, Block, Lit, Loop, Range, Stmt, Var, While
 from s2sgrad.ir.types import INT, UNDEFINED, Array, Type, join
 
 RAISED = ".raised"
@@ -113,8 +113,8 @@ class Loops(Lists):
 
     def assume(self, s: ast.For | ast.While, env: dict[str, Value]) -> _Assumed:
         assumed = _Assumed({}, {}, {})
-        rebound = _bound(s, augmented=False)
-        for n in _bound(s, augmented=True):
+        rebound = [*_bound(s, augmented=False), *self.rebound]
+        for n in dict.fromkeys([*_bound(s, augmented=True), *self.rebound]):
             value = env.get(n, UNDEF)
             found = leaves(value)
             if found is None or (n not in rebound and self.is_memory(value)):
@@ -172,6 +172,8 @@ class Loops(Lists):
         with self.block() as turn.stmts:
             self.env.clear()
             self.env.update(env | turn.params | assumed.dead)
+            if getattr(s, "stop", None) in assumed.inits:
+                self.env[s.stop] = Lit(False)  # type: ignore[union-attr]  # else it was left
             turn.test = self.while_test(s) if isinstance(s, ast.While) else None
             start(turn.index)
             self.parse_block(s.body)
@@ -189,7 +191,10 @@ class Loops(Lists):
 
     def slots(self, assumed: _Assumed) -> dict[str, Value]:
         """Fresh values for what is carried, linked as is assumed."""
-        flat = {n: [self.own(Var(n, t)) for t in assumed.types[n]] for n in assumed.inits}
+        flat = {
+            n: [self.own(Var("" if n == "_" else n, t)) for t in assumed.types[n]]
+            for n in assumed.inits
+        }
         roots = {
             (n, k): v.root for n, vs in flat.items() for k, v in enumerate(vs) if isinstance(v, Ref)
         }
@@ -212,6 +217,11 @@ class Loops(Lists):
         self.versions.update(
             {roots[leaf]: by for leaf, by in assumed.spoilt.items() if leaf in roots}
         )
+        for n, vs in flat.items():
+            for atom, v in zip(assumed.atoms[n], vs, strict=True):
+                first = v.root.first if isinstance(v, Ref) else v
+                if self.may_be_unbound(atom) and isinstance(first, Var):
+                    self.perhaps.add(first)
         return {n: rebuild(assumed.inits[n], list(vs)) for n, vs in flat.items()}
 
     def while_test(self, s: ast.While) -> tuple[list[Stmt], Atom]:
@@ -223,9 +233,9 @@ class Loops(Lists):
         if self.env != names:
             raise self.refuse(
                 s,
-                "`:=` in the test of a `while` is not supported yet",
-                "assign before the loop and at its end",
-                "walrus",
+                "the test of this `while` rebinds names",
+                "bind them before the loop and at its end",
+                "nonlocal",
             )
         return stmts, test
 
@@ -336,6 +346,11 @@ class Loops(Lists):
             yields += turn.results[n]
             outs += _firsts(new[n])
         self.env.update(new)
+        self.perhaps |= {
+            out
+            for out, a, r in zip(outs, carried, yields, strict=True)
+            if self.may_be_unbound(a) or self.may_be_unbound(r)
+        }
         for root, init in assumed.roots.items():
             param, after = turn.versions[root], turn.written[root]
             assert isinstance(after, Var)

@@ -20,7 +20,7 @@ import numpy as np
 
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Var
+from s2sgrad.ir.graph import UNDEF, Atom, Form, Hole, Lit, Pack, Var
 from s2sgrad.ir.types import Array, Scalar, Static, Undefined
 
 _serial = itertools.count()
@@ -116,8 +116,23 @@ class Memory:
         self.versions: dict[Root, Var | Stale] = {}  # of the roots that were written
         self.views: ChainMap[tuple[Var, tuple[Any, ...]], Var] = ChainMap()
         self.written: dict[Root, None] = {}
+        self.perhaps: set[Var] = set()  # unbound on some path to here
 
     # -- reading
+
+    def may_be_unbound(self, a: Atom) -> bool:
+        """Is there a path on which the name was not bound?"""
+        return a is UNDEF or a in self.perhaps
+
+    def sure(self, v: Any, at: ast.AST) -> Any:
+        """The value of a name that is read: where it may be unbound, Python raises here."""
+        if isinstance(v, Var) and v in self.perhaps and not isinstance(v.type, Undefined):
+            return self.emit(ops.bound, (v,), at=at, hint=v.hint)
+        if isinstance(v, Ref):
+            now = self.versions.get(v.root, v.root.first)
+            if isinstance(now, Var) and now in self.perhaps:
+                self.versions[v.root] = self.emit(ops.bound, (now,), at=at, hint=now.hint)
+        return v
 
     def own(self, v: Atom, linked: Iterable[Root] = (), contiguous: bool = False) -> Atom | Ref:
         """The value of a new equation as the program sees it: arrays get a root."""

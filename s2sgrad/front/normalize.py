@@ -12,6 +12,8 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from s2sgrad.front.desugar import desugar
+
 RESULT = ".value"
 RETURNED = ".returned"
 
@@ -33,13 +35,14 @@ def normalize(node: ast.FunctionDef | ast.Lambda) -> list[ast.stmt]:
     """The body with a single exit: its result is the value of the name `.value`."""
     if isinstance(node, ast.Lambda):
         return [_assign(RESULT, node.body, node.body)]
+    calls_bind = any(isinstance(n, ast.Nonlocal) for n in ast.walk(node))
+    simple = desugar(node.body, calls_bind)
     body: list[ast.stmt] = []
-    if any(_exits(s, (ast.Return,)) for loop in _loops(node.body) for s in loop.body):
+    if any(_exits(s, (ast.Return,)) for loop in _loops(simple) for s in loop.body):
         body.append(_assign(RETURNED, ast.Constant(False), node))
-    if _always(node.body) != "return":
-        last = node.body[-1]
-        body.append(_assign(RESULT, ast.Constant(None), last))
-    return body + _lower(node.body, _Context())
+    if _always(simple) != "return":
+        body.append(_assign(RESULT, ast.Constant(None), node.body[-1]))
+    return body + _lower(simple, _Context())
 
 
 def _assign(name: str, value: ast.expr, at: ast.AST) -> ast.Assign:

@@ -7,7 +7,8 @@ a loop carries is found by parsing its body until the types of the carried value
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -21,9 +22,8 @@ from s2sgrad.front.loops import RAISED
 from s2sgrad.front.memory import Ref, Root, is_array, may_overlap_unequally, refs
 from s2sgrad.front.normalize import RESULT, normalize
 from s2sgrad.front.resolve import Scope
-from s2sgrad.front.unroll import Unrolling
+from s2sgrad.front.statements import Statements
 from s2sgrad.front.values import Closure, Tup, Value, leaves, same
-from s2sgrad.ir import ops
 from s2sgrad.ir.graph import UNDEF, Block, Func, Lit, Var
 from s2sgrad.ir.types import Array, List
 
@@ -33,13 +33,16 @@ def parse(
     params: Sequence[tuple[str, Value]],
     inputs: Sequence[Var],
     name: str,
+    lenient: bool = False,
     scope: Scope | None = None,
 ) -> tuple[Func, Value]:
     """The function as IR on `inputs`, of which the parameters are made; and its result's structure.
 
+    `lenient`: to look at, not to differentiate; `y += v` of an unknown `y` is taken to rebind it.
     Raises `DifferentiationError` at the first construct that is not supported.
     """
     p = Parser()
+    p.lenient = lenient
     p.scope = scope
     result = p.inline(closure, {n: p.argument(v) for n, v in params}, closure.node)
     found = leaves(result)
@@ -48,13 +51,11 @@ def parse(
     block = Block(tuple(inputs), tuple(p.stmts), tuple(p.read(v, closure.node) for v in found))
     written = [r.first for r in p.written if r.kind == "argument"]
     names = tuple(v.hint for v in inputs)
-    return Func(name, block, names, closure.file, {"written": written}), result
+    return Func(name, block, names, closure.file, {"written": written, "quiet": p.quiet}), result
 
 
-class Parser(Unrolling):
+class Parser(Statements):
     """Statements; expressions and loops are in the base classes."""
-
-    changed: set[str] = set()  # noqa: RUF012  names of lists that the function changes
 
     def argument(self, v: Value) -> Value:
         """An argument as the program sees it."""
@@ -71,19 +72,46 @@ class Parser(Unrolling):
             raise self.refuse(
                 at, "recursion is not supported yet", "write the recursion as a loop", "recursion"
             )
-        saved = self.env, self.lookup, self.file, self.changed
+        saved = self.env, self.lookup, self.file, self.changed, self.stored, self.rebound
         self.changed = changed_names(closure.node)
+        self.stored, self.rebound = stored_names(closure.node), rebound_names(closure.node)
         self.env, self.lookup, self.file = dict(bound), closure.lookup, closure.file
         self.active_calls.append(closure.key)
         self.frames.append(self.env)
         try:
-            body = normalize(closure.node)
-            self.parse_block(body)
+            with self.shared_names(closure, saved[0], at):
+                self.parse_block(normalize(closure.node))
             return self.env.get(RESULT, Lit(None))
         finally:
             self.frames.pop()
             self.active_calls.pop()
-            self.env, self.lookup, self.file, self.changed = saved
+            self.env, self.lookup, self.file, self.changed, self.stored, self.rebound = saved
+
+    @contextmanager
+    def shared_names(
+        self, closure: Closure, caller: dict[str, Value], at: ast.AST
+    ) -> Iterator[None]:
+        """`nonlocal` names live in the frame of the call while it is parsed."""
+        names = nonlocal_names(closure.node)
+        if not names:
+            yield
+            return
+        scope = closure.scope
+        owners = {n: self.aliased.get((id(scope), n), scope) for n in names}
+        if any(owner is not caller for owner in owners.values()):
+            raise self.refuse(
+                at,
+                f"`{closure.node.name}` rebinds names of a function around it, but is not called "  # type: ignore[union-attr]
+                "in that function itself",
+                "return the new value, or call it where the names are bound",
+                "nonlocal",
+            )
+        before = dict(self.aliased)
+        self.env.update({n: caller.get(n, UNDEF) for n in names})
+        self.aliased.update({(id(scope), n): self.env for n in names})
+        yield
+        self.aliased = before
+        caller.update({n: self.env[n] for n in names})
 
     def parse_block(self, stmts: Sequence[ast.stmt]) -> None:
         for s in stmts:
@@ -108,15 +136,14 @@ class Parser(Unrolling):
 
     def stmt_Assign(self, s: ast.Assign) -> None:
         value = self.expr(s.value)
-        names = {t.id for t in s.targets if isinstance(t, ast.Name)}
-        if names & self.changed:
-            value = self.grown(value, s)
+        for target in s.targets:
+            value = self.growing(target, s.value, value)
         for target in s.targets:
             self.assign(target, value)
 
     def stmt_AnnAssign(self, s: ast.AnnAssign) -> None:
         if s.value is not None:
-            self.assign(s.target, self.expr(s.value))
+            self.assign(s.target, self.growing(s.target, s.value, self.expr(s.value)))
 
     def stmt_AugAssign(self, s: ast.AugAssign) -> None:
         if isinstance(s.target, ast.Name):
@@ -147,7 +174,8 @@ class Parser(Unrolling):
         value = self.expr(s.value)
         now = self.read(current, s)
         if not isinstance(now.type, Array):
-            if current.path or self.is_shared(current.root):
+            shared = current.path or self.is_shared(current.root)
+            if shared and not self.lenient:
                 raise self.refuse(
                     s,
                     f"`{target.id}` has other names: whether they change depends on its type, "
@@ -194,27 +222,6 @@ class Parser(Unrolling):
         if not isinstance(atom, Var | Lit):
             raise self.refuse(at, "only numbers and arrays can be stored in an array", "", "write")
         self.write(place, atom, at)
-
-    def stmt_FunctionDef(self, s: ast.FunctionDef) -> None:
-        if s.decorator_list:
-            raise self.refuse(s, "a decorated inner function is not supported yet", "", "decorator")
-        self.env[s.name] = self.closure(s)
-
-    def stmt_Assert(self, s: ast.Assert) -> None:
-        test = self.truth(self.expr(s.test), s.test)
-        message = () if s.msg is None else (self.atom(s.msg),)
-        self.emit(ops.assert_, (test, *message), at=s, effect=True)
-
-    def stmt_Raise(self, s: ast.Raise) -> None:
-        text = ast.unparse(s)
-        free = {n.id for n in ast.walk(s) if isinstance(n, ast.Name)}
-        unknown = [n for n in sorted(free) if not _is_builtin_exception(n)]
-        atoms = [self.read(self.env.get(n), s) for n in unknown]
-        if not all(isinstance(a, Var | Lit) for a in atoms):
-            raise self.refuse(s, "this `raise` names something that is no number", "", "raise")
-        args = (Lit(text), Lit(tuple(unknown)), *atoms)
-        self.emit(ops.raise_, args, at=s, effect=True)
-        self.env[RAISED] = Lit(True)
 
     def assign(self, target: ast.expr, value: Value) -> None:
         if isinstance(target, ast.Name):
@@ -269,7 +276,7 @@ class Parser(Unrolling):
         a: dict[str, Value],
         b: dict[str, Value],
         before: dict[str, Value],
-        raised: tuple[bool, ...],
+        raised: tuple[bool, ...] = (False, False),
     ) -> dict[str, tuple[Value, Value]]:
         """Names that differ after the two arms; an arm that raises binds nothing."""
         joined: dict[str, tuple[Value, Value]] = {}
@@ -288,23 +295,39 @@ class Parser(Unrolling):
         return joined
 
 
-def _is_builtin_exception(name: str) -> bool:
-    import builtins
+def nonlocal_names(node: ast.AST) -> list[str]:
+    """What the function itself declares `nonlocal`."""
+    return [n for s in own_nodes(node) if isinstance(s, ast.Nonlocal) for n in s.names]
 
-    return isinstance(getattr(builtins, name, None), type)
+
+def rebound_names(node: ast.AST) -> list[str]:
+    """What a call of an inner function may rebind: a loop carries it."""
+    return [n for s in ast.walk(node) if isinstance(s, ast.Nonlocal) for n in s.names]
+
+
+def stored_names(node: ast.AST) -> set[str]:
+    """What the function itself binds."""
+    return {
+        n.id for n in own_nodes(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
+
+
+def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a function without those of the functions in it."""
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+            yield from own_nodes(child)
 
 
 def _keyword(s: ast.stmt) -> str:
     names = {
-        "With": "with",
         "Try": "try",
-        "Delete": "del",
-        "Global": "global",
-        "Match": "match",
-        "Nonlocal": "nonlocal",
+        "TryStar": "try",
         "ClassDef": "class",
-        "Import": "import",
-        "ImportFrom": "from ... import",
+        "AsyncWith": "async with",
+        "AsyncFor": "async for",
         "AsyncFunctionDef": "async def",
+        "TypeAlias": "type",
     }
     return names.get(type(s).__name__, type(s).__name__)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,13 +17,14 @@ from typing import Any
 
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.source import find, span_of
-from s2sgrad.front.values import Closure, Known, Value
+from s2sgrad.front.values import Closure, Known, Partial, Value
 from s2sgrad.ir.graph import Lit, Var
 from s2sgrad.ir.types import Type
 from s2sgrad.rules.registry import lookup as rule_of
 
 Getter = Callable[[], Any]
 _MISSING = object()
+_DECORATORS = [functools.wraps, functools.cache, functools.lru_cache]  # the parser knows them
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +74,17 @@ class Scope:
     kept: list[Any] = field(default_factory=list)
     taken: frozenset[str] = frozenset()  # names that what is read from outside must not have
 
+    @property
+    def variables(self) -> dict[str, Var]:
+        """What is read at each call."""
+        return {n: v for n, (_, v) in self.data.items()}
+
     def closure(self, fun: types.FunctionType, with_defaults: bool = True) -> Closure:
         """A Python function as the parser knows it."""
         source = find(fun)
         node = source.node
-        if isinstance(node, ast.AsyncFunctionDef) or any(
-            isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(node)
-        ):
-            kind = (
-                "an `async` function" if isinstance(node, ast.AsyncFunctionDef) else "a generator"
-            )
-            raise DifferentiationError(
-                Refusal(
-                    f"`{source.name}` is {kind}",
-                    span_of(node, source.file),
-                    "write an ordinary function that returns its result",
-                    anchor="kind",
-                )
-            )
+        refuse_kind(node, source.name, source.file)
+        assert not isinstance(node, ast.AsyncFunctionDef)
         defaults = self.defaults(fun) if with_defaults else {}
         return Closure(
             node,
@@ -146,13 +141,39 @@ class Scope:
         """What a leaf of an argument stands for that is no number: the guard compares it."""
         if obj is None or isinstance(obj, str | bool | bytes):
             return Lit(obj)
+        if any(obj is d for d in _DECORATORS):
+            return Known(obj)
         if isinstance(obj, types.FunctionType) and rule_of(obj) is None:
             return self.closure(obj)
+        if isinstance(obj, functools._lru_cache_wrapper):
+            return self.static(obj.__wrapped__)  # a cache changes no value
+        if isinstance(obj, functools.partial):
+            return self.partial(obj)
         return Known(obj)
+
+    def partial(self, obj: functools.partial[Any]) -> Value:
+        """Numbers and arrays among its arguments are read anew at each call."""
+        args = [self.value(v, f"arg{k}", lambda v=v: v) for k, v in enumerate(obj.args)]  # type: ignore[misc]
+        named = {k: self.value(v, k, lambda v=v: v) for k, v in obj.keywords.items()}  # type: ignore[misc]
+        return Partial(self.static(obj.func), tuple(args), named)
 
     def still_holds(self) -> bool:
         """Does every function and module that was followed still stand behind its name?"""
         return all(get() is obj for get, obj in self.fixed)
+
+
+def refuse_kind(node: ast.AST, name: str, file: str) -> None:
+    """Only functions that return once are differentiated."""
+    is_async = isinstance(node, ast.AsyncFunctionDef)
+    if is_async or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(node)):
+        raise DifferentiationError(
+            Refusal(
+                f"`{name}` is {'an `async` function' if is_async else 'a generator'}",
+                span_of(node, file),
+                "write an ordinary function that returns its result",
+                anchor="kind",
+            )
+        )
 
 
 def _getter(fun: types.FunctionType, name: str) -> Getter:

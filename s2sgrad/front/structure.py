@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.ir.types import FLOAT, Array, Scalar, Type, kind_of
+from s2sgrad.ir.types import FLOAT, Array, Scalar, Type, Unknown, kind_of
 
 _STATIC = (str, bytes, type(None), type(...), slice, range, np.dtype, np.ufunc)
 _CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType)
@@ -190,8 +190,8 @@ def leaves(s: Signature, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any
 
 
 def differentiable(s: Signature) -> bool:
-    """Is this leaf a number or array with a derivative?"""
-    return isinstance(s, Type) and kind_of(s) in ("float", "complex")
+    """Is this leaf a number or array with a derivative, as far as is known?"""
+    return isinstance(s, Unknown) or (isinstance(s, Type) and kind_of(s) in ("float", "complex"))
 
 
 def spell(path: tuple[Any, ...], root: str) -> str:

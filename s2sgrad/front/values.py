@@ -67,6 +67,14 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Namespace:
+    """A module of the user's, or a dict of functions: its parts are looked up by name."""
+
+    get: Callable[[Any, ast.AST], Value]
+    by: str  # 'attribute' | 'item'
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Bound:
     """A method of the user's class, with the object that it is read from."""
 
@@ -74,7 +82,25 @@ class Bound:
     owner: Value
 
 
-Value = Atom | Ref | Tup | Known | Closure | Method | Bound
+@dataclass(frozen=True, slots=True, eq=False)
+class Partial:
+    """A function with its first arguments: `functools.partial`."""
+
+    function: Value
+    args: tuple[Value, ...]
+    kwargs: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """One of two functions: `np.tanh if c else np.sin`."""
+
+    test: Atom
+    then: Value
+    orelse: Value
+
+
+Value = Atom | Ref | Tup | Known | Closure | Method | Bound | Namespace | Partial | Choice
 
 
 def leaves(v: Value) -> list[Atom | Ref] | None:
@@ -119,3 +145,6 @@ def same(a: Value, b: Value) -> bool:
     if isinstance(a, Ref) and isinstance(b, Ref):
         return a == b
     return a is b
+
+
+CALLABLE = (Known, Closure, Bound, Partial, Choice)

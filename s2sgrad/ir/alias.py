@@ -96,6 +96,12 @@ def _has_list(template: Any) -> bool:
     return isinstance(template, list | np.ndarray)
 
 
+def _holes(template: Any) -> list[int]:
+    if isinstance(template, Pack):
+        return [k for item in template.items for k in _holes(item)]
+    return [template.k] if isinstance(template, Hole) else []
+
+
 def sources(eqn: Eqn) -> list[Var]:
     """The operands whose memory the result may share, nothing having been written in place."""
     if not is_memory(eqn.out):
@@ -107,6 +113,10 @@ def sources(eqn: Eqn) -> list[Var]:
         return [x] if isinstance(x, Var) else []
     if eqn.op in WRITES or makes_memory(eqn.op, eqn.form):
         return []
+    shares = getattr(eqn.op, "shares", None)  # a helper knows
+    if shares is not None:
+        first = _holes(eqn.form.args[0]) if eqn.form and eqn.form.args else [0]
+        return [a for k, a in enumerate(eqn.args) if shares(k in first) and isinstance(a, Var)]
     if isinstance(eqn.out.type, List):
         return []  # a container of its own; its items are another matter
     skip = SHAPE_ONLY.get(eqn.op, ())

@@ -12,15 +12,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import UNKNOWN, Type, type_of
+from s2sgrad.ir.types import UNKNOWN, Dim, Type, type_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Var:
-    """A value.  `hint` is the name the user gave it, or one in the user's spirit, or ''."""
+    """A value.  `hint` is the name the user gave it, or one in the user's spirit, or ''.
+
+    `extent`: what an int stands for where it is used as a size (`front/sizes`).
+    """
 
     hint: str
     type: Type = UNKNOWN
+    extent: Dim | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,11 +6,12 @@ the new one.  The last pass shows that each of them may run in place.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from s2sgrad.ir.graph import Path, Transposed
+from s2sgrad.ir.graph import Path, Transposed, Undef
 
 
 def view(x: Any, path: Path) -> Any:
@@ -161,6 +162,13 @@ def stop_gradient(x: Any) -> Any:
     return x
 
 
+def bound(x: Any) -> Any:
+    """`x` itself; raises where the name is not bound on the path that was taken."""
+    if isinstance(x, Undef):
+        raise UnboundLocalError("a name is read that is not bound")
+    return x
+
+
 def unbroadcast(g: Any, x: Any) -> Any:
     """The cotangent of `x` where `x` was broadcast to the shape of `g`."""
     shape = np.shape(x)
@@ -178,6 +186,23 @@ def assert_(test: Any, message: Any = None) -> None:
         raise AssertionError(message)
 
 
+_CONVERSIONS: dict[int, Callable[[Any], str]] = {ord("r"): repr, ord("s"): str, ord("a"): ascii}
+
+
+def fstring(pieces: tuple[Any, ...], *values: Any) -> str:
+    """An f-string: literal text, and for each value how it is converted and formatted."""
+    found, rest = [], list(values)
+    for p in pieces:
+        if isinstance(p, str):
+            found.append(p)
+            continue
+        value = rest.pop(0)
+        if p[0] != -1:
+            value = _CONVERSIONS[p[0]](value)
+        found.append(format(value, p[1]))
+    return "".join(found)
+
+
 def raise_(source: str, names: tuple[str, ...], *values: Any) -> None:
     """`raise ...`, as the user wrote it."""
     exec(source, {}, dict(zip(names, values, strict=True)))
@@ -190,6 +215,8 @@ def cast_like(g: Any, x: Any) -> Any:
 
 def broadcast_like(g: Any, x: Any) -> Any:
     """`g` in the shape of `x`, with memory of its own."""
+    if np.ndim(x) == 0:
+        return np.sum(g)
     return np.array(np.broadcast_to(g, np.shape(x)))
 
 

@@ -20,7 +20,16 @@ class Type:
 
 @dataclass(frozen=True, slots=True)
 class Unknown(Type):
-    """Nothing is known."""
+    """A value of which little is known.
+
+    Values of one `shape`, a token, have the same shape, whatever it is ('' is equal to nothing).
+    `real`: it is no complex number nor an array of them.  `array`: it is an ndarray or a NumPy
+    scalar, so it has `.shape` and `.size`.
+    """
+
+    shape: str = ""
+    real: bool = False
+    array: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +72,13 @@ class List(Type):
 
 @dataclass(frozen=True, slots=True)
 class Several(Type):
-    """What an operation with several results returns (`np.linalg.svd`): only its items are used."""
+    """What an operation with several results returns (`np.linalg.svd`): only its items are used.
+
+    `open`: how many there are is not known.
+    """
 
     items: tuple[Type, ...]
+    open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +120,8 @@ def is_differentiable(t: Type) -> bool:
         return isinstance(t.item, Undefined) or is_differentiable(t.item)
     if isinstance(t, Several):
         return any(map(is_differentiable, t.items))
+    if isinstance(t, Seq):
+        return is_differentiable(t.item)
     return isinstance(t, Unknown) or kind_of(t) in ("float", "complex")
 
 
@@ -125,12 +140,18 @@ def join(a: Type, b: Type) -> Type:
         if isinstance(x, Scalar) and isinstance(y, Array) and _holds(y, x):
             return Array(y.char, y.shape, True)
     if not (isinstance(a, Array) and isinstance(b, Array)):
-        return UNKNOWN
+        array = all(isinstance(t, Array) or (isinstance(t, Unknown) and t.array) for t in (a, b))
+        return Unknown(real=is_real(a) and is_real(b), array=array)
     if len(a.shape) == len(b.shape) and a.char == b.char:
         dims = zip(a.shape, b.shape, strict=True)
         shape = tuple(_join_dims(m, n) for m, n in dims)
         return Array(a.char, shape, a.loose or b.loose)
-    return UNKNOWN
+    return Unknown(real=is_real(a) and is_real(b), array=not (a.loose or b.loose))
+
+
+def is_real(t: Type) -> bool:
+    """Is a value of this type surely no complex number?"""
+    return t.real if isinstance(t, Unknown) else kind_of(t) in ("float", "int", "bool")
 
 
 def _holds(array: Array, number: Scalar) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 import operator
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from s2sgrad.errors import InternalError
-from s2sgrad.front.infer import ELEMENTWISE
+from s2sgrad.front.probe import ELEMENTWISE
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Var
 from s2sgrad.ir.types import Undefined, is_differentiable
@@ -21,9 +22,14 @@ STRUCTURAL = {
     ops.setitem,
     ops.additem,
     ops.copy,
+    ops.bound,
     ops.list_,
     ops.append,
     ops.drop_last,
+    ops.add_lists,
+    ops.spread_list,
+    ops.split_like,
+    builtins.list,
 }
 # Where an int becomes part of a number, not a size or a place.
 _ARITHMETIC_OF_INTS = {
@@ -40,7 +46,7 @@ def carries_derivative(eqn: Eqn) -> bool:
         return False
     if eqn.op in STRUCTURAL:
         return True
-    if eqn.effect or eqn.op in (ops.not_, ops.part):
+    if eqn.effect or eqn.op in (ops.not_, ops.part, ops.fstring):
         return False
     rule = lookup(eqn.op)
     if rule is None:  # silence here would be a zero where there is a derivative
@@ -110,18 +116,21 @@ def _forward(block: Block, varied: set[Var]) -> None:
             if carries_derivative(s) and any(a in varied for a in s.args):
                 varied.add(s.out)
         elif isinstance(s, Branch):
-            for arm in s.arms:
+            for k, arm in enumerate(s.arms):
+                _hand(s.walked[k], arm.params, varied)
                 _forward(arm, varied)
                 _hand(arm.results[: s.joined], s.outs[: s.joined], varied)
+                _hand(arm.results[s.joined :], s.collected(k), varied)
         else:
             n = len(s.carried)
             params = s.body.params[1 : n + 1]
             _hand(s.carried, params, varied)
+            _hand(s.walked, s.body.params[n + 1 :], varied)
             _forward(s.body, varied)
             while _hand(s.body.results[:n], params, varied):
                 _forward(s.body, varied)
             _hand(params, s.outs[:n], varied)
-            _hand(s.body.results[:n], s.outs[:n], varied)
+            _hand(s.body.results, s.outs, varied)
 
 
 def _mark(sources: Iterable[Atom], targets: Iterable[Atom], useful: set[Var]) -> bool:
@@ -141,18 +150,21 @@ def _backward(block: Block, useful: set[Var]) -> None:
             if s.out in useful and carries_derivative(s):
                 useful.update(a for a in s.args if isinstance(a, Var))
         elif isinstance(s, Branch):
-            for arm in s.arms:
+            for k, arm in enumerate(s.arms):
                 _mark(s.outs[: s.joined], arm.results[: s.joined], useful)
+                _mark(s.collected(k), arm.results[s.joined :], useful)
                 _backward(arm, useful)
+                _mark(arm.params, s.walked[k], useful)
         else:
             n = len(s.carried)
             params = s.body.params[1 : n + 1]
-            _mark(s.outs[:n], s.body.results[:n], useful)
+            _mark(s.outs, s.body.results, useful)
             _mark(s.outs[:n], params, useful)
             _backward(s.body, useful)
             while _mark(params, s.body.results[:n], useful):
                 _backward(s.body, useful)
             _mark(params, s.carried, useful)
+            _mark(s.body.params[n + 1 :], s.walked, useful)
 
 
 __all__ = ["Loop", "active", "carries_derivative"]

@@ -94,8 +94,10 @@ class Conflicts:
     def write(self, s: Eqn, live: set[Var]) -> None:
         near = self.regions.near(self.regions.of(s.args[0]))
         # What a list holds is not changed by a write to the list.
-        shows = self.regions.of if isinstance(s.out.type, List) else self.regions.all_of
-        hit = [v for v in live if not near.isdisjoint(shows(v))]
+        shown = self.regions.shown_by_lists if not isinstance(s.out.type, List) else {}
+        hit: set[Var] = set()
+        for r in near:
+            hit |= live & (self.regions.shown_by[r] | shown.get(r, set()))
         for v in sorted(hit, key=lambda v: v.hint):
             self.found.append(Conflict(s, v))
 

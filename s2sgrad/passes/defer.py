@@ -2,8 +2,8 @@
 
 `W_bar += np.outer(g, h)` makes and adds a matrix in every turn.  Instead the vectors are kept, and
 the sum is `G.T @ H`, where `G` and `H` have one row a turn.  A sum of vectors that are kept anyway
-(`b_bar += g`) is `np.sum(G, axis=0)`.  Products of matrices (`h.T @ g`) stay: for the usual
-sizes, copying their operands costs as much as it saves.
+(`b_bar += g`) is `np.sum(G, axis=0)`.  Columns, `g @ h.T`, are vectors too.  Products of other
+matrices (`h.T @ g`) stay: for the usual sizes, copying their operands costs as much as it saves.
 """
 
 from __future__ import annotations
@@ -32,16 +32,19 @@ from s2sgrad.ir.graph import (
     atom_type,
 )
 from s2sgrad.ir.types import INT, Array, Seq
+from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.hoist import runs
 from s2sgrad.passes.rewrite import Rewriter
 
 _ROWS = Form((Hole(0), Pack("tuple", (-1, Hole(1)))))
+_AS_COLUMN = Form((Hole(0), (slice(None), None)))
 _DOWN = Form((Hole(0),), (("axis", 0),))
 
 
 def defer(func: Func) -> Func:
     """`func` with its sums of outer products after the loops."""
-    if "mirror" not in func.notes or _writes(func.body):
+    mirror = func.notes.get("mirror")
+    if mirror is None or any(_writes(s) for s in func.body.stmts if mirror & set(bound_by(s))):
         return func  # what is collected by reference must not be written afterwards
     return _Defer(func).run()
 
@@ -79,7 +82,7 @@ class _Sums:
                 for v in pair:
                     self.rows.setdefault(v, Var(_hint(v), Seq(v.type)))
         for k, term in terms.items():
-            if term in self.rows and k not in self.outer and _rank(term) == _rank(self.at(k)) == 1:
+            if term in self.rows and k not in self.outer and _is_vector(self.at(k)):
                 self.sums[k] = term
         self.owner.stmts.append(self.shorter())
         for k in sorted({**self.outer, **self.sums}):
@@ -105,17 +108,27 @@ class _Sums:
     def vectors(self, term: Var, out: Var) -> tuple[Var, Var] | None:
         """The factors of an outer product that this loop makes."""
         made = self.made.get(term)
-        if made is None or made.op is not np.outer or made.form is not None:
+        if made is None or made.form is not None or self.owner.uses[term] != 1:
             return None
-        g, h = made.args
-        if self.owner.uses[term] != 1 or not (isinstance(g, Var) and isinstance(h, Var)):
+        g, h = self.factors(made)
+        if not (isinstance(g, Var) and isinstance(h, Var)):
             return None
         chars = {t.char for t in (g.type, h.type, out.type) if isinstance(t, Array)}
         # Of no turn there is an empty list, which is of float64.
-        good = _rank(g) == _rank(h) == 1 and (
-            chars == {"d"} or (len(chars) == 1 and runs(self.loop))
-        )
+        good = chars == {"d"} or (len(chars) == 1 and runs(self.loop))
         return (g, h) if good and self.is_kept(g) and self.is_kept(h) else None
+
+    def factors(self, made: Eqn) -> tuple[Atom | None, Atom | None]:
+        """`g` and `h` of `np.outer(g, h)`, or of `g @ h.T` where both are columns."""
+        if made.op is np.outer and all(_rank(a) == 1 for a in made.args):
+            return made.args[0], made.args[1]
+        if made.op in (operator.matmul, np.matmul, np.dot) and isinstance(made.args[1], Var):
+            row = self.made.get(made.args[1])
+            if row is not None and row.op is np.transpose and row.form is None:
+                g, h = made.args[0], row.args[0]
+                if _is_column(g) and _is_column(h):
+                    return g, h
+        return None, None
 
     def is_kept(self, v: Var) -> bool:
         """May `v` be collected: does each turn bind it, to memory that stays as it is?"""
@@ -155,6 +168,10 @@ class _Sums:
         last = Eqn(out, np.sum, (), _DOWN, self.loop.at)
         if k in self.sums:
             last = replace(last, args=(self.matrix(self.sums[k], start, 0),))
+            if _is_column(out):
+                flat = Var("", Array(out.type.char, out.type.shape[:1]))  # type: ignore[attr-defined]
+                self.owner.add(replace(last, out=flat))
+                last = Eqn(out, ops.getitem, (flat,), _AS_COLUMN, self.loop.at)
         else:
             g, h = (self.matrix(v, start, axis) for axis, v in enumerate(self.outer[k]))
             rows = self.owner.emit(np.transpose, (g,))
@@ -173,7 +190,7 @@ class _Sums:
             size = Var("", INT)
             self.owner.add(Eqn(size, np.size, (self.sized(start), Lit(axis))))
             assert isinstance(v.type, Array)
-            out = Var("", Array(v.type.char, ("?", *v.type.shape)))
+            out = Var("", Array(v.type.char, ("?", v.type.shape[0])))
             self.owner.add(Eqn(out, np.reshape, (self.rows[v], size), _ROWS))
             self.matrices[v] = out
         return self.matrices[v]
@@ -189,15 +206,22 @@ def _rank(a: Atom | None) -> int:
     return len(t.shape) if isinstance(t, Array) and not t.loose else -1
 
 
+def _is_column(a: Atom) -> bool:
+    t = atom_type(a)
+    return isinstance(t, Array) and len(t.shape) == 2 and t.shape[1] == 1 and not t.loose
+
+
+def _is_vector(a: Atom) -> bool:
+    return _rank(a) == 1 or _is_column(a)
+
+
 def _hint(v: Var) -> str:
     return f"{v.hint}_rows" if v.hint else "rows"
 
 
-def _writes(block: Block) -> bool:
-    for s in block.stmts:
-        if isinstance(s, Eqn):
-            if s.op is ops.setitem:
-                return True
-        elif any(map(_writes, s.arms if isinstance(s, Branch) else (s.body,))):
-            return True
-    return False
+def _writes(s: Stmt) -> bool:
+    if isinstance(s, Eqn):
+        return s.op is ops.setitem
+    return any(
+        _writes(t) for b in (s.arms if isinstance(s, Branch) else (s.body,)) for t in b.stmts
+    )

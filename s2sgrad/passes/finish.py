@@ -2,40 +2,49 @@
 
 A gradient is never a view of an argument, of another result or of a tape, and it is writeable.
 What is not proved to be fresh is copied; numbers and 0-d arrays get the type of their argument.
+Where no type is known, values and gradients alike get memory of their own.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES, makes_memory, sources
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Hole, Lit, Loop, Var, atom_type
 from s2sgrad.ir.types import Array, Scalar, Type, Unknown, kind_of
 
 
-def finish(func: Func, n: int, wrt: Sequence[Var]) -> Func:
-    """`func`, whose results after the first `n` are the gradients of `wrt`, made fit to return."""
-    one = _Finish(func, n)
-    bars = [one.bar(g, v.type) for g, v in zip(func.body.results[n:], wrt, strict=True)]
+def finish(func: Func, n: int, types: Sequence[Type]) -> Func:
+    """`func`, whose results after the first `n` are derivatives, made fit to return.
+
+    `types` are those of what they are derivatives of.
+    """
+    one = _Finish(func)
+    values = [one.value(r) for r in func.body.results[:n]]
+    bars = [one.bar(g, t) for g, t in zip(func.body.results[n:], types, strict=True)]
     block = replace(
         func.body,
         stmts=(*func.body.stmts, *one.stmts),
-        results=(*func.body.results[:n], *bars),
+        results=(*values, *bars),
     )
     return replace(func, body=block)
 
 
+_ENTRIES = {ops.part, ops.identity}
+
+
 class _Finish:
-    def __init__(self, func: Func, n: int) -> None:
+    def __init__(self, func: Func) -> None:
         self.sources: dict[Atom, list[Atom] | Eqn] = {}
         self.stmts: list[Eqn] = []
         self.returned: set[Atom] = set()
+        self.params = set(func.body.params)
         self.index(func.body)
-        for r in func.body.results[:n]:
-            self.returned |= self.origins(r)
 
     def index(self, block: Block) -> None:
         for s in block.stmts:
@@ -71,10 +80,16 @@ class _Finish:
         return found
 
     def fresh(self, a: Atom) -> bool:
-        """Has `a` memory of its own, in whichever way it was made?"""
-        for v in self.origins(a):
-            made = self.sources.get(v)
-            if isinstance(made, list):
+        """Has `a` memory of its own, in whichever way it was made?
+
+        Before it writes to what is an argument, the last pass copies that.
+        """
+        origins = self.origins(a)
+        made_of = [self.sources.get(v) for v in origins]
+        written = any(isinstance(made, Eqn) and made.op in WRITES for made in made_of)
+        for v, made in zip(origins, made_of, strict=True):
+            given = v in self.params or (isinstance(made, Eqn) and made.op in _ENTRIES)
+            if isinstance(made, list) or (written and given):
                 continue
             if not isinstance(made, Eqn):
                 return False
@@ -82,8 +97,27 @@ class _Finish:
                 return False
         return True
 
+    def value(self, v: Atom) -> Atom:
+        """A result of the primal: where its type is known, `bufferize` tells what it shares."""
+        if isinstance(atom_type(v), Unknown):
+            return self.apart(v)
+        self.returned |= self.origins(v)
+        return v
+
+    def apart(self, v: Atom) -> Atom:
+        """`v`, or `+v`: a copy of an array, and of a number that number."""
+        own = self.origins(v)
+        made = [self.sources.get(o) for o in own]
+        lent = any(isinstance(s, Eqn) and s.op is np.broadcast_to for s in made)
+        if lent or own & (self.params | self.returned):
+            return self.emit(operator.pos, (v,), atom_type(v))
+        self.returned |= own
+        return v
+
     def bar(self, g: Atom, t: Type) -> Atom:
         g = self.real(g, t)
+        if isinstance(t, Unknown):
+            return self.apart(g)
         if isinstance(t, Scalar):
             return self.number(g, t)
         if not isinstance(t, Array):

@@ -82,11 +82,11 @@ def extent(r: Recorder, a: Any, axis: int) -> Any:
     return d if isinstance(d, int) else r.call(np.size, (a, axis % len(type_of(a).shape)), {})
 
 
-def along(a: Any, item: Any, axis: int) -> tuple[Any, ...]:
+def along(a: Any, item: Any, axis: int) -> Any:
     """An index that is `item` along `axis` and everything before it."""
     n = rank(a)
     assert n is not None
-    return (*[slice(None)] * (axis % n), item)
+    return (*[slice(None)] * (axis % n), item) if axis % n else item
 
 
 LOWERED: dict[str, Callable[..., Any]] = {

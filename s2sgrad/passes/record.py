@@ -117,6 +117,8 @@ def _expand(r: Recorder, g: Any, a: Any, axis: Any = None, keepdims: bool = Fals
     """`g[:, None]`: the axes that a reduction took away."""
     if keepdims or axis is None or isinstance(_type(g), Scalar):
         return g
+    if isinstance(_type(a), Unknown):
+        return r.call(np.expand_dims, (g, axis), {})
     rank = np.ndim(a)
     if rank == 0:
         return g
@@ -128,6 +130,8 @@ def _expand(r: Recorder, g: Any, a: Any, axis: Any = None, keepdims: bool = Fals
 
 
 def _count(r: Recorder, a: Any, axis: Any = None) -> Any:
+    if isinstance(_type(a), Unknown) and (axis is None or type(axis) is int):
+        return r.call(np.size, (a,) if axis is None else (a, axis), {})
     if np.ndim(a) == 0:
         return 1
     if axis is None:
@@ -200,8 +204,11 @@ class Symbol:
     def _kind(self, a: Any) -> str | None:
         if not isinstance(a, Symbol):
             return "complex" if isinstance(a, complex) else "float"
-        t = a.type
-        return "float" if isinstance(t, Unknown) else kind_of(t)
+        if isinstance(a.type, Unknown):
+            if not a.type.real:
+                raise StaticFact("whether an operand is complex")
+            return "float"
+        return kind_of(a.type)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
         fn = ufunc if method == "__call__" else getattr(ufunc, method)

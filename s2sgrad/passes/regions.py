@@ -42,6 +42,14 @@ class _Slots:
         self.items.append(items)
 
 
+def _inverse(points: dict[Var, Pointers]) -> dict[Var, set[Var]]:
+    found: dict[Var, set[Var]] = defaultdict(set)
+    for v, regions in points.items():
+        for r in regions:
+            found[r].add(v)
+    return found
+
+
 class Regions:
     """What each value of `func` points to; `in_place` are the results of accumulations."""
 
@@ -61,6 +69,9 @@ class Regions:
         self.block(func.body, ())
         self.same: dict[Var, set[Var]] = defaultdict(set)
         self.relate()
+        # The values that show what is in a region: directly, or as an item.
+        self.shown_by = _inverse(self.points)
+        self.shown_by_lists = _inverse(self.held)
 
     def of(self, a: Atom) -> Pointers:
         """The regions of a value."""

@@ -9,7 +9,7 @@ where it is bound and *walked* in the mirror; one that is a cheap operation away
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,13 +37,14 @@ from s2sgrad.ir.graph import (
     call_args,
 )
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import INT, Array, List, Scalar, Seq, Several, Type, kind_of
+from s2sgrad.ir.types import INT, Array, List, Scalar, Seq, Several, Type, Unknown, is_real, kind_of
 from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.activity import active, carries_derivative
+from s2sgrad.passes.generic import Call, by_helpers
 from s2sgrad.passes.lists import LISTS, list_cotangents
 from s2sgrad.passes.record import Recorder, StaticFact, Symbol
 from s2sgrad.passes.selected import Selected, guard
-from s2sgrad.rules.registry import by_position, lookup, pullback
+from s2sgrad.rules.registry import Rule, by_position, lookup, pullback
 
 ZERO = Lit(0.0)
 
@@ -91,6 +92,14 @@ def reverse(func: Func, wrt: Sequence[Var], seeds: Sequence[Atom], extra: Sequen
     return _Reverse(func, wrt).build(seeds, extra)
 
 
+def local_cotangents(s: Eqn, g: Atom) -> tuple[list[Stmt], list[Atom | None]]:
+    """The rule of one equation alone: what it computes, and the cotangent of each flat operand."""
+    params = tuple(dict.fromkeys(a for a in (*s.args, s.out, g) if isinstance(a, Var)))
+    body = Block(params, (s,), (s.out,))
+    alone = _Reverse(Func("", body, tuple(p.hint for p in params)), params)
+    return alone.recorder.stmts, alone.cotangents(s, g)
+
+
 @dataclass(eq=False)
 class _Frame:
     """The mirror of one block, being built."""
@@ -128,7 +137,7 @@ class _Reverse:
         for s in block.stmts:
             if isinstance(s, Eqn):
                 self.home[s.out], self.made_by[s.out] = block, s
-                if s.op in (ops.setitem, ops.additem, ops.copy):
+                if s.op in (ops.setitem, ops.additem, ops.copy, ops.bound):
                     self.shape_from[s.out] = s.args[0]
                 if s.op is ops.getitem and isinstance(atom_type(s.args[0]), Several) and s.form:
                     self.items[s.args[0], s.form.args[1]] = s.out
@@ -164,6 +173,10 @@ class _Reverse:
             self.add(r, seed)
         self.backward(body)
         bars = tuple(self.total(v) for v in self.wrt)
+        if len(bars) > 1:  # several results are read by their names
+            for v, bar in zip(self.wrt, bars, strict=True):
+                if isinstance(bar, Var) and not bar.hint:
+                    object.__setattr__(bar, "hint", _bar(v))
         forward = self._with_collects(body)
         whole = Block(
             (*body.params, *extra),
@@ -276,28 +289,29 @@ class _Reverse:
             frame.known[a] = self._recomputed(a, frame) or self._walked(a, frame)
         return frame.known[a]
 
-    def _free(self, a: Atom, frame: _Frame, depth: int = 2) -> bool:
-        """Is `a` at hand in `frame` without a tape of its own?"""
+    def _missing(self, a: Atom, frame: _Frame, depth: int = 2) -> set[Var] | None:
+        """The carried numbers that must be taped to have `a` in `frame`; None: more than that."""
         if isinstance(a, Lit) or self.home[a] is self.func.body:
-            return True
+            return set()
         home: _Frame | None = frame
         while home is not None and home.primal is not self.home[a]:
             home = home.parent
         if home is not None and a in home.known:
-            return True
+            return set()
+        if home is frame and a in frame.primal.params and isinstance(a.type, Scalar):
+            return {a}
         made = self.made_by.get(a)
-        return (
-            made is not None
-            and depth > 0
-            and _is_cheap(made)
-            and all(self._free(b, frame, depth - 1) for b in made.args)
-        )
+        if made is None or depth == 0 or not _is_cheap(made) or _fills(made):
+            return None
+        return _union(self._missing(b, frame, depth - 1) for b in made.args)
 
     def _recomputed(self, a: Var, frame: _Frame) -> Atom | None:
+        """`a` computed again, if that is cheap and asks for one tape at most."""
         made = self.made_by.get(a)
         if made is None or not _is_cheap(made):
             return None
-        if not all(self._free(b, frame) for b in made.args):
+        missing = _union(self._missing(b, frame) for b in made.args)
+        if missing is None or len(missing) > (0 if _fills(made) else 1):
             return None
         here, self.frame = self.frame, frame
         args = tuple(self.need(b) for b in made.args)
@@ -343,6 +357,8 @@ class _Reverse:
             if bar is None:
                 raise self._no_rule(s, "one of them has no rule")
             if not _is_zero(bar):
+                if _keeps_shapes(s):
+                    _retype(bar, a)
                 bar = self.shaped(bar, a)
                 self.selected.mark(s, g, bar)
                 self.add(a, bar)
@@ -353,7 +369,7 @@ class _Reverse:
             self._getitem(s, g)
         elif s.op in (ops.setitem, ops.additem):
             self._write(s, g)
-        elif s.op is ops.copy:
+        elif s.op in (ops.copy, ops.bound):
             self.add(s.args[0], g)
         elif s.op in LISTS or any(isinstance(atom_type(a), List) for a in s.args):
             for a, bar in zip(s.args, list_cotangents(self.recorder, s, g, self.need), strict=True):
@@ -366,19 +382,24 @@ class _Reverse:
     def _bar_of(self, s: Eqn) -> Atom | list[Atom | None] | None:
         """The cotangent of the result of `s`: a list where there are several; None for zero."""
         outs: list[Var | None] = [s.out]
-        if isinstance(s.out.type, Several):
-            outs = [self.items.get((s.out, k)) for k in range(len(s.out.type.items))]
-        elif s.op is ops.getitem and isinstance(atom_type(s.args[0]), Several):
+        several = s.out.type if isinstance(s.out.type, Several) else None
+        whole = atom_type(s.args[0]) if s.op is ops.getitem else None
+        if several is not None and not several.open:
+            outs = [self.items.get((s.out, k)) for k in range(len(several.items))]
+        elif isinstance(whole, Several) and not whole.open:
             return None  # it stays with the item until the operation's own turn
         found = [v is not None and bool(self.frame.bars.get(v)) for v in outs]
         if not any(found) or not carries_derivative(s):
             return None
+        for t in (several, whole):
+            if isinstance(t, Several) and t.open:
+                raise self._open(s)
         self.recorder.stmts, self.recorder.at = self.frame.stmts, s.at
         bars = [self.total(v) if v and f else None for v, f in zip(outs, found, strict=True)]
         for v, f in zip(outs, found, strict=True):
             if v and f:
                 del self.frame.bars[v]
-        return bars if isinstance(s.out.type, Several) else bars[0]
+        return bars if several is not None else bars[0]
 
     def place(self, s: Eqn, n: int) -> tuple[Any, tuple[Atom, ...]]:
         """The index of `s`, which has `n` atoms, in the mirror."""
@@ -413,6 +434,15 @@ class _Reverse:
     def last(self, s: Eqn, g: Atom, index: Any, atoms: tuple[Atom, ...], read: Atom) -> Atom:
         """Where an index repeats a place, the last element stored there alone counts."""
         indices = [t for t in map(atom_type, atoms) if isinstance(t, Array)]
+        if s.op is ops.setitem and any(isinstance(atom_type(a), Unknown) for a in atoms):
+            raise DifferentiationError(
+                Refusal(
+                    "something is stored at an index that may be a number, a mask or an array",
+                    s.at or _NOWHERE,
+                    "annotate the index, or give its type with --types",
+                    anchor="unknown-type",
+                )
+            )
         repeats = any(t.kind == "int" for t in indices)
         if s.op is not ops.setitem or not repeats:
             return read
@@ -430,38 +460,53 @@ class _Reverse:
         """One cotangent per flat operand of `s`."""
         rule = lookup(s.op)
         assert rule is not None
+        start = len(self.recorder.stmts)
         symbols = [_Lazy(self, a) if isinstance(a, Var) else a.value for a in s.args]
         out: Symbol = _Lazy(self, s.out)
         if not isinstance(g, list) and self.selected.guards(s, g):
             symbols, out = guard(s, g, symbols, out)
         pos, kw, names = by_position(rule, *call_args(s, symbols))
+        templates = s.form.args if s.form else tuple(Hole(k) for k in range(len(s.args)))
+        named = dict(s.form.kwargs) if s.form else {}
+        templates += tuple(named.get(name) for name in names)
         r = self.recorder
         seed = [b and r.symbol(b) for b in g] if isinstance(g, list) else r.symbol(g)
         try:
             found = pullback(rule, seed, out, pos, kw)
         except StaticFact as e:
-            raise DifferentiationError(
-                Refusal(
-                    f"the derivative needs {e}, which is not known before the program runs",
-                    s.at or _NOWHERE,
-                    "pass arrays whose number of axes is known",
-                    anchor="unknown-type",
-                )
-            ) from e
+            del r.stmts[start:]
+            return by_helpers(r, rule, s, self.asked(s, rule, seed, templates), e)
         except (TypeError, NotImplementedError) as e:
             raise self._no_rule(s, str(e)) from e
         bars: list[Atom | None] = [None] * len(s.args)
-        templates = s.form.args if s.form else tuple(Hole(k) for k in range(len(s.args)))
-        named = dict(s.form.kwargs) if s.form else {}
-        templates += tuple(named.get(name) for name in names)
         for template, bar in zip(templates, found, strict=False):
             self._spread(template, bar, bars)
             items = template.items if isinstance(template, Pack) else ()
             live = any(isinstance(t, Hole) and s.args[t.k] in self.active for t in items)
             if live and not isinstance(bar, list | tuple | None):
                 # Silence would be a zero where there is a derivative.
-                raise InternalError("reverse", "one cotangent for a list of operands", "")
+                raise self._no_rule(s, "it takes a list for an array")
         return bars
+
+    def asked(self, s: Eqn, rule: Rule, seed: Any, templates: tuple[Any, ...]) -> Call:
+        """The call of a rule, nothing of which is recorded yet."""
+        symbols = [_Lazy(self, a) if isinstance(a, Var) else a.value for a in s.args]
+        pos, kw, _ = by_position(rule, *call_args(s, symbols))
+        wanted = [isinstance(a, Var) and a in self.active for a in s.args]
+        return Call(seed, _Lazy(self, s.out), pos, kw, templates, wanted)
+
+    def _open(self, s: Eqn) -> DifferentiationError:
+        made = self.made_by.get(s.args[0], s) if s.op is ops.getitem else s  # type: ignore[arg-type]
+        name = getattr(made.op, "__name__", str(made.op))
+        return DifferentiationError(
+            Refusal(
+                f"how many results `{name}` has is not known before the program runs",
+                s.at or _NOWHERE,
+                "annotate the parameters, give their types with --types, or take the parts by\n"
+                "subscripts: `x[0]`, `x[:, :n]`",
+                anchor="unknown-type",
+            )
+        )
 
     def _no_rule(self, s: Eqn, why: str) -> DifferentiationError:
         name = getattr(s.op, "__name__", str(s.op))
@@ -469,7 +514,7 @@ class _Reverse:
             Refusal(
                 f"`{name}` has no derivative with these arguments: {why}",
                 s.at or _NOWHERE,
-                "write it with other arguments, or as several steps",
+                "write it with other arguments, or as several steps (`np.array` of a list)",
                 anchor="no-rule",
             )
         )
@@ -488,6 +533,8 @@ class _Reverse:
         bar = self.reshaped(bar, x)
         t = atom_type(bar)
         if isinstance(x.type, Scalar) and kind_of(t) == "complex" != x.type.kind:
+            bar = self.recorder.emit(np.real, (bar,))
+        if is_real(x.type) and isinstance(t, Unknown) and not t.real:
             bar = self.recorder.emit(np.real, (bar,))
         if isinstance(x.type, Array) and isinstance(t, Array) and t.char != x.type.char:
             if x.type.kind == "float" and t.kind == "complex":
@@ -688,10 +735,25 @@ def _is_zero(g: Atom) -> bool:
 
 
 def _is_cheap(s: Eqn) -> bool:
-    """Is computing `s` again cheaper than a tape?  So it is for numbers and for views."""
+    """Is computing `s` again cheaper than a tape?  So it is for numbers, views, and one pass."""
     if s.op is ops.getitem or (s.op is np.transpose and s.form is None):
         return True
-    return s.op in _CHEAP and isinstance(s.out.type, Scalar)
+    return s.op in _CHEAP and isinstance(s.out.type, Scalar | Array)
+
+
+def _fills(s: Eqn) -> bool:
+    """Does it make an array?  Then its operands must be at hand."""
+    return s.op in _CHEAP and isinstance(s.out.type, Array)
+
+
+def _union(parts: Iterable[set[Var] | None]) -> set[Var] | None:
+    """All of them together; None if one is."""
+    found: set[Var] = set()
+    for p in parts:
+        if p is None:
+            return None
+        found |= p
+    return found
 
 
 def _walks(f: _Frame) -> tuple[tuple[Var, ...], tuple[Atom, ...]]:
@@ -736,3 +798,32 @@ class _Lazy(Symbol):
 
 
 __all__ = ["reverse"]
+
+
+_MOVES = {
+    np.concatenate,
+    np.hstack,
+    np.vstack,
+    np.transpose,
+    np.swapaxes,
+    np.moveaxis,
+    np.reshape,
+    np.ravel,
+}  # nothing is broadcast
+
+
+def _keeps_shapes(s: Eqn) -> bool:
+    """Is nothing broadcast: elements that move, or a product of vectors and matrices?"""
+    if s.op in _MOVES:
+        return True
+    types = [atom_type(a) for a in s.args]
+    ranked = all(isinstance(t, Array) and len(t.shape) <= 2 and not t.loose for t in types)
+    return s.op in (np.matmul, operator.matmul, np.dot) and ranked and s.form is None
+
+
+def _retype(bar: Atom, x: Var) -> None:
+    """`bar` was just made in the shape of `x`, which the extents of its operands may not show."""
+    if not (isinstance(bar, Var) and isinstance(bar.type, Array) and isinstance(x.type, Array)):
+        return
+    if len(bar.type.shape) == len(x.type.shape):
+        object.__setattr__(bar, "type", Array(bar.type.char, x.type.shape))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,16 +9,36 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.errors import DifferentiationError, Refusal
-from s2sgrad.front.infer import fits, is_elementwise
+from s2sgrad.front.infer import fits
+from s2sgrad.front.probe import is_elementwise
 from s2sgrad.front.structure import Const, Signature, Struct, spell
 from s2sgrad.front.values import Tup, Value, leaves
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Hole, Lit, Loop, Var, atom_type
-from s2sgrad.ir.types import BOOL, INT, UNKNOWN, Array, Scalar, Static, Type, Unknown
+from s2sgrad.ir.graph import (
+    Atom,
+    Block,
+    Branch,
+    Eqn,
+    Form,
+    Func,
+    Hole,
+    Lit,
+    Loop,
+    Stmt,
+    Var,
+    atom_type,
+)
+from s2sgrad.ir.types import INT, UNKNOWN, Array, Scalar, Static, Type, Unknown
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.activity import active
 
 NAME = "out_bar"
+
+
+class UnfitResult(TypeError):
+    """The function's result is not what the transform asks for."""
+
+
 Path = tuple[tuple[str, Any], ...]
 
 
@@ -32,7 +51,7 @@ class Seeds:
     stmts: list[Eqn] = field(default_factory=list)
     given: list[tuple[Path, Type]] = field(default_factory=list)  # where in `out_bar`, and its type
     made: list[Eqn] = field(default_factory=list)  # seeds that are no parameters
-    checks: list[Eqn] = field(default_factory=list)
+    checks: list[Stmt] = field(default_factory=list)
 
     def checked(self, func: Func) -> Func:
         """`func`, and at its end what is left to be checked when it runs."""
@@ -79,20 +98,25 @@ def pattern(seed: Any) -> Signature:
     return Const(None) if seed is None else Type()
 
 
-def plan(func: Func, result: Value, what: str, has_aux: bool, seed: Signature | None) -> Seeds:
-    """The seeds of a transform.
+def _whole(result: Value) -> Signature:
+    """The structure of an `out_bar` that gives every leaf."""
+    if not isinstance(result, Tup):
+        return Type()
+    kind = "list" if result.kind == "list" else "dict" if result.kind == "dict" else "tuple"
+    return Struct(tuple(map(_whole, result.items)), kind, result.keys if kind == "dict" else ())
 
-    Raises `TypeError` where the result is not the scalar that the transform asks for.
+
+def plan(func: Func, result: Value, what: str, has_aux: bool, seed: Signature | None) -> Seeds:
+    """The seeds of a transform; those of `vjp` have the structure `seed`, or that of the result.
+
+    Raises `UnfitResult` where the result is not the scalar that the transform asks for.
     """
     seeds = Seeds()
     aux: Value | None = None
     if has_aux:
-        if not (isinstance(result, Tup) and result.is_sequence and len(result.items) == 2):
-            raise TypeError(f"`{func.name}` has to return a pair (value, aux) for has_aux=True")
-        result, aux = result.items
+        result, aux = paired(result, func.name)
     if what == "vjp":
-        assert seed is not None
-        _given(result, seed, (), seeds, func.name)
+        _given(result, seed or _whole(result), (), seeds, func.name)
         if seeds.given:
             if seeds.given[0][0]:
                 seeds.params = [Var(NAME, UNKNOWN)]
@@ -102,13 +126,21 @@ def plan(func: Func, result: Value, what: str, has_aux: bool, seed: Signature | 
                 seeds.params = [v for v in seeds.atoms if isinstance(v, Var)]
     elif what == "elementwise_grad":
         if isinstance(result, Tup):
-            raise TypeError(f"`{func.name}` returns several results: use vjp")
+            raise UnfitResult(f"`{func.name}` returns several results: use vjp")
         seeds.atoms.append(_ones(result, seeds))
     else:
         _check_scalar(result, func, seeds)
         seeds.atoms.append(Lit(1.0))
     seeds.atoms += [Lit(0.0)] * len(leaves(aux) or () if aux is not None else ())
     return seeds
+
+
+def paired(result: Value, name: str) -> tuple[Value, Value]:
+    """What a function with `has_aux` returns: its value, and the rest."""
+    if not (isinstance(result, Tup) and result.is_sequence and len(result.items) == 2):
+        raise UnfitResult(f"`{name}` has to return a pair (value, aux) for has_aux=True")
+    value, aux = result.items
+    return value, aux
 
 
 def _given(result: Value, seed: Signature, path: Path, seeds: Seeds, name: str) -> None:
@@ -119,7 +151,7 @@ def _given(result: Value, seed: Signature, path: Path, seeds: Seeds, name: str) 
     where = spell(path, NAME)
     if not isinstance(result, Tup):
         if isinstance(seed, Struct):
-            raise TypeError(f"`{where}` is a {seed.kind}, the result of `{name}` is not")
+            raise UnfitResult(f"`{where}` is a {seed.kind}, the result of `{name}` is not")
         t = atom_type(result)  # type: ignore[arg-type]
         var = Var("" if path else NAME, t)
         if path:
@@ -129,12 +161,12 @@ def _given(result: Value, seed: Signature, path: Path, seeds: Seeds, name: str) 
         return
     want = f"a {result.kind} of {len(result.items)}"
     if not isinstance(seed, Struct):
-        raise TypeError(f"`{where}` is one value, the result of `{name}` is {want}")
+        raise UnfitResult(f"`{where}` is one value, the result of `{name}` is {want}")
     if len(seed.items) != len(result.items) or (seed.kind == "dict") != (result.kind == "dict"):
         got = f"a {seed.kind} of {len(seed.items)}"
-        raise TypeError(f"`{where}` is {got}, the result of `{name}` is {want}")
+        raise UnfitResult(f"`{where}` is {got}, the result of `{name}` is {want}")
     if set(seed.keys) != set(result.keys) and result.kind == "dict":
-        raise TypeError(f"`{where}` has the keys {seed.keys}, the result has {result.keys}")
+        raise UnfitResult(f"`{where}` has the keys {seed.keys}, the result has {result.keys}")
     for k, item in enumerate(result.items):
         key = result.keys[k] if result.kind == "dict" else k
         own = seed.items[seed.keys.index(key) if seed.kind == "dict" else k]
@@ -182,26 +214,29 @@ def _ones(result: Value, seeds: Seeds) -> Atom:
 def _check_scalar(result: Value, func: Func, seeds: Seeds) -> None:
     name = func.name
     if not isinstance(result, Var | Lit):
-        raise TypeError(f"`{name}` returns several results, not a scalar: use vjp, or has_aux=True")
+        raise UnfitResult(
+            f"`{name}` returns several results, not a scalar: use vjp, or has_aux=True"
+        )
     t = atom_type(result)
     if isinstance(t, Array) and len(t.shape) > 0:
         sizes = ", ".join(str(d) if isinstance(d, int) else "n" for d in t.shape)
         shape = f"({sizes},)" if len(t.shape) == 1 else f"({sizes})"
-        raise TypeError(
+        raise UnfitResult(
             f"`{name}` returns a {len(t.shape)}-dimensional array of the shape {shape}, not a "
             "scalar: sum it, index it, or use vjp"
         )
     if isinstance(t, Scalar | Array) and t.kind == "complex":
-        raise TypeError(f"`{name}` returns a complex number: use vjp")
+        raise UnfitResult(f"`{name}` returns a complex number: use vjp")
     if isinstance(t, Static):
-        raise TypeError(f"`{name}` returns a {t.name}, not a number")
+        raise UnfitResult(f"`{name}` returns a {t.name}, not a number")
     if isinstance(t, Unknown):  # told at run time
-        rank, test = Var("", INT), Var("", BOOL)
-        message = Lit(f"`{name}` returns an array, not a scalar: use vjp")
+        rank = Var("", INT)
+        message = f"`{name}` returns an array, not a scalar: use vjp"
+        refusal = (Lit(f"raise TypeError({message!r})"), Lit(()))
+        stop = Block((), (Eqn(Var(""), ops.raise_, refusal, effect=True),), ())
         seeds.checks = [
             Eqn(rank, np.ndim, (result,)),
-            Eqn(test, operator.eq, (rank, Lit(0))),
-            Eqn(Var(""), ops.assert_, (test, message), effect=True),
+            Branch((), rank, ((), ()), stop, Block((), (), ()), 0),
         ]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Lit, atom_type
-from s2sgrad.ir.types import Array
+from s2sgrad.ir.types import Array, Unknown
 from s2sgrad.passes.record import Recorder, Symbol
 from s2sgrad.rules import toolbox
 from s2sgrad.rules.registry import lookup
@@ -88,7 +88,11 @@ class Selected:
 
     def guards(self, s: Eqn, g: Any) -> bool:
         """Must the rule of `s` see harmless operands where `g` is zero?"""
-        if g not in self.bars or not isinstance(atom_type(g), Array) or not _is_elementwise(s):
+        if (
+            g not in self.bars
+            or not isinstance(atom_type(g), Array | Unknown)
+            or not _is_elementwise(s)
+        ):
             return False
         rule = lookup(s.op)
         assert rule is not None
@@ -135,7 +139,10 @@ def guard(s: Eqn, g: Atom, symbols: list[Any], out: Symbol) -> tuple[list[Any], 
 
 
 def _is_real_array(a: Any) -> bool:
-    return isinstance(a, Symbol) and isinstance(a.type, Array) and a.type.kind == "float"
+    if not isinstance(a, Symbol):
+        return False
+    t = a.type
+    return t.real if isinstance(t, Unknown) else isinstance(t, Array) and t.kind == "float"
 
 
 __all__ = ["Selected", "guard"]

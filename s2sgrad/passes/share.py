@@ -10,7 +10,7 @@ from typing import Any
 from s2sgrad.ir.alias import ALLOCATIONS
 from s2sgrad.ir.build import resolve
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Stmt, Var
-from s2sgrad.ir.types import Array, Type
+from s2sgrad.ir.types import Array, Type, Unknown
 
 Key = tuple[Any, ...]
 
@@ -129,7 +129,9 @@ def unit(s: Eqn) -> Var | None:
     if s.op is operator.mul and s.form is None:
         for a, b in (s.args, s.args[::-1]):
             one = isinstance(a, Lit) and type(a.value) in (int, float) and a.value == 1
-            if one and isinstance(b, Var) and (b.type == s.out.type or _alike(b.type, s.out.type)):
+            if not one or not isinstance(b, Var) or isinstance(b.type, Unknown):
+                continue  # of unknown type: it may be a mask
+            if b.type == s.out.type or _alike(b.type, s.out.type):
                 return b
     return None
 

@@ -17,7 +17,7 @@ import numpy as np
 from s2sgrad.front.infer import fits, infer
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Form, Func, Hole, Lit, Var, atom_type
-from s2sgrad.ir.types import INT, Array, Dim, Scalar, Type, kind_of
+from s2sgrad.ir.types import INT, Array, Dim, Scalar, Type, Unknown, kind_of
 from s2sgrad.passes.terms import PRODUCT, Term, Terms
 
 _ARITHMETIC = {operator.add, operator.sub, operator.mul, operator.truediv}
@@ -63,7 +63,7 @@ class _Simplify(Terms):
         return self.finish(self.taken_apart(s), s)
 
     def transpose(self, s: Eqn) -> Eqn | Atom:
-        """`a.T.T` is `a`, and `np.outer(a, b).T` is `np.outer(b, a)`."""
+        """`a.T.T` is `a`, `np.outer(a, b).T` is `np.outer(b, a)`, `(a.T @ b).T` is `b.T @ a`."""
         made = self.made.get(s.args[0]) if isinstance(s.args[0], Var) else None
         if made is None or made.form is not None:
             return s
@@ -71,6 +71,12 @@ class _Simplify(Terms):
             return made.args[0]
         if made.op is np.outer and self.is_own(made.out) and made.args[0] is not made.args[1]:
             return replace(s, op=np.outer, args=made.args[::-1])
+        if self.adjoint and made.op is operator.matmul and self.is_own(made.out):
+            left = self.made.get(made.args[0]) if isinstance(made.args[0], Var) else None
+            matrices = all(len(t.shape) == 2 for t in _array_types(made.args))
+            if left is not None and left.op is np.transpose and left.form is None and matrices:
+                right = self.emit(np.transpose, (made.args[1],))
+                return replace(s, op=operator.matmul, args=(right, left.args[0]))
         return s
 
     def quotient(self, s: Eqn) -> Eqn:
@@ -114,7 +120,7 @@ class _Simplify(Terms):
             return s
         small = tuple(self.spread.get(a, (a, a))[0] for a in s.args)
         t = infer(s.op, small, None)
-        if isinstance(t, Array) and _same(t, s.out.type):
+        if _same(t, s.out.type) or _same_unknown(t, s.out.type):
             return replace(s, args=small)
         x = next(self.spread[a][1] for a in s.args if a in self.spread)
         if kind_of(t) == kind_of(s.out.type) and _same(atom_type(x), s.out.type):
@@ -277,5 +283,14 @@ def _same(a: Type, b: Type) -> bool:
     return a.char == b.char and not (a.loose or b.loose) and bool(fits(a, b))
 
 
+def _same_unknown(a: Type, b: Type) -> bool:
+    """One shape, whatever it is."""
+    return isinstance(a, Unknown) and isinstance(b, Unknown) and bool(fits(a, b))
+
+
 def _same_or_equal(a: Type, b: Type) -> bool:
     return a == b or _same(a, b)
+
+
+def _array_types(args: tuple[Atom, ...]) -> list[Array]:
+    return [t for t in map(atom_type, args) if isinstance(t, Array)]

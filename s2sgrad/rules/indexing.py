@@ -157,7 +157,13 @@ def _scan_jvp(out: Any, tangents: Any, a: Any, x: Any, axis: int) -> Any:
     return scan(a, moved, axis)
 
 
-zero(ops.zeros_like)
+zero(ops.zeros_like, ops.zeros_list)
+
+
+@rule(ops.last_writes, linear=(2,))
+def last_writes(g: Any, out: Any, x: Any, index: Any, value: Any) -> Any:
+    """Drop what was dropped."""
+    return 0.0, None, toolbox.call(ops.last_writes, x, index, g)
 
 
 @rule(ops.additem, linear=(0, 2))

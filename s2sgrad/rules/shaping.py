@@ -178,11 +178,17 @@ def blocks(g: Any, arrays: Any, axis: int) -> list[Any]:
     """Cut `g` into the pieces that `arrays` were before they were joined."""
     start: Any = 0
     found = []
-    for a in arrays:
+    for a in arrays[:-1]:
         stop = start + length(a, axis)
         found.append(part(g, start, stop, axis))
         start = stop
-    return found
+    return [*found, part(g, start, None, axis)]
+
+
+def as_joined(cut: list[Any], arrays: Any, rank: int) -> list[Any]:
+    """Pieces of what was joined as arrays of at least `rank` axes, in the shapes that they had."""
+    pairs = zip(cut, arrays, strict=True)
+    return [p if np.ndim(a) >= rank else reshape_like(p, a) for p, a in pairs]
 
 
 @rule(np.concatenate, linear=(0,))
@@ -216,30 +222,30 @@ def stack(g: Any, out: Any, arrays: Any, axis: int = 0) -> Any:
 @rule(np.vstack, linear=(0,))
 def vstack(g: Any, out: Any, tup: Any) -> Any:
     """Slice rows."""
-    wide = [np.atleast_2d(a) for a in tup]
-    return [reshape_like(p, a) for p, a in zip(blocks(g, wide, 0), tup, strict=True)]
+    wide = [a if np.ndim(a) >= 2 else np.atleast_2d(a) for a in tup]
+    return as_joined(blocks(g, wide, 0), tup, 2)
 
 
 @rule(np.hstack, linear=(0,))
 def hstack(g: Any, out: Any, tup: Any) -> Any:
     """Slice columns, or pieces of vectors."""
-    wide = [np.atleast_1d(a) for a in tup]
+    wide = [a if np.ndim(a) >= 1 else np.atleast_1d(a) for a in tup]
     cut = blocks(g, wide, 0 if np.ndim(wide[0]) == 1 else 1)
-    return [reshape_like(p, a) for p, a in zip(cut, tup, strict=True)]
+    return as_joined(cut, tup, 1)
 
 
 @rule(np.dstack, linear=(0,))
 def dstack(g: Any, out: Any, tup: Any) -> Any:
     """Slice along the third axis."""
-    wide = [np.atleast_3d(a) for a in tup]
-    return [reshape_like(p, a) for p, a in zip(blocks(g, wide, 2), tup, strict=True)]
+    wide = [a if np.ndim(a) >= 3 else np.atleast_3d(a) for a in tup]
+    return as_joined(blocks(g, wide, 2), tup, 3)
 
 
 @rule(np.column_stack, linear=(0,))
 def column_stack(g: Any, out: Any, tup: Any) -> Any:
     """Vectors are columns."""
     wide = [np.expand_dims(np.atleast_1d(a), 1) if np.ndim(a) < 2 else a for a in tup]
-    return [reshape_like(p, a) for p, a in zip(blocks(g, wide, 1), tup, strict=True)]
+    return as_joined(blocks(g, wide, 1), tup, 2)
 
 
 @rule(np.append, linear=(0, 1))

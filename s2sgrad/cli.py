@@ -1,0 +1,242 @@
+"""The command line: `s2sgrad transpile | show | graph | explain | check`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from s2sgrad.errors import S2SGradError
+from s2sgrad.front.annotations import parse_types
+from s2sgrad.front.modules import MARKER
+from s2sgrad.transpile import Options, Written, command_line, transpile
+
+_WHAT = ("grad", "value_and_grad", "vjp")
+_MANY = 3  # from here on progress is told
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0, 1 (refused or stale), 2 (wrong usage)."""
+    args = _parser().parse_args(argv)
+    try:
+        code: int = args.run(args)
+        return code
+    except S2SGradError as e:
+        print(f"s2sgrad: {e}", file=sys.stderr)
+        return 1
+    except OSError as e:
+        print(f"s2sgrad: {e.filename}: {e.strerror}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    from s2sgrad import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="s2sgrad",
+        description="Differentiate Python and NumPy functions by writing the derivative as source.",
+    )
+    parser.add_argument("--version", action="version", version=f"s2sgrad {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _transpile_parser(commands)
+    for name, run, words in (
+        ("show", _show, "print a function's derivative"),
+        ("graph", _graph, "the compute graph, with local partials on its edges"),
+        ("explain", _explain, "what a function's derivative costs"),
+        ("check", _check, "compare with central differences; this runs the file"),
+    ):
+        p = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
+        p.add_argument("where", metavar="FILE::NAME")
+        _request(p)
+        if name == "graph":
+            p.add_argument("-o", "--out", type=Path, help="x.dot, or x.svg (made by Graphviz)")
+        if name == "check":
+            p.add_argument("--args", help="the arguments as Python, as in 'np.ones(3), 2.0'")
+            p.add_argument("--seed", type=int, default=0, help="of random arguments (default 0)")
+            p.add_argument("--rtol", type=float, default=1e-5, help="default 1e-5")
+        p.set_defaults(run=run)
+    return parser
+
+
+def _transpile_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    words = "write a module with the derivatives of a file's functions, without running the file"
+    p = commands.add_parser("transpile", help=words, description=words[0].upper() + words[1:] + ".")
+    p.add_argument("file", type=Path, metavar="FILE")
+    p.add_argument(
+        "-f", "--function", nargs="+", action="extend", default=[], metavar="NAME",
+        help="these functions (default: all at top level that return a value)",
+    )  # fmt: skip
+    _request(p)
+    out = p.add_mutually_exclusive_group()
+    out.add_argument("-o", "--out", type=Path, help="the file to write (default: standard output)")
+    out.add_argument("--append", action="store_true", help="write below the text of FILE itself")
+    p.add_argument(
+        "--keep-going", action="store_true", help="write what can be differentiated, exit with 0"
+    )
+    p.add_argument("--check", action="store_true", help="write nothing; exit with 1 if stale")
+    p.add_argument("-q", "--quiet", action="store_true", help="tell no progress")
+    p.set_defaults(run=_transpile)
+
+
+def _request(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--wrt", help="parameters, as in w,b (default: the first)")
+    p.add_argument("--what", help=f"of {','.join(_WHAT)} (default: grad,value_and_grad)")
+    p.add_argument("--types", default="", help="as in 'loss(w: Float[n d], lr: float)'")
+    p.add_argument(
+        "--import-original", action="store_true",
+        help="globals that cannot be copied are imported from FILE when the result is",
+    )  # fmt: skip
+
+
+def _options(args: argparse.Namespace, functions: Sequence[str]) -> Options:
+    what = tuple(args.what.split(",")) if args.what else None
+    for w in what or ():
+        if w not in _WHAT:
+            raise S2SGradError(f"--what {w}: there are {', '.join(_WHAT)}")
+    names = tuple(n.strip() for n in args.wrt.split(",")) if args.wrt else ()
+    return Options(
+        tuple(functions),
+        (names, len(names) == 1) if names else None,
+        what,
+        parse_types(args.types),
+        args.import_original,
+        getattr(args, "append", False),
+    )
+
+
+# -- transpile
+
+
+def _transpile(args: argparse.Namespace) -> int:
+    if args.check and args.out is None and not args.append:
+        raise S2SGradError("--check compares with a file: give -o OUT or --append")
+    options = _options(args, args.function)
+    out: Path | None = args.file if args.append else args.out
+    told = 0
+
+    def progress(name: str) -> None:
+        nonlocal told
+        told += 1
+        if told >= _MANY and not args.quiet:
+            print(f"s2sgrad: [{told}] {name}", file=sys.stderr)
+
+    written = transpile(args.file, options, command_line(args.file, out, _again(args)), progress)
+    for e in written.refused.values():
+        print(f"{e}\n", file=sys.stderr)
+    if written.refused:
+        names = ", ".join(written.refused)
+        print(f"s2sgrad: not differentiated: {names}", file=sys.stderr)
+        if not args.keep_going:
+            return 1
+    return _deliver(written, args, out)
+
+
+def _again(args: argparse.Namespace) -> list[str]:
+    """The arguments that decide what is written, in one order."""
+    found: list[str] = []
+    if args.function:
+        found += ["-f", *args.function]
+    for flag in ("wrt", "what", "types"):
+        if getattr(args, flag):
+            found += [f"--{flag}", getattr(args, flag)]
+    found += [f"--{f.replace('_', '-')}" for f in ("import_original", "append") if getattr(args, f)]
+    return [*found, "--keep-going"] if args.keep_going else found
+
+
+def _deliver(written: Written, args: argparse.Namespace, out: Path | None) -> int:
+    if out is None:
+        sys.stdout.write(written.text)
+        return 0
+    new = written.text.encode()
+    if args.append:
+        new = _appended(args.file.read_bytes(), written.text)
+    old = out.read_bytes() if out.exists() else None
+    if args.check:
+        if old != new:
+            print(f"s2sgrad: {out} is stale: run the command without --check", file=sys.stderr)
+            return 1
+        return 0
+    if old != new:
+        _replace(out, new)
+    return 0
+
+
+def _appended(own: bytes, text: str) -> bytes:
+    """The user's text byte for byte, then ours, with the line ends that the file has."""
+    mark = own.find(MARKER.encode())
+    own = own if mark < 0 else own[:mark]
+    end = b"\r\n" if b"\r\n" in own else b"\n"
+    if mark < 0:
+        own += (b"" if own.endswith(b"\n") or not own else end) + end + end
+    return own + f"{MARKER}\n{text}".encode().replace(b"\n", end)
+
+
+def _replace(out: Path, new: bytes) -> None:
+    """All or nothing: a module that is half written would still be imported."""
+    scratch = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        scratch.write_bytes(new)
+        if out.exists():
+            scratch.chmod(out.stat().st_mode)
+        scratch.replace(out)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+# -- commands about one function
+
+
+def _one(args: argparse.Namespace, what: str) -> tuple[Path, str, Written]:
+    """The derivative of `FILE::NAME`. Raises what refuses it."""
+    file, colons, name = args.where.rpartition("::")
+    if not colons:
+        raise S2SGradError(f"{args.where}: expected FILE::NAME")
+    args.what = args.what or what
+    written = transpile(Path(file), _options(args, [name]), "")
+    for e in written.refused.values():
+        raise e
+    return Path(file), name, written
+
+
+def _show(args: argparse.Namespace) -> int:
+    _, _, written = _one(args, "value_and_grad")
+    sys.stdout.write(written.body.lstrip("\n"))
+    return 0
+
+
+def _graph(args: argparse.Namespace) -> int:
+    from s2sgrad.commands.graph import dot, render
+
+    _, name, written = _one(args, "grad")
+    text = dot(written.units[0], name)
+    if args.out is None:
+        sys.stdout.write(text)
+    else:
+        render(text, args.out)
+    return 0
+
+
+def _explain(args: argparse.Namespace) -> int:
+    from s2sgrad.commands.explain import explain
+
+    _, _, written = _one(args, "value_and_grad")
+    sys.stdout.write("\n".join(explain(u) for u in written.units))
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from s2sgrad.commands.check import arguments, compare, load_function
+
+    file, name, written = _one(args, "grad")
+    unit = written.units[0]
+    print(f"running {file}, to call `{name}`", file=sys.stderr)
+    primal, space = load_function(file, name)
+    values = arguments(unit, args.args, space, args.seed)
+    places = [list(unit.types).index(w) for w in unit.wrt]
+    got, want = compare(written.text, unit.name, primal, values, places, args.seed)
+    right = abs(got - want) <= args.rtol * max(1.0, abs(want))
+    print(f"{unit.name}: {got:.10g}, by central differences {want:.10g}: ", end="")
+    print("they agree" if right else "THEY DIFFER")
+    return 0 if right else 1

@@ -1,0 +1,1 @@
+"""What the command line does besides `transpile`: a graph, a cost table, a check."""

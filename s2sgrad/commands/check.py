@@ -1,0 +1,86 @@
+"""`s2sgrad check`: the emitted gradient against central differences.  It runs the user's file."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from s2sgrad.emit.load import load
+from s2sgrad.errors import S2SGradError
+from s2sgrad.front.modules import Project
+from s2sgrad.generic import Unit
+from s2sgrad.ir.types import Array, Scalar, Type
+
+STEP = 1e-6
+_SIZES = (4, 3, 5, 2, 6, 7)
+
+
+def load_function(file: Path, name: str) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """Import the file and return its function, undecorated, and its names."""
+    project = Project(file)
+    dotted = ".".join(file.resolve().relative_to(project.root).with_suffix("").parts)
+    sys.path.insert(0, str(project.root))
+    try:
+        module = importlib.import_module(dotted)
+    finally:
+        sys.path.remove(str(project.root))
+    found = getattr(module, name)
+    return getattr(found, "primal", found), vars(module)
+
+
+def arguments(unit: Unit, text: str | None, space: dict[str, Any], seed: int) -> list[Any]:
+    """The arguments given as text, or random ones of the declared types."""
+    if text is not None:
+        values = eval(f"({text},)", {**space, "np": np})
+        assert isinstance(values, tuple)
+        return list(values)
+    rng = np.random.default_rng(seed)
+    extents: dict[str, int] = {}
+    return [_random(n, t, rng, extents) for n, t in unit.types.items()]
+
+
+def _random(name: str, t: Type, rng: np.random.Generator, extents: dict[str, int]) -> Any:
+    if isinstance(t, Scalar):
+        return {"float": float(rng.uniform(0.3, 1.7)), "int": 3, "bool": True}[t.kind]
+    if isinstance(t, Array):
+        for d in t.shape:
+            if isinstance(d, str) and d not in extents:
+                extents[d] = _SIZES[len(extents) % len(_SIZES)]
+        shape = tuple(d if isinstance(d, int) else extents[d] for d in t.shape)
+        if t.kind == "float":
+            return rng.uniform(0.3, 1.7, shape).astype(t.char)
+        return rng.integers(0, 2, shape).astype(t.char)
+    raise S2SGradError(
+        f"it is not known what `{name}` is: give --args, as in --args 'np.ones(3), 2.0', "
+        "or types, as in --types 'f(w: Float[n])'"
+    )
+
+
+def compare(
+    source: str,
+    name: str,
+    primal: Callable[..., Any],
+    args: list[Any],
+    places: list[int],
+    seed: int,
+) -> tuple[float, float]:
+    """The directional derivative by the emitted function, and by central differences."""
+    run = load(source, name)
+    given = run(*args)
+    gradients = given if len(places) > 1 else (given,)
+    rng = np.random.default_rng(seed + 1)
+    direction = [rng.standard_normal(np.shape(args[k])) for k in places]
+    got = sum(float(np.sum(u * g)) for u, g in zip(direction, gradients, strict=True))
+
+    def at(t: float) -> float:
+        moved = list(args)
+        for k, u in zip(places, direction, strict=True):
+            moved[k] = args[k] + t * u if np.ndim(args[k]) else float(args[k] + t * u)
+        return float(primal(*moved))
+
+    return got, (at(STEP) - at(-STEP)) / (2 * STEP)

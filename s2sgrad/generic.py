@@ -1,0 +1,350 @@
+"""A derivative without arguments to look at: from annotations, and right for any number of axes.
+
+What is assumed of a parameter is said in the docstring of the emitted function, and checked at
+entry.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+from s2sgrad.compile import Derived, Outside, Request, Target, differentiate
+from s2sgrad.emit.source import module
+from s2sgrad.errors import DifferentiationError, Refusal
+from s2sgrad.front.annotations import fresh_shape, of_annotation
+from s2sgrad.front.calls import METHODS
+from s2sgrad.front.parse import parse
+from s2sgrad.front.resolve import Scope
+from s2sgrad.front.source import span_of
+from s2sgrad.front.structure import type_of_argument
+from s2sgrad.front.values import Closure
+from s2sgrad.ir.graph import Func, Var
+from s2sgrad.ir.types import FLOAT, INT, Array, Scalar, Static, Type, Unknown, kind_of
+from s2sgrad.passes.ranks import narrowed
+from s2sgrad.passes.seeds import UnfitResult
+
+MARGIN = 92
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A function and what is asked of it."""
+
+    closure: Closure
+    name: str
+    wrt: tuple[str, ...]
+    bare: bool
+    what: str
+    types: dict[str, Type]  # declared outside of the file
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """One emitted function, and what its module must hold."""
+
+    name: str
+    text: str
+    imports: frozenset[str]
+    helpers: dict[str, Callable[..., Any]]
+    stages: dict[str, Func]
+    types: dict[str, Type]
+    wrt: tuple[str, ...]
+
+    @property
+    def source(self) -> str:
+        """The function as a module of its own."""
+        return module(self.text, self.imports, self.helpers)
+
+
+def of_function(fun: FunctionType, wrt: tuple[str, ...], bare: bool, what: str) -> Unit:
+    """The generic form of a derivative of a live function."""
+    scope = Scope(type_of_argument)
+    closure = scope.closure(fun, with_defaults=False)
+    name = fun.__name__ if fun.__name__.isidentifier() else "f"
+    return derive(Task(closure, name, wrt, bare, what, {}), scope, False)
+
+
+def derive(task: Task, outside: Outside, constants: bool) -> Unit:
+    """The derivative that `task` asks for; see `differentiate` for `outside` and `constants`.
+
+    Raises `DifferentiationError` for what cannot be differentiated.
+    """
+    types = _types(task)
+    narrow = {**types, **_narrowed(task, types)}
+    made, types = _first([narrow, types], lambda t: _compile(task, t, outside, constants))
+    checks = _Checks(task, types)
+    checks.apart([leaf.owner.hint for leaf in made.written], types)
+    imports = made.emitted.imports | ({"import numpy as np"} if checks.tests else set())
+    extra = [
+        *(() if constants else outside.variables),
+        *(["out_bar"] if task.what == "vjp" else []),
+    ]
+    text = _with_entry(task, made.emitted.text, checks, extra)
+    return Unit(
+        made.emitted.name,
+        text,
+        frozenset(imports),
+        made.emitted.helpers,
+        made.stages,
+        types,
+        task.wrt,
+    )
+
+
+def _first(
+    choices: list[dict[str, Type]], compiled: Callable[[dict[str, Type]], Derived]
+) -> tuple[Derived, dict[str, Type]]:
+    """With the most that can be assumed: an index that is a float elsewhere, say, is refused."""
+    refused: DifferentiationError | None = None
+    for types in choices:
+        try:
+            return compiled(types), types
+        except DifferentiationError as e:
+            refused = refused or e
+    assert refused is not None
+    raise refused
+
+
+def _narrowed(task: Task, types: dict[str, Type]) -> dict[str, Type]:
+    """What the program's text says of parameters of unknown type."""
+    inputs = [Var(n, t) for n, t in types.items()]
+    try:
+        params = [(v.hint, v) for v in inputs]
+        func, _ = parse(task.closure, params, inputs, task.name, lenient=True)
+    except DifferentiationError:
+        return {}
+    found = narrowed(func, task.what != "vjp")
+    return {
+        v.hint: t
+        for v, t in found.items()
+        if not (v.hint in task.wrt and t == INT) and not (_is_array(v.type) and t in (FLOAT, INT))
+    }
+
+
+def _compile(task: Task, types: Mapping[str, Type], outside: Outside, constants: bool) -> Derived:
+    request = Request(types, tuple(map(Target, task.wrt)), task.bare, task.what)
+    try:
+        made = differentiate(task.closure, task.name, request, outside, constants)
+    except UnfitResult as e:
+        raise _refuse_result(task, str(e)) from None
+    for _, t in made.seeds.given:
+        if isinstance(t, Static):
+            raise _refuse_result(task, f"`{task.name}` returns a {t.name}, not a number")
+    return made
+
+
+def _refuse_result(task: Task, what: str) -> DifferentiationError:
+    return DifferentiationError(
+        Refusal(
+            what,
+            span_of(task.closure.node, task.closure.file),
+            "return one number; for arrays, or several results, there is vjp",
+            anchor="result",
+        )
+    )
+
+
+# -- types
+
+
+def _is_array(t: Type) -> bool:
+    return isinstance(t, Array) or (isinstance(t, Unknown) and t.array)
+
+
+def _types(task: Task) -> dict[str, Type]:
+    """Declared, annotated, or as the body uses the parameter."""
+    node = task.closure.node
+    a = node.args
+    for star in (a.vararg, a.kwarg):
+        if star is not None:
+            raise _refuse(task, star, f"`{star.arg}` takes any number of values")
+    arrays = set(_used_as_arrays(node))
+    containers = dict(_used_as_containers(node))
+    types: dict[str, Type] = {}
+    for p in (*a.posonlyargs, *a.args, *a.kwonlyargs):
+        declared = task.types.get(p.arg) or of_annotation(p.annotation)
+        if declared is None and p.arg in containers:
+            raise _refuse(task, containers[p.arg], f"`{p.arg}` is used as a container")
+        types[p.arg] = declared or Unknown(fresh_shape(), True, p.arg in arrays)
+    for name in task.wrt:
+        if kind_of(types[name]) not in (None, "float"):
+            raise _refuse(task, node, f"`{name}` is {kind_of(types[name])}, not float")
+    return types
+
+
+_ATTRIBUTES = {"T", "shape", "size", "ndim", "dtype"}
+
+
+def _used_as_arrays(node: ast.AST) -> Iterable[str]:
+    """Names that are subscripted, iterated over, or used as only arrays can be."""
+    for n in ast.walk(node):
+        owner: ast.AST | None = None
+        named = isinstance(n, ast.Attribute) and (n.attr in _ATTRIBUTES or n.attr in METHODS)
+        if isinstance(n, ast.Subscript) or (isinstance(n, ast.Attribute) and named):
+            owner = n.value
+        elif isinstance(n, ast.For):
+            owner = n.iter
+        if isinstance(owner, ast.Name):
+            yield owner.id
+
+
+def _used_as_containers(node: ast.AST) -> Iterable[tuple[str, ast.AST]]:
+    """Names that are subscripted by strings, asked for items, or unpacked in a loop header."""
+    for n in ast.walk(node):
+        owner: ast.AST | None = None
+        if isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Constant):
+            owner = n.value if isinstance(n.slice.value, str) else None
+        elif isinstance(n, ast.Attribute) and n.attr in ("items", "keys", "values"):
+            owner = n.value
+        elif isinstance(n, ast.For) and isinstance(n.target, ast.Tuple):
+            owner = n.iter
+        if isinstance(owner, ast.Name):
+            yield owner.id, n
+
+
+def _refuse(task: Task, at: ast.AST, what: str) -> DifferentiationError:
+    return DifferentiationError(
+        Refusal(
+            f"the parameter {what}, which is not supported yet",
+            span_of(at, task.closure.file),
+            "give floats and arrays, each as a parameter of its own",
+            anchor="argument",
+        )
+    )
+
+
+# -- what stands before the body
+
+
+class _Checks:
+    """Tests of what is assumed, and the words for it."""
+
+    def __init__(self, task: Task, types: dict[str, Type]) -> None:
+        self.tests: list[str] = []
+        self.words: dict[str, list[str]] = {}
+        self.first: dict[str, str] = {}  # an extent's name to where it stands first
+        for name, t in types.items():
+            self.one(name, t, name in task.wrt)
+
+    def one(self, name: str, t: Type, differentiated: bool) -> None:
+        kind = "float" if differentiated else "real"
+        if isinstance(t, Scalar):
+            self.say(name, f"{t.kind if not differentiated else 'float'} number")
+            if t.kind in ("float", "complex"):
+                self.tests.append(f"np.ndim({name}) != 0")
+            if not differentiated and t.kind == "float":
+                self.tests.append(f"np.iscomplexobj({name})")
+        elif isinstance(t, Array):
+            dims = " ".join(map(_shown, t.shape))
+            self.say(name, f"{t.kind} array [{dims}]")
+            self.tests.append(f"np.ndim({name}) != {len(t.shape)}")
+            self.extents(name, t)
+            if not differentiated and t.kind == "float":
+                self.tests.append(f"np.iscomplexobj({name})")
+        elif isinstance(t, Unknown):
+            self.say(name, f"{kind} array" if t.array else f"{kind} number or array")
+            if t.array:
+                self.tests.append(f"not isinstance({name}, np.ndarray)")
+            if t.real and not differentiated:
+                self.tests.append(f"np.iscomplexobj({name})")
+        if differentiated:
+            self.tests.append(f"np.result_type({name}).kind != 'f'")
+
+    def apart(self, written: Iterable[str], types: dict[str, Type]) -> None:
+        """An argument that is written to may share memory with no other."""
+        done: set[str] = set()
+        for name in written:
+            done.add(name)
+            others = [n for n, t in types.items() if n not in done and not isinstance(t, Scalar)]
+            self.tests += [f"np.shares_memory({name}, {n})" for n in others]
+            if others:
+                self.say(name, f"sharing no memory with {', '.join(f'`{n}`' for n in others)}")
+
+    def say(self, name: str, words: str) -> None:
+        self.words.setdefault(words, []).append(f"`{name}`")
+
+    def extents(self, name: str, t: Array) -> None:
+        for k, d in enumerate(t.shape):
+            place = f"{name}.shape[{k}]"
+            if isinstance(d, int):
+                self.tests.append(f"{place} != {d}")
+            elif _named(d):
+                first = self.first.setdefault(d, place)
+                if first != place:
+                    self.tests.append(f"{place} != {first}")
+
+    @property
+    def text(self) -> str:
+        return "; ".join(f"{', '.join(names)}: {words}" for words, names in self.words.items())
+
+
+def _shown(d: int | str) -> str:
+    if isinstance(d, int):
+        return str(d)
+    return d[1:] if _named(d) else "_"
+
+
+def _named(d: int | str) -> bool:
+    return isinstance(d, str) and d[1:].isidentifier()
+
+
+_TITLES = {
+    "grad": "Gradient of `{f}` in {wrt}.",
+    "value_and_grad": "Value of `{f}`, and its gradient in {wrt}.",
+    "vjp": "Value of `{f}`, and `out_bar` pulled back to {wrt}.",
+}
+
+
+def _with_entry(task: Task, text: str, checks: _Checks, extra: list[str]) -> str:
+    """The function with the user's defaults in its head, a docstring, and the checks."""
+    _, _, body = text.partition("\n")
+    lines = [f"def {task.name}_{task.what}({_head(task, extra)}):"]
+    wrt = ", ".join(f"`{n}`" for n in task.wrt)
+    title = _TITLES[task.what].format(f=task.name, wrt=wrt)
+    lines.append(f'    """{title}')
+    lines += ["", *_wrapped(f"Assumed, and checked: {checks.text}.", "    "), '    """']
+    lines += _check_lines(task, checks)
+    return "\n".join(lines) + "\n" + body
+
+
+def _head(task: Task, extra: list[str]) -> str:
+    a = task.closure.node.args
+    bare = ast.arguments(
+        posonlyargs=[ast.arg(p.arg) for p in a.posonlyargs],
+        args=[ast.arg(p.arg) for p in a.args],
+        kwonlyargs=[ast.arg(p.arg) for p in (*a.kwonlyargs, *map(ast.arg, extra))],
+        kw_defaults=[*a.kw_defaults, *(None for _ in extra)],
+        defaults=list(a.defaults),
+    )
+    return ast.unparse(bare)
+
+
+def _check_lines(task: Task, checks: _Checks) -> list[str]:
+    if not checks.tests:
+        return []
+    message = f"{task.name}_{task.what}: {checks.text}"
+    one = f"    if {' or '.join(checks.tests)}:"
+    head = [one]
+    if len(one) > MARGIN:
+        first, *rest = checks.tests
+        head = ["    if (", f"        {first}", *(f"        or {t}" for t in rest), "    ):"]
+    said = f"        raise TypeError({message!r})"
+    if len(said) <= MARGIN:
+        return [*head, said]
+    parts = _wrapped(message, "", MARGIN - 16)
+    quoted = [f"            {p + ' ' * (k < len(parts) - 1)!r}" for k, p in enumerate(parts)]
+    return [*head, "        raise TypeError(", *quoted, "        )"]
+
+
+def _wrapped(text: str, indent: str, margin: int = MARGIN) -> list[str]:
+    lines, line = [], indent
+    for word in text.split(" "):
+        if len(line) + len(word) > margin and line.strip():
+            lines.append(line.rstrip())
+            line = indent
+        line += word + " "
+    return [*lines, line.rstrip()]
