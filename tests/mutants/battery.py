@@ -37,7 +37,7 @@ def checks() -> Iterator[Check]:
             yield f"golden {golden.name}", lambda g=golden: numbers(g)  # type: ignore[misc]
     for refused in REFUSED:
         yield f"refusal {refused.name}", lambda r=refused: r.text()  # type: ignore[misc]
-    for start in range(0, 160, 10):
+    for start in range(0, 60, 10):
         for kind in ("mutate", "control"):
             yield f"fuzz {kind} {start}", lambda k=kind, s=start: fuzz(k, s)  # type: ignore[misc]
     for view in test_memory.lines(test_memory.VIEWS):
@@ -47,7 +47,7 @@ def checks() -> Iterator[Check]:
         )
     for write in test_memory.lines(test_memory.WRITES):
         yield f"write {write}", lambda w=write: test_memory.test_ways_to_write(w)  # type: ignore[misc]
-    for seed in range(30):
+    for seed in range(12):
         yield f"containers {seed}", lambda s=seed: judged(test_fuzz_containers.judge, s)  # type: ignore[misc]
         yield f"arrays {seed}", lambda s=seed: test_fuzz_arrays.judge(s)  # type: ignore[misc]
 

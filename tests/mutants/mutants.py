@@ -1,5 +1,7 @@
 """The faults: what is changed where, as text that stands exactly once in a file of the package."""
 
+# ruff: noqa: E501 - the lines of the package are quoted as they stand
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -26,9 +28,8 @@ MUTANTS = [
     Mutant(
         "views that are read later are not copied",
         "passes/conflicts.py",
-        "        hit = [v for v in live if not near.isdisjoint(shows(v))]\n",
-        "        hit = [v for v in live if not near.isdisjoint(shows(v))]\n"
-        "        hit = [v for v in hit if v not in self.regions.made]\n",
+        "        for v in sorted(hit, key=lambda v: v.hint):\n",
+        "        for v in sorted(hit - set(self.regions.made), key=lambda v: v.hint):\n",
     ),
     Mutant(
         "an argument is the function's own",
@@ -151,17 +152,15 @@ MUTANTS = [
     Mutant(
         "one arm alone makes a branch active",
         "passes/activity.py",
-        "            for arm in s.arms:\n                _forward(arm, varied)\n"
         "                _hand(arm.results[: s.joined], s.outs[: s.joined], varied)\n",
-        "            for arm in s.arms:\n                _forward(arm, varied)\n"
-        "            _hand(s.then.results[: s.joined], s.outs[: s.joined], varied)\n",
+        "                if k == 0:\n                    _hand(arm.results[: s.joined], s.outs[: s.joined], varied)\n",
     ),
     # selections
     Mutant(
         "zeros do not annihilate",
         "passes/selected.py",
-        "        if g not in self.bars or not isinstance(",
-        "        if not isinstance(",
+        "        return rule.singular or any(a in self.tainted for a in (*s.args, s.out))\n",
+        "        return False\n",
     ),
     Mutant(
         "nothing is marked as selected",
@@ -280,8 +279,8 @@ MUTANTS = [
     Mutant(
         "the target of a store may take the name of its value",
         "emit/live.py",
-        "                        self.use_all(s.args[1:])\n",
-        "                        pass\n",
+        "        self.use_all(s.args[1:])\n",
+        "        pass\n",
     ),
     Mutant(
         "a read is folded into an expression past a write",
