@@ -49,7 +49,9 @@ class Refused:
             try:
                 self.run()
             except DifferentiationError as e:
-                return f"{self.program}{RULER}{e}\n".replace(f"{folder}/", "").replace(folder, "FOLDER")
+                return f"{self.program}{RULER}{e}\n".replace(f"{folder}/", "").replace(
+                    folder, "FOLDER"
+                )
             finally:
                 linecache.cache.pop(FILE, None)
         raise NotRefused(f"{self.name} is not refused any more")
