@@ -55,6 +55,27 @@ def test_other_arms_are_taken_at_other_points() -> None:
     check(function_programs.match_loop, 2.5, 1.9)
 
 
+def test_continue_in_the_else_of_a_loop_whose_test_binds() -> None:
+    def f(x, y):
+        s = 0.0
+        for k in range(4):
+            while (v := x * k + s) < 1.0:
+                s = s + 0.5 * v + 0.1 * y
+                if s > 5.0:
+                    break
+            else:
+                if k == 2:
+                    continue
+                s = s * y
+                if k == 3:
+                    break
+            s = s + v * x
+        return s * y
+
+    check(f, 0.4, 1.3)
+    check(f, 0.1, 0.7)
+
+
 def test_partial_objects_among_globals_are_read_anew() -> None:
     scale = functools.partial(lambda a, b: a * b, 3.0)
 

@@ -34,8 +34,6 @@ class TakeTurns(Exception):
 class Containers(Loops):
     """Parts and methods of containers."""
 
-    scope: Any = None  # where methods and attributes of classes are looked up
-
     def __init__(self) -> None:
         super().__init__()
         self.constant_loops: list[ast.For] = []  # around the statement that is parsed

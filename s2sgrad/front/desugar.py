@@ -62,20 +62,28 @@ class _Desugar:
                 body, orelse = self.block(s.body), self.block(s.orelse)
                 out.append(_at(s, ast.For(s.target, s.iter, body, orelse)))
             elif isinstance(s, ast.While):
-                out.append(_at(s, self.while_(s)))
+                out += self.while_(s)
             else:
                 out.append(s)
         return out
 
-    def while_(self, s: ast.While) -> ast.While:
-        """The loop; a test that binds names is asked at the top of each turn."""
+    def while_(self, s: ast.While) -> list[ast.stmt]:
+        """The loop; a test that binds names is asked at the top of each turn.
+
+        What its `else` holds stays outside of it: a `continue` there is one of the loop around.
+        """
         body, orelse = self.block(s.body), self.block(s.orelse)
         if not any(isinstance(n, self.binding) for n in ast.walk(s.test)):
-            return ast.While(s.test, body, orelse)
-        leave = ast.If(s.test, [ast.Pass()], [*orelse, ast.Break()])
-        for node in (leave, *leave.body, leave.orelse[-1]):
-            ast.copy_location(node, s.test)
-        return ast.While(ast.copy_location(ast.Constant(True), s.test), [leave, *body], [])
+            return [_at(s, ast.While(s.test, body, orelse))]
+        ended = ast.Name(f".ended{next(_serial)}", ast.Store())
+        over, asked = (ast.Assign([ended], ast.Constant(v)) for v in (True, False))
+        after = ast.If(ast.Name(ended.id, ast.Load()), orelse, [])
+        leave = ast.If(s.test, [ast.Pass()], [*([over] if orelse else []), ast.Break()])
+        loop = ast.While(ast.Constant(True), [leave, *body], [])
+        made: list[ast.stmt] = [asked, loop, after] if orelse else [loop]
+        for node in made:
+            _locate(node, s)
+        return made
 
     def match(self, s: ast.Match) -> list[ast.stmt]:
         subject: ast.expr = s.subject

@@ -206,6 +206,7 @@ class Expressions(Memory):
         return self._node
 
     _node: ast.AST = ast.Pass()
+    scope: Any = None  # where names outside of the function are looked up
 
     def type_of(self, v: Value) -> Type:
         if v is UNDEF:
@@ -451,6 +452,8 @@ class Expressions(Memory):
             if not hasattr(owner.obj, node.attr):
                 raise self.refuse(node, f"there is no `{ast.unparse(node)}`", "")
             if not _is_library(owner.obj):
+                if isinstance(owner.obj, types.ModuleType) and node.attr in vars(owner.obj):
+                    return self.from_outside(self.scope.of_module(owner.obj, node.attr))
                 raise self.refuse(
                     node,
                     f"`{ast.unparse(node)}` is read from an object that may change between calls",

@@ -121,6 +121,15 @@ class Scope:
             self.found[key] = self.value(value, name, get)
         return self.found[key]
 
+    def of_module(self, module: types.ModuleType, name: str) -> Value:
+        """A name of a module of the user's, as in `network.cost`."""
+        key = (id(module), name)
+        if key not in self.found:
+            self.kept.append(module)
+            get = Global(vars(module), name, _MISSING)
+            self.found[key] = self.value(get(), name, get)
+        return self.found[key]
+
     def value(self, obj: Any, name: str, get: Getter) -> Value:
         t = None if isinstance(obj, bool) else self.type_of(obj)
         if t is not None:
