@@ -201,7 +201,9 @@ def test_a_cache_is_no_obstacle() -> None:
     assert grad(f)(0.7, 6) == pytest.approx(want, rel=1e-6)
 
 
-def test_forward_mode_is_refused() -> None:
+def test_second_derivatives_and_forward_mode_are_refused() -> None:
+    with pytest.raises(DifferentiationError, match="recursion"):
+        grad(grad(fact))(0.8, 3)
     for derivative, more in ((jvp(fact), {"tangents": 1.0}), (hvp(fact), {"vector": 1.0})):
         with pytest.raises(DifferentiationError, match="forward mode"):
             derivative(0.8, 3, **more)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Atom, Block, Eqn, Form, Func, Hole, Stmt, Var, atom_type
@@ -111,6 +112,8 @@ def _user_hint(a: Atom) -> str:
 def reverse_call(r: _Reverse, s: Eqn, bars: list[Atom | None]) -> None:
     """The backward half is called where the mirror of the call stands."""
     assert isinstance(s.op, Kept)
+    if s.op.func is None:  # a half of what was reversed before
+        raise refused(s, "second derivatives")
     taken = tuple(isinstance(a, Var) and a in r.active for a in s.args)
     live = tuple(b is not None for b in bars)
     marked = tuple(b in r.selected.bars for b in bars)
@@ -136,6 +139,19 @@ def reverse_call(r: _Reverse, s: Eqn, bars: list[Atom | None]) -> None:
         if pair.marks and pair.marks[k]:
             r.selected.bars.add(bar)
         r.add(a, bar)
+
+
+def refused(s: Eqn, what: str) -> DifferentiationError:
+    """What calls of functions that call themselves cannot do yet."""
+    name = getattr(s.op, "__name__", "").removesuffix("_fwd").removesuffix("_bwd")
+    return DifferentiationError(
+        Refusal(
+            f"`{name}` calls itself, and {what} of such functions are not supported yet",
+            s.at,
+            "use grad or vjp, or write it as a loop",
+            anchor="recursion",
+        )
+    )
 
 
 def _hint(a: Atom) -> str:

@@ -43,6 +43,7 @@ from s2sgrad.ir.graph import (
 from s2sgrad.ir.types import Array, List, Scalar, Several, Type, is_differentiable, kind_of
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.activity import STRUCTURAL, active, carries_derivative, contents
+from s2sgrad.passes.calls import refused
 from s2sgrad.passes.pushing import ZERO, Answers, Pushing, dot_hint
 from s2sgrad.passes.record import Recorder, Symbol
 from s2sgrad.rules.registry import canonical, lookup
@@ -210,7 +211,7 @@ class _Forward:
     def push(self, s: Eqn, reads: Sequence[Eqn]) -> None:
         """Write the tangent of the result of `s`."""
         if isinstance(s.op, Kept):
-            raise self.refused(s, "calls of functions that call themselves have no tangents yet")
+            raise refused(s, "tangents (forward mode)")
         if isinstance(s.out.type, Several):
             self.several(s, reads)
             return
