@@ -122,7 +122,7 @@ def test_structures() -> None:
 def test_has_aux_and_no_dependence() -> None:
     (out, aux), tangent = jvp(lambda x: (x * x, x), has_aux=True)(3.0, tangents=1.0)
     assert (out, aux, tangent) == (9.0, 3.0, 6.0)
-    value, tangent = jvp(lambda x, y: np.ones(2) * y)(3.0, 2.0, tangents=1.0)
+    _, tangent = jvp(lambda x, y: np.ones(2) * y)(3.0, 2.0, tangents=1.0)
     np.testing.assert_array_equal(tangent, np.zeros(2))
     value, tangent = jvp(lambda x: x * 2.0)(3.0, tangents=None)
     assert (value, tangent) == (6.0, 0.0)
@@ -144,7 +144,7 @@ def test_dtypes() -> None:
     x = np.ones(3, np.float32)
     value, tangent = jvp(lambda x: np.sin(x) * 2.0 + x**2)(x, tangents=np.ones(3))
     assert value.dtype == tangent.dtype == np.float32
-    value, tangent = jvp(lambda x: np.fft.fft(x) * 1j)(np.arange(4.0), tangents=np.ones(4))
+    _, tangent = jvp(lambda x: np.fft.fft(x) * 1j)(np.arange(4.0), tangents=np.ones(4))
     np.testing.assert_allclose(tangent, np.fft.fft(np.ones(4)) * 1j)
     z, u = np.array([1.0 + 2.0j, -0.5j]), np.array([0.3 - 1.0j, 2.0])
     value, tangent = jvp(lambda z: np.abs(z) ** 2)(z, tangents=u)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import linecache
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,17 @@ from s2sgrad.errors import DifferentiationError
 from tests.case import LIB, Case
 from tests.test_rules_compiled import PROGRAMS, REFUSED, Program, difference, serial, weights_of
 
-IDS = [c.id for c, _ in PROGRAMS]
+
+def once_an_op() -> Iterator[Any]:
+    """The first case of each op runs always, the others with the slow tests."""
+    seen: set[Any] = set()
+    for case, made in PROGRAMS:
+        marks = [pytest.mark.slow] if case.op in seen else []
+        seen.add(case.op)
+        yield pytest.param(case, made, id=case.id, marks=marks)
+
+
+EACH = list(once_an_op())
 # No forward mode, and why: a part of the message.
 NO_FORWARD: dict[Any, str] = {
     LIB.norm: "rank",  # of matrices by their singular values, over two axes of more
@@ -55,7 +66,7 @@ def direction(made: Program) -> dict[int, Any]:
     return {k: u if np.shape(u) else float(u) for k, u in moves.items()}
 
 
-@pytest.mark.parametrize(("case", "made"), PROGRAMS, ids=IDS)
+@pytest.mark.parametrize(("case", "made"), EACH)
 def test_tangent(case: Case, made: Program) -> None:
     weights = weights_of(case)
     f, wrt = function(plain(made)), tuple(made.wrt)
@@ -80,7 +91,7 @@ def test_tangent(case: Case, made: Program) -> None:
     assert got == pytest.approx(want, rel=2e-5, abs=2e-6)
 
 
-@pytest.mark.parametrize(("case", "made"), PROGRAMS, ids=IDS)
+@pytest.mark.parametrize(("case", "made"), EACH)
 def test_second_order(case: Case, made: Program) -> None:
     weights = weights_of(case)
     f, wrt = function(made.text(case, weights)), tuple(made.wrt)

@@ -127,7 +127,7 @@ def with_while(x):
 def with_list(x):
     items = []
     for k in range(4):
-        items.append(x ** (k + 1))  # noqa: PERF401  the program that is tested
+        items.append(x ** (k + 1))  # noqa: PERF401
     return sum(items)
 
 
