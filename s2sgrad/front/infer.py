@@ -107,9 +107,9 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return first.items[index] if isinstance(index, int) and not first.open else UNKNOWN
     if any(isinstance(t, Unknown | Static) for t in types):
         return infer_unknown(op, args, form)
-    if op is np.squeeze and form is None and isinstance(first, Array):
-        if any(d != 1 and may_be_one(d) for d in first.shape):
-            return UNKNOWN  # how many axes are left depends on the sizes
+    squeezed = first.shape if op is np.squeeze and form is None and isinstance(first, Array) else ()
+    if any(d != 1 and may_be_one(d) for d in squeezed):
+        return UNKNOWN  # how many axes are left depends on the sizes
     if op in (np.reshape, np.broadcast_to) and isinstance(first, Array | Scalar):
         shape_form = form or Form((Hole(0), Hole(1)))
         reshaped = _reshaped(first, shape_form, args)

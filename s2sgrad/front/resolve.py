@@ -91,7 +91,7 @@ class Scope:
             lambda name, at: self.lookup(fun, name, at, source.file),
             defaults,
             source.file,
-            fun.__code__,
+            fun,
         )
 
     def defaults(self, fun: types.FunctionType) -> dict[str, Value]:

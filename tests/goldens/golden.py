@@ -93,8 +93,7 @@ class Golden:
         def at(t: float) -> float:
             args = list(copy.deepcopy(self.args))
             for k, us in along.items():
-                steps = iter(us)
-                args[k] = moved(args[k], lambda x, steps=steps: x + t * next(steps))
+                args[k] = moved_along(args[k], us, t)
             return float(np.sum(weight * self.f(*args)))
 
         h = 1e-6
@@ -154,6 +153,12 @@ def moved(x: Any, move: Callable[[Any], Any]) -> Any:
         made.__dict__.update({k: moved(v, move) for k, v in vars(x).items()})
         return made
     return x
+
+
+def moved_along(x: Any, us: list[Any], t: float) -> Any:
+    """The container `t` steps along the directions of its leaves."""
+    steps = iter(us)
+    return moved(x, lambda leaf: leaf + t * next(steps))
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -1,6 +1,7 @@
 """Programs that are refused, each with the whole text of its error.
 
-A file of `errors/` holds a program, a line of dashes, and what its last statement raises.  It is
+A file of `errors/` holds a program, a line of dashes, and what its last statement raises; one of
+`errors/command_line/` is a program of which `s2sgrad transpile` cannot write the derivative.  It is
 named after the section of docs/errors.md that the error leads to; `list-pop` is one more of `list`.
 """
 
@@ -15,10 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from s2sgrad.errors import DifferentiationError
+from s2sgrad.transpile import Options, transpile
 from tests.goldens.golden import HERE
 
 RULER = "-" * 40 + "\n"
 FILE = "program.py"
+
+
+class NotRefused(AssertionError):
+    """A program has a derivative, or an error of another kind: its file is out of date."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +46,24 @@ class Refused:
         with in_a_folder() as folder:
             Path(FILE).write_text(self.program, encoding="utf-8")
             linecache.checkcache(FILE)
-            space: dict[str, Any] = {"__file__": FILE, "__name__": "program"}
             try:
-                exec(compile(self.program, FILE, "exec", dont_inherit=True), space)
+                self.run()
             except DifferentiationError as e:
-                return f"{self.program}{RULER}{e}\n".replace(f"{folder}/", "")
+                return f"{self.program}{RULER}{e}\n".replace(f"{folder}/", "").replace(
+                    folder, "FOLDER"
+                )
             finally:
                 linecache.cache.pop(FILE, None)
-        raise AssertionError(f"{self.name} is not refused any more: delete the file")
+        raise NotRefused(f"{self.name} is not refused any more")
+
+    def run(self) -> None:
+        """Run the program, or transpile it."""
+        if self.file.parent.name == "command_line":
+            for error in transpile(Path(FILE), Options(), "s2sgrad transpile").refused.values():
+                raise error
+        else:
+            space: dict[str, Any] = {"__file__": FILE, "__name__": "program"}
+            exec(compile(self.program, FILE, "exec", dont_inherit=True), space)
 
 
 @contextlib.contextmanager
@@ -57,4 +73,4 @@ def in_a_folder() -> Iterator[str]:
         yield folder
 
 
-REFUSED = [Refused(f) for f in sorted((HERE / "errors").glob("*.txt"))]
+REFUSED = [Refused(f) for f in sorted((HERE / "errors").rglob("*.txt"))]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,7 @@ class Stage:
     wrt: tuple[int, ...] = (0,)
 
     @property
-    def file(self) -> Any:
+    def file(self) -> Path:
         return HERE / "passes" / f"{self.name}.txt"
 
     def text(self) -> str:

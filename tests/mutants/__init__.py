@@ -1,0 +1,1 @@
+"""Faults put into a copy of the compiler, each of which the tests must notice."""

@@ -1,0 +1,95 @@
+"""A bounded part of the tests, run against whichever s2sgrad is imported: the first that fails.
+
+`python -m tests.mutants.battery` prints what failed and why, or nothing; it returns 1 if one did.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+Check = tuple[str, Callable[[], None]]
+
+
+def checks() -> Iterator[Check]:
+    """Names and checks, quick ones first."""
+    # Imported here: a fault may already show when a module of tests is imported.
+    from tests import test_fuzz_arrays, test_fuzz_containers, test_kernels, test_memory
+    from tests import test_programs as programs
+    from tests.goldens.programs import GOLDENS
+    from tests.goldens.refusals import REFUSED
+
+    for case in test_kernels.CASES:
+        yield (
+            f"kernel {case[0].__name__}",
+            lambda c=case: test_kernels.test_gradient_against_differences(c),  # type: ignore[misc]
+        )
+    for case in programs.CASES:
+        yield (
+            f"program {case[0].__name__}",
+            lambda c=case: programs.test_gradient_against_differences(c),  # type: ignore[misc]
+        )
+    for golden in GOLDENS:
+        if not golden.generic:
+            yield f"golden {golden.name}", lambda g=golden: numbers(g)  # type: ignore[misc]
+    for refused in REFUSED:
+        yield f"refusal {refused.name}", lambda r=refused: r.text()  # type: ignore[misc]
+    for start in range(0, 60, 10):
+        for kind in ("mutate", "control"):
+            yield f"fuzz {kind} {start}", lambda k=kind, s=start: fuzz(k, s)  # type: ignore[misc]
+    for view in test_memory.lines(test_memory.VIEWS):
+        yield (
+            f"memory {view}",
+            lambda v=view: test_memory.test_names_of_the_same_memory(v),  # type: ignore[misc]
+        )
+    for write in test_memory.lines(test_memory.WRITES):
+        yield f"write {write}", lambda w=write: test_memory.test_ways_to_write(w)  # type: ignore[misc]
+    for seed in range(12):
+        yield f"containers {seed}", lambda s=seed: judged(test_fuzz_containers.judge, s)  # type: ignore[misc]
+        yield f"arrays {seed}", lambda s=seed: test_fuzz_arrays.judge(s)  # type: ignore[misc]
+
+
+def numbers(golden: object) -> None:
+    """What is emitted now for a golden program has the right numbers."""
+    from tests.goldens.golden import Golden
+
+    assert isinstance(golden, Golden)
+    value, bars = golden.run(golden.text())
+    assert value is None or np.allclose(value, golden.primal(), rtol=1e-12)
+    want, got = golden.derivatives(bars)
+    assert abs(want - got) <= 1e-6 * (1.0 + abs(want)), f"{got}, not {want}"
+
+
+def fuzz(kind: str, start: int) -> None:
+    from tests.fuzz.run import many
+
+    report = many(kind, range(start, start + 10))
+    assert not report.counts["wrong"], report.summary()
+    assert not report.counts["crashed"], report.summary()
+
+
+def judged(judge: Callable[[int], bool], seed: int) -> None:
+    judge(seed)
+
+
+def main() -> int:
+    """Run until one fails."""
+    import s2sgrad
+
+    print(s2sgrad.__file__)
+    for name, check in checks():
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                check()
+        except BaseException as e:  # of any kind: a fault may show as anything
+            first = (str(e).strip().splitlines() or [""])[0]
+            print(f"{name}: {type(e).__name__}: {first[:110]}")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

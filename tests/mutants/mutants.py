@@ -1,0 +1,291 @@
+"""The faults: what is changed where, as text that stands exactly once in a file of the package."""
+
+# ruff: noqa: E501 - the lines of the package are quoted as they stand
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """In `file`, `old` becomes `new`."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+MUTANTS = [
+    # bufferize: what runs in place
+    Mutant(
+        "conflicts are not looked for",
+        "passes/bufferize.py",
+        "    if _writes(func.body):\n",
+        "    if False:\n",
+    ),
+    Mutant(
+        "views that are read later are not copied",
+        "passes/conflicts.py",
+        "        for v in sorted(hit, key=lambda v: v.hint):\n",
+        "        for v in sorted(hit - set(self.regions.made), key=lambda v: v.hint):\n",
+    ),
+    Mutant(
+        "an argument is the function's own",
+        "passes/conflicts.py",
+        "        live = {p for p in func.body.params if is_memory(p)}\n",
+        "        live: set[Var] = set()\n",
+    ),
+    Mutant(
+        "what a loop reads is not live in all of it",
+        "passes/conflicts.py",
+        "        live |= content_reads(blocks) | _vars(s.walked)\n",
+        "        live |= _vars(s.walked)\n",
+    ),
+    Mutant(
+        "tapes do not hold what is collected",
+        "passes/conflicts.py",
+        "        inner = live | tapes | _vars(s.body.results)\n",
+        "        inner = live | _vars(s.body.results)\n",
+    ),
+    Mutant(
+        "slots are never the same memory",
+        "passes/regions.py",
+        "                changed |= self.relate_slots(slots)",
+        "                changed |= False",
+    ),
+    Mutant(
+        "results may share memory",
+        "passes/bufferize.py",
+        "            if any(regions.alias(r, t) for t in taken):",
+        "            if False:",
+    ),
+    Mutant(
+        "every accumulation runs in place",
+        "passes/bufferize.py",
+        "        found -= wrong\n",
+        "        break\n",
+    ),
+    # reverse
+    Mutant(
+        "a store does not clear the cotangent",
+        "passes/reverse.py",
+        "        part: Part = _Clear(g, index, atoms, read) if store else g\n",
+        "        part: Part = g\n",
+    ),
+    Mutant(
+        "the last write to a repeated place is not told from the others",
+        "passes/reverse.py",
+        "        if s.op is not ops.setitem or not repeats:\n            return read\n",
+        "        return read\n",
+    ),
+    Mutant(
+        "the arms of a mirrored branch change places",
+        "passes/reverse.py",
+        "            Branch(new, test, (walked[0], walked[1]), blocks[0], blocks[1], len(new), s.at)",
+        "            Branch(new, test, (walked[1], walked[0]), blocks[1], blocks[0], len(new), s.at)",
+    ),
+    Mutant(
+        "broadcasting is not undone",
+        "passes/reverse.py",
+        "        same = fits(x.type, t)\n        if same:\n            return bar\n",
+        "        return bar\n",
+    ),
+    Mutant(
+        "a mirrored loop forgets what comes from outside",
+        "passes/reverse.py",
+        "        for v, acc in zip(free, accs, strict=True):\n            self.frame.bars[v] = [acc]\n",
+        "",
+    ),
+    Mutant(
+        "accumulators of a loop start at zero",
+        "passes/reverse.py",
+        " + [self.total(v) for v in free]\n        for k in live:",
+        " + [self.zero(v) for v in free]\n        for k in live:",
+    ),
+    Mutant(
+        "a loop that stopped is mirrored in full",
+        "passes/reverse.py",
+        "        if isinstance(s.over, Range) and s.stop is None:\n",
+        "        if isinstance(s.over, Range):\n",
+    ),
+    Mutant(
+        "an outer value is taken from the first turn: no tape",
+        "passes/reverse.py",
+        "            frame.known[a] = self._recomputed(a, frame) or self._walked(a, frame)\n",
+        "            frame.known[a] = self._recomputed(a, frame) or Lit(1.0)\n",
+    ),
+    Mutant(
+        "a mirror walks its tape forwards",
+        "passes/reverse.py",
+        "body, s.at, down=True)",
+        "body, s.at, down=False)",
+    ),
+    Mutant(
+        "only the last contribution to a cotangent counts",
+        "passes/reverse.py",
+        "        for g in dense:\n            total = self.sum(total, g, v)\n",
+        "        for g in dense:\n            total = g\n",
+    ),
+    Mutant(
+        "cotangents keep the dtype that they have",
+        "passes/reverse.py",
+        "        if isinstance(x.type, Array) and isinstance(t, Array) and t.char != x.type.char:",
+        "        if False:",
+    ),
+    # activity
+    Mutant(
+        "activity does not come round a loop",
+        "passes/activity.py",
+        "            while _hand(s.body.results[:n], params, varied):\n"
+        "                _forward(s.body, varied)\n",
+        "",
+    ),
+    Mutant(
+        "use does not come round a loop",
+        "passes/activity.py",
+        "            while _mark(params, s.body.results[:n], useful):\n"
+        "                _backward(s.body, useful)\n",
+        "",
+    ),
+    Mutant(
+        "one arm alone makes a branch active",
+        "passes/activity.py",
+        "                _hand(arm.results[: s.joined], s.outs[: s.joined], varied)\n",
+        "                if k == 0:\n                    _hand(arm.results[: s.joined], s.outs[: s.joined], varied)\n",
+    ),
+    # selections
+    Mutant(
+        "zeros do not annihilate",
+        "passes/selected.py",
+        "        return rule.singular or any(a in self.tainted for a in (*s.args, s.out))\n",
+        "        return False\n",
+    ),
+    Mutant(
+        "nothing is marked as selected",
+        "passes/selected.py",
+        "            self.bars.add(bar)\n",
+        "            pass\n",
+    ),
+    # the passes that tidy
+    Mutant(
+        "allocations are shared",
+        "passes/share.py",
+        "        if s.op in ALLOCATIONS:\n            return s  # two arrays, each of which may be written to\n",
+        "",
+    ),
+    Mutant(
+        "subtraction of a negated value keeps its sign",
+        "passes/share.py",
+        "_FLIPPED: dict[Any, Any] = {operator.add: operator.sub, operator.sub: operator.add}",
+        "_FLIPPED: dict[Any, Any] = {operator.add: operator.sub, operator.sub: operator.sub}",
+    ),
+    Mutant(
+        "common subexpressions are shared across arms",
+        "passes/share.py",
+        "        scope: ChainMap[Key, Var] = ChainMap({}, seen)\n",
+        "        scope: ChainMap[Key, Var] = seen if isinstance(seen, ChainMap) else ChainMap({})\n",
+    ),
+    Mutant(
+        "dead code is looked for once in a loop",
+        "passes/prune.py",
+        "    while size != len(live):\n",
+        "    if size != len(live):\n",
+    ),
+    Mutant(
+        "what is written to is moved out of a loop",
+        "passes/hoist.py",
+        "        self.shared = set(_handed(func.body))\n",
+        "        self.shared: set[Atom] = set()\n",
+    ),
+    Mutant(
+        "a shape may be asked of an array that is gone",
+        "passes/latest.py",
+        "            r = s.args[0]\n",
+        "            r = s.args[-1]\n",
+    ),
+    # the front
+    Mutant(
+        "names of one array on several paths are not linked",
+        "front/join.py",
+        "            self.link(value.root, a, b)\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "a write leaves other names as they were",
+        "front/memory.py",
+        "            if not isinstance(self.versions.get(other), Stale):\n"
+        '                self.versions[other] = Stale(at, "on some path they are the same array")\n',
+        "            pass\n",
+    ),
+    Mutant(
+        "what may be a view is an array of its own",
+        "front/calls.py",
+        "        if makes_memory(op, form):\n            return []\n",
+        "        return []\n",
+    ),
+    Mutant(
+        "a view shows its array as it was at first",
+        "front/memory.py",
+        "        now = self.versions.get(root, root.first)\n        if isinstance(now, Stale):",
+        "        now = root.first\n        if isinstance(now, Stale):",
+    ),
+    Mutant(
+        "a loop's links are those of its first turn",
+        "front/loops.py",
+        "        self.settle_links(assumed, turn, mark)\n",
+        "",
+    ),
+    Mutant(
+        "overlapping stores of another stride are let through",
+        "front/memory.py",
+        "    if not isinstance(value, Ref) or value.root is not target.root:\n        return False\n",
+        "    return False\n",
+    ),
+    # what is returned
+    Mutant(
+        "gradients may be views",
+        "passes/finish.py",
+        "        if settled and self.fresh(g) and not own & self.returned:\n",
+        "        if settled:\n",
+    ),
+    # rules
+    Mutant(
+        "the sign of division",
+        "rules/arithmetic.py",
+        "    return g / x2, -g * out / x2\n",
+        "    return g / x2, g * out / x2\n",
+    ),
+    Mutant(
+        "lists hand out their cotangents from the front",
+        "passes/lists.py",
+        "        last = _item(r, g, -1)",
+        "        last = _item(r, g, 0)",
+    ),
+    # emission
+    Mutant(
+        "tapes are read from the front",
+        "emit/source.py",
+        '{self.tapes[source]}.pop()")\n\n    # -- moves',
+        '{self.tapes[source]}.pop(0)")\n\n    # -- moves',
+    ),
+    Mutant(
+        "two live values may have one name",
+        "emit/names.py",
+        "        while name in self.reserved or _overlap(live, self.busy[name]):\n",
+        "        while name in self.reserved:\n",
+    ),
+    Mutant(
+        "the target of a store may take the name of its value",
+        "emit/live.py",
+        "        self.use_all(s.args[1:])\n",
+        "        pass\n",
+    ),
+    Mutant(
+        "a read is folded into an expression past a write",
+        "emit/facts.py",
+        "        return all(w.isdisjoint(reads) for w in self.writes[block][k + 1 : last])\n",
+        "        return True\n",
+    ),
+]
