@@ -32,7 +32,7 @@ def show(node: ast.expr, to_text: Printer) -> str:
         items = [show(i, to_text) for i in node.elts]
         return f"({', '.join(items)}{',' * (len(items) == 1)})"
     aside = _Aside(to_text)
-    tree = ast.fix_missing_locations(ast.Expr(aside.visit(node)))
+    tree = ast.Expr(aside.visit(node))
     made = to_text(tree).strip()
     return re.sub(r"\b_aside(\d+)_\b", lambda m: aside.texts[int(m[1])], made)
 
