@@ -56,7 +56,7 @@ def files(folder: Path) -> list[Path]:
 
 def part(name: str) -> str:
     """The part of the package that a module belongs to: a subpackage or a file at its top."""
-    return (name.split(".") + ["__init__"])[1]
+    return [*name.split("."), "__init__"][1]
 
 
 def imported(file: Path) -> Iterator[str]:

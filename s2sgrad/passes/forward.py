@@ -292,8 +292,8 @@ class _Forward:
             return self.by_rule(rule, s, out)
         except StaticFact as e:
             raise _unknown(s, e) from e
-        except NotImplementedError:
-            pass  # there is none for these operands
+        except (NotImplementedError, TypeError):
+            pass  # there is none for these operands, or none that knows these options
         args = [a for a in s.args if self.dot(a) is not None]
         pairs = {a: self.filled(a) for a in args if isinstance(a, Var)}
         try:
@@ -310,7 +310,11 @@ class _Forward:
         r = self.recorder
         args, kwargs, _ = by_position(rule, *call_args(s, [r.symbol(a) for a in s.args]))
         dots = [shape(a) for a in s.args]
-        tangents = [self.tangent(t, dots, s) for t in _templates(rule, s)]
+        templates = _templates(rule, s)
+        seen = {k for t in templates for k in _holes(t)}
+        if any(self.dot(a) is not None for k, a in enumerate(s.args) if k not in seen):
+            raise NotImplementedError  # an option varies: the rule would not be told
+        tangents = [self.tangent(t, dots, s) for t in templates]
         tangents += [None] * (len(args) - len(tangents))
         found = pushforward(rule, out, tangents, args, kwargs)
         if isinstance(found, list | tuple):
