@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from s2sgrad import value_and_grad
+from s2sgrad import value_and_grad, vjp
 from s2sgrad.errors import DifferentiationError
 from tests.passes import function
 
@@ -387,3 +387,37 @@ def test_the_tables_are_mostly_valid() -> None:
 def test_several_statements() -> None:
     assert judge("x", "h = z; h[0] = y; x[1] = h[0] * y; h *= x[1, 0]") == "right"
     assert judge("x.copy()", "h = z; h[0] = y; x[1] = h[0] * y; h *= x[1, 0]") == "right"
+
+
+def the_same(x: Any) -> Any:
+    return x
+
+
+def twice(x: Any) -> Any:
+    y = np.sin(x)
+    return y, y
+
+
+def view_and_all(x: Any) -> Any:
+    x[0] = 2.0 * x[1]
+    return x.T, x[0]
+
+
+def after_a_loop(x: Any) -> Any:
+    y = x
+    for _ in range(x.shape[1]):
+        y = y * 2.0
+    return y, x
+
+
+@pytest.mark.parametrize("f", [the_same, twice, view_and_all, after_a_loop])
+def test_results_own_their_memory(f: Any) -> None:
+    """No result of `vjp` shows an argument, a seed or another result: each may be written to."""
+    x = X.copy()
+    out = f(X.copy())
+    seed = tuple(map(np.ones_like, out)) if isinstance(out, tuple) else np.ones_like(out)
+    value, gradient = vjp(f)(x, out_bar=seed)
+    several = isinstance(value, tuple)
+    arrays = [*(value if several else (value,)), gradient, x, *(seed if several else (seed,))]
+    for k, a in enumerate(arrays):
+        assert not any(np.shares_memory(a, b) for b in arrays[:k])

@@ -27,6 +27,16 @@ def checks() -> Iterator[Check]:
             f"kernel {case[0].__name__}",
             lambda c=case: test_kernels.test_gradient_against_differences(c),  # type: ignore[misc]
         )
+    for f in (test_memory.the_same, test_memory.twice, test_memory.after_a_loop):
+        yield (
+            f"results of {f.__name__}",
+            lambda f=f: test_memory.test_results_own_their_memory(f),  # type: ignore[misc]
+        )
+    for case in test_kernels.SINGLE:
+        yield (
+            f"single precision {case[0].__name__}",
+            lambda c=case: test_kernels.test_single_precision(c),  # type: ignore[misc]
+        )
     for case in programs.CASES:
         yield (
             f"program {case[0].__name__}",
