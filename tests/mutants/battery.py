@@ -32,6 +32,15 @@ def checks() -> Iterator[Check]:
             f"results of {f.__name__}",
             lambda f=f: test_memory.test_results_own_their_memory(f),  # type: ignore[misc]
         )
+    for name in test_kernels.NO_COPIES:
+        yield f"copies of {name}", lambda n=name: test_kernels.test_no_copies(n)  # type: ignore[misc]
+    for loop in test_memory.LOOPS:
+        for view in ("x", "x.copy()", "x * 2.0"):
+            yield (
+                f"{view} in {loop}",
+                lambda x=loop, v=view: test_memory.test_names_that_move_in_a_loop(x, v),  # type: ignore[misc]
+            )
+    yield "negated", test_memory.test_a_negated_value_that_is_taken_away
     for case in test_kernels.SINGLE:
         yield (
             f"single precision {case[0].__name__}",

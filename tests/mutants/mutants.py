@@ -199,12 +199,6 @@ MUTANTS = [
         "        self.shared = set(_handed(func.body))\n",
         "        self.shared: set[Atom] = set()\n",
     ),
-    Mutant(
-        "a shape may be asked of an array that is gone",
-        "passes/latest.py",
-        "            r = s.args[0]\n",
-        "            r = s.args[-1]\n",
-    ),
     # the front
     Mutant(
         "names of one array on several paths are not linked",
