@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from s2sgrad import tree
-    from s2sgrad.api import elementwise_grad, grad, hvp, jvp, pullback, value_and_grad, vjp
+    from s2sgrad.api import (
+        elementwise_grad,
+        grad,
+        hessian,
+        hvp,
+        jacobian,
+        jvp,
+        pullback,
+        value_and_grad,
+        vjp,
+    )
     from s2sgrad.ir.ops import stop_gradient
     from s2sgrad.rules.custom import elementwise, rule
     from s2sgrad.testing import check_grad, check_rule
@@ -19,7 +29,9 @@ __all__ = [
     "elementwise",
     "elementwise_grad",
     "grad",
+    "hessian",
     "hvp",
+    "jacobian",
     "jvp",
     "pullback",
     "rule",
@@ -36,7 +48,9 @@ _HOMES = {
     "elementwise": "rules.custom",
     "elementwise_grad": "api",
     "grad": "api",
+    "hessian": "api",
     "hvp": "api",
+    "jacobian": "api",
     "jvp": "api",
     "pullback": "api",
     "rule": "rules.custom",

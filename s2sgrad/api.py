@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from s2sgrad.derivative import Derivative, Wrt
+from s2sgrad.jacobian import Jacobian
 
 P = ParamSpec("P")
 V = TypeVar("V")
@@ -152,6 +153,43 @@ def hvp(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = 
     array([  6., 120.])
     """
     return _transform(fun, wrt, "hvp", has_aux)
+
+
+def jacobian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
+    """The matrix of partial derivatives, an array of the shape `out.shape + arg.shape`.
+
+    Several results, or a tuple or container in `wrt`, give the structure of the results, and in
+    each place that of the arguments; a number by a number gives a number.  Columns by forward mode
+    or rows by reverse mode, whichever are fewer: the function is run once to see how many results
+    it has.  Raises `TypeError` for complex arguments.
+
+    >>> import numpy as np
+    >>> from s2sgrad import jacobian
+    >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+    if fun is None:
+        return lambda f: Jacobian(f, wrt, "jacobian")
+    return Jacobian(fun, wrt, "jacobian")
+
+
+def hessian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
+    """The second derivatives of a scalar-valued function, of the shape `arg.shape + arg.shape`.
+
+    For a tuple in `wrt` a tuple of tuples: in row `i` and column `j` the derivative in argument `j`
+    of the gradient in argument `i`.  A column is one `hvp`.  Raises `TypeError` for complex
+    arguments.
+
+    >>> import numpy as np
+    >>> from s2sgrad import hessian
+    >>> hessian(lambda x: x[0] * x[0] * x[1])(np.array([1.0, 2.0]))
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    if fun is None:
+        return lambda f: Jacobian(f, wrt, "hessian")
+    return Jacobian(fun, wrt, "hessian")
 
 
 @overload

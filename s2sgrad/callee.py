@@ -20,6 +20,16 @@ _P = inspect.Parameter
 POSITIONAL = (_P.POSITIONAL_ONLY, _P.POSITIONAL_OR_KEYWORD)
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A transform whose result is transformed again: `grad(f)` in `grad(grad(f))`."""
+
+    wrt: tuple[int | str, ...]
+    bare: bool
+    what: str
+    has_aux: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Callee:
     """A callable as the compiler sees it.
@@ -35,6 +45,7 @@ class Callee:
     fixed: dict[str, Any] = field(default_factory=dict)
     method: bool = False  # position 0 is the first after `self`
     library: bool = False
+    inner: tuple[Stage, ...] = ()  # transforms that come first, the innermost first
 
     def closure(self, scope: Scope, given: tuple[str, ...]) -> Closure:
         """The function as the parser knows it; `given` are the parameters that have a value."""
@@ -51,6 +62,8 @@ def callee(fun: Any, what: str) -> Callee:
     """
     if isinstance(fun, functools.partial):
         return _partial(fun, what)
+    if isinstance(fun, functools._lru_cache_wrapper):  # a cache changes no value
+        return callee(fun.__wrapped__, what)
     if isinstance(fun, types.MethodType):
         inner = callee(fun.__func__, what)
         name = next(iter(inner.whole.parameters), None)
@@ -68,7 +81,8 @@ def callee(fun: Any, what: str) -> Callee:
         signature = inspect.signature(fun, follow_wrapped=False)
         return Callee(fun, fun.__name__, signature, signature)
     if hasattr(fun, "_s2sgrad_derivative"):
-        raise TypeError(f"{what} of a gradient: higher derivatives are not supported yet")
+        nested: Callee = fun.staged(what)
+        return nested
     if isinstance(fun, type):
         raise TypeError(f"{what} takes a function, not the class `{fun.__name__}`")
     if isinstance(fun, np.vectorize):

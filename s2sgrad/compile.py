@@ -14,8 +14,9 @@ from s2sgrad.front.arguments import Arguments, Leaf, Path, wanted
 from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.structure import Const, Signature, Struct
-from s2sgrad.front.values import Closure, Tup, Value, rebuild
-from s2sgrad.ir.graph import Block, Func, Hole, Var, atom_type
+from s2sgrad.front.values import Closure, Tup, Value, leaves, rebuild
+from s2sgrad.ir.call import called_by
+from s2sgrad.ir.graph import Atom, Block, Func, Hole, Lit, Var, atom_type
 from s2sgrad.ir.text import text
 from s2sgrad.ir.types import INT
 from s2sgrad.ir.verify import InvalidIR, verify
@@ -27,6 +28,7 @@ from s2sgrad.passes.finish import finish
 from s2sgrad.passes.forward import forward, has_tangent
 from s2sgrad.passes.hoist import hoist
 from s2sgrad.passes.order import order
+from s2sgrad.passes.plain import plain
 from s2sgrad.passes.prune import prune
 from s2sgrad.passes.reverse import reverse
 from s2sgrad.passes.seeds import NAME, Seeds, check_elementwise, paired, plan
@@ -69,6 +71,16 @@ class Target:
     path: Path = ()
 
 
+@dataclass(frozen=True)
+class Inner:
+    """A derivative that is differentiated again: see `Request` for the fields."""
+
+    wrt: tuple[Target, ...]
+    bare: bool
+    what: str
+    has_aux: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Request:
     """What to compile: parameters with their signatures, and which are differentiated.
@@ -81,10 +93,9 @@ class Request:
     bare: bool
     what: str  # the transform
     has_aux: bool = False
-    seed: Any = (
-        None  # the signature of `out_bar`; which leaves of `tangents` and `vector` are given
-    )
+    seed: Any = None  # the signature of `out_bar`; the leaves of `tangents` that are given
     header: tuple[str, ...] = ()
+    inner: tuple[Inner, ...] = ()  # what is differentiated is itself a derivative
 
 
 class Outside(Protocol):
@@ -155,12 +166,17 @@ def differentiate(
     if constants:
         func = replace(func, notes={**func.notes, "globals": frozenset(outside.variables)})
     stages = {"parse": _verified(func, "parse")}
+    _kept_functions(func)
     written = [leaf for leaf in arguments.leaves if leaf.var in func.notes["written"]]
+    for stage in request.inner:
+        func, result = _staged(func, arguments, request, stage, result, stages)
     if request.what == "jvp":
         func, structure, seeds = _pushed(func, arguments, request, result, stages)
     else:
         func, structure, seeds = _pulled(func, arguments, request, result, stages)
-    func = replace(func, name=f"{_identifier(name)}_{request.what}")
+    whats = [stage.what for stage in request.inner]
+    emitted_name = "_".join([_identifier(name), *whats, request.what])
+    func = _halves(replace(func, name=emitted_name), stages)
     func = stages["bufferize"] = _verified(bufferize(func), "bufferize")
     emitted = emit(func, structure, _header(request, func))
     return Derived(emitted, stages, seeds, written, arguments.leaves)
@@ -169,12 +185,82 @@ def differentiate(
 Stages = dict[str, Func]
 
 
+def _kept_functions(func: Func) -> None:
+    """The passes on the functions that `func` calls."""
+    for k in called_by([func]):
+        k.func = _tidy(_verified(k.body, "parse"), {}, k.name)
+
+
+def _halves(func: Func, stages: Stages) -> Func:
+    """`func`, and the functions that it calls in their final form."""
+    pairs = func.notes.get("pairs")
+    for pair in pairs.made.values() if pairs is not None else ():
+        whole = _tidy(_verified(pair.whole, "reverse"), {}, pair.forward.name)
+        pair.whole = _verified(plain(whole), "plain")
+        pair.split()
+    for k in called_by([func]):
+        k.func = stages[k.name] = _verified(bufferize(_verified(k.body, "calls")), "bufferize")
+    return _verified(plain(func), "plain")
+
+
+def _staged(
+    func: Func, arguments: Arguments, request: Request, inner: Inner, result: Value, stages: Stages
+) -> tuple[Func, Value]:
+    """The derivative `inner` as a function that is differentiated again."""
+    one = replace(request, wrt=inner.wrt, bare=inner.bare, what=inner.what, has_aux=inner.has_aux)
+    bars = [leaf.var for leaf in _leaves(arguments, one) if wanted(leaf)]
+    func, seeds = _reversed(func, result, one, bars, stages, arguments)
+    n = len(seeds.atoms)
+    made = list(func.body.results)
+    values: list[Value] = [*made[:n]]
+    gradient = _gradient(arguments, one, made[n:])
+    value = rebuild(result, values)
+    if inner.what == "value_and_grad":
+        shown: Value = Tup((value, gradient))
+    else:
+        shown = Tup((gradient, paired(value, func.name)[1])) if inner.has_aux else gradient
+    results = tuple(a for a in leaves(shown) or () if isinstance(a, Var | Lit))
+    func = replace(func, body=replace(func.body, results=results))
+    keep = _differentiated(arguments, request)
+    return _tidy(func, stages, "reverse", keep, PURE), shown
+
+
+def _gradient(arguments: Arguments, request: Request, bars: list[Atom]) -> Value:
+    """The cotangents as a value of the program, in the structure of the arguments."""
+    found = dict(zip((x for x in _leaves(arguments, request) if wanted(x)), bars, strict=True))
+
+    def mirror(v: Value) -> Value:
+        if isinstance(v, Tup):
+            return replace(v, items=tuple(map(mirror, v.items)))
+        return next((bar for leaf, bar in found.items() if leaf.var is v), Lit(None))
+
+    values = [mirror(_at(arguments.values[t.name], t.path)) for t in request.wrt]
+    return values[0] if request.bare else Tup(tuple(values))
+
+
+def _at(v: Value, path: Path) -> Value:
+    """The part of a container at `path`."""
+    for kind, key in path:
+        assert isinstance(v, Tup)
+        found = v.items[key] if kind == "item" and not v.keys else v.get(key)
+        assert found is not None
+        v = found
+    return v
+
+
+def _differentiated(arguments: Arguments, request: Request) -> list[Var]:
+    """What some derivative is in: an argument that is not used has a gradient too."""
+    wrt = (*request.wrt, *(t for stage in request.inner for t in stage.wrt))
+    found = [x.var for t in wrt for x in arguments.of(t.name, t.path) if wanted(x)]
+    return list(dict.fromkeys(found))
+
+
 def _pulled(
     func: Func, arguments: Arguments, request: Request, result: Value, stages: Stages
 ) -> tuple[Func, Result, Seeds]:
     """Reverse mode: the results, and the cotangents of the arguments."""
     bars = [leaf.var for leaf in _leaves(arguments, request) if wanted(leaf)]
-    func, seeds = _reversed(func, result, request, bars, stages)
+    func, seeds = _reversed(func, result, request, bars, stages, arguments)
     n = len(seeds.atoms)
     if request.what == "hvp":
         func, n = _along(func, n, arguments, request, stages)
@@ -184,12 +270,18 @@ def _pulled(
 
 
 def _reversed(
-    func: Func, result: Value, request: Request, bars: list[Var], stages: Stages
+    func: Func,
+    result: Value,
+    request: Request,
+    bars: list[Var],
+    stages: Stages,
+    arguments: Arguments,
 ) -> tuple[Func, Seeds]:
-    """`func` with the cotangents `bars` as further results."""
+    """`func` with the cotangents of `bars` as further results."""
     seeds = plan(func, result, request.what, request.has_aux, request.seed)
-    # An argument that is not used has a gradient too.
-    func = _tidy(seeds.checked(func), stages, "parse", bars)
+    keep = _differentiated(arguments, request)
+    if "reverse" not in stages:
+        func = _tidy(seeds.checked(func), stages, "parse", keep)
     if request.what == "elementwise_grad":
         check_elementwise(func, bars)
     func = seeds.settle(reverse(seeds.enter(func), bars, seeds.atoms, ()))
@@ -202,7 +294,7 @@ def _along(
 ) -> tuple[Func, int]:
     """Forward over reverse: the gradients give way to their tangents."""
     bars = func.body.results[n:]
-    func = _tidy(func, stages, "reverse", passes=PURE)
+    func = _tidy(func, stages, "reverse", _differentiated(arguments, request), PURE)
     func = stages["forward"] = _moved(func, arguments, request)
     dots = func.body.results[len(func.body.results) - len(bars) :]
     return replace(func, body=replace(func.body, results=(*func.body.results[:n], *dots))), n
@@ -212,8 +304,8 @@ def _pushed(
     func: Func, arguments: Arguments, request: Request, result: Value, stages: Stages
 ) -> tuple[Func, Result, Seeds]:
     """Forward mode: the results, and their tangents."""
-    varying = [leaf.var for leaf in _leaves(arguments, request)]
-    func = _tidy(func, stages, "parse", varying)
+    if not request.inner:
+        func = _tidy(func, stages, "parse", _differentiated(arguments, request))
     values = func.body.results
     func = stages["forward"] = _moved(func, arguments, request)
     n = len(values)

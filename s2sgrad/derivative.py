@@ -9,19 +9,19 @@ import sys
 import threading
 import types
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from s2sgrad.callee import POSITIONAL, Callee, absent, callee
-from s2sgrad.compile import SEED_NAMES, Compiled, Request, Target, compile_derivative
+from s2sgrad.callee import Callee, Stage, absent, callee
+from s2sgrad.compile import SEED_NAMES, Compiled, Inner, Request, Target, compile_derivative
 from s2sgrad.dispatch import Call, dispatcher
 from s2sgrad.errors import DifferentiationError, Refusal, S2SGradError
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.structure import (
     Const,
     Signature,
-    Struct,
     UnsupportedArgument,
     differentiable,
     leaves,
@@ -36,6 +36,7 @@ from s2sgrad.lowered import Lowered
 from s2sgrad.overlap import refuse_overlaps
 from s2sgrad.passes.seeds import NAME, pattern
 from s2sgrad.passes.tangents import Fitting
+from s2sgrad.targets import below, check_target, named, target
 
 Wrt = int | str | tuple[int | str, ...]
 _P = inspect.Parameter
@@ -71,14 +72,9 @@ class Derivative(Generic[P, R]):
     ) -> None:
         self._callee = callee(primal, what)
         if member:
-            self._callee = Callee(
-                self._callee.function,
-                self._callee.name,
-                self._callee.whole,
-                self._callee.shown,
-                method=True,
-            )
-        functools.update_wrapper(self, primal)
+            self._callee = replace(self._callee, fixed={}, method=True, library=False)
+        own = ("__dict__",) if not isinstance(primal, Derivative) else ()
+        functools.update_wrapper(self, primal, updated=own)
         for name in ("__name__", "__qualname__"):
             if not hasattr(primal, name):
                 setattr(self, name, self._callee.name)
@@ -89,8 +85,9 @@ class Derivative(Generic[P, R]):
         self._bare = not isinstance(wrt, tuple)
         self._wrt = wrt if isinstance(wrt, tuple) else (wrt,)
         for w in self._wrt:
-            _check_target(self._callee, w)
-        self._names = frozenset(w for w in map(self._named, self._wrt) if w)
+            check_target(self._callee, w)
+        inner = [w for stage in self._callee.inner for w in stage.wrt]
+        self._names = frozenset(n for w in (*self._wrt, *inner) if (n := named(self._callee, w)))
         self._seed_name = seed = SEED_NAMES.get(what)
         if seed is not None and seed in self._callee.whole.parameters:
             raise TypeError(f"a function with a parameter named `{seed}` cannot be given to {what}")
@@ -98,6 +95,13 @@ class Derivative(Generic[P, R]):
         self._last: Compiled | None = None
         self._twin: Derivative[..., Any] | None = None
         self._answer(self._slow)
+
+    def staged(self, what: str) -> Callee:
+        """The function whose derivative of the derivative `what` is asked for."""
+        if self._what not in ("grad", "value_and_grad"):
+            raise TypeError(f"{what} of {self._what}: only grad and value_and_grad can be nested")
+        stage = Stage(self._wrt, self._bare, self._what, self._has_aux)
+        return replace(self._callee, inner=(*self._callee.inner, stage))
 
     def __repr__(self) -> str:
         return f"<{self._what} of {self._callee.name}>"
@@ -178,7 +182,7 @@ class Derivative(Generic[P, R]):
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The compilation for arguments like these; nothing is run."""
-        seed = kwargs.pop(self._seed_name, None) if self._seed_name else None
+        seed = self._taken(kwargs)
         values = self._bind(args, kwargs)
         return Lowered(self._compilation(values, seed)[0])
 
@@ -209,9 +213,16 @@ class Derivative(Generic[P, R]):
 
     def _slow(self, *args: Any, **kwargs: Any) -> Any:
         """A call that no guard answers: its signature is looked up, or compiled."""
-        seed = kwargs.pop(self._seed_name, None) if self._seed_name else None
+        seed = self._taken(kwargs)
         values = self._bind(args, kwargs)
         return self._run(*self._compilation(values, seed), values)
+
+    def _taken(self, kwargs: dict[str, Any]) -> Any:
+        """The seed, taken out of the keywords of a call."""
+        name = self._seed_name
+        if name not in (None, NAME) and name not in kwargs:
+            raise TypeError(f"{self._what}: `{name}=` is needed, structured like wrt")
+        return kwargs.pop(name, None) if name else None
 
     def _run(self, compiled: Compiled, seed: Any, values: dict[str, Any]) -> Any:
         pos: list[Any] = []
@@ -247,7 +258,8 @@ class Derivative(Generic[P, R]):
 
     def _value_of(self, values: dict[str, Any]) -> Any:
         bound = inspect.BoundArguments(self._callee.whole, values)
-        value = self._callee.function(*bound.args, **bound.kwargs)
+        function = self.primal if self._callee.inner else self._callee.function
+        value = function(*bound.args, **bound.kwargs)
         return value[0] if self._has_aux else value
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -261,12 +273,19 @@ class Derivative(Generic[P, R]):
                 values[n] = float(values[n])
         return values
 
+    def differentiated(self, *args: Any, **kwargs: Any) -> Any:
+        """What these arguments are differentiated in: the one, or a tuple of them."""
+        values = self._bind(args, kwargs)
+        targets = [target(self._callee, w, values) for w in self._wrt]
+        found = tuple(part(values[t.name], t.path) for t in targets)
+        return found[0] if self._bare else found
+
     # -- compilations
 
     def _compilation(self, values: dict[str, Any], seed: Any) -> tuple[Compiled, Any]:
         """What serves these arguments, and the seed as it takes it."""
         signatures = {n: self._signature(n, v) for n, v in values.items()}
-        targets = tuple(self._target(w, values) for w in self._wrt)
+        targets = tuple(target(self._callee, w, values) for w in self._wrt)
         given, seed = self._seed(signatures, targets, values, seed)
         key = (tuple(signatures.items()), given)
         for compiled in self._compiled.get(key, ()):
@@ -277,7 +296,7 @@ class Derivative(Generic[P, R]):
                 if fits(compiled):
                     return compiled, seed
             self._check_differentiable(signatures, targets, values)
-            compiled = self._compile(signatures, targets, seed, given)
+            compiled = self._compile(signatures, targets, values, seed, given)
             known = self._compiled.get(key, [])
             # What it stood on has changed: it will hardly change back.
             self._compiled[key] = [compiled, *(c for c in known if fits(c))]
@@ -297,11 +316,9 @@ class Derivative(Generic[P, R]):
         name = self._seed_name
         if name is None or name == NAME:
             return None if name is None else pattern(seed), seed
-        if seed is None:
-            raise TypeError(f"{self._what}: `{name}=` is needed, structured like wrt")
         fitting = Fitting(name)
         arguments = [
-            (_below(signatures[t.name], t.path), part(values[t.name], t.path))
+            (below(signatures[t.name], t.path), part(values[t.name], t.path))
             for t in targets
             if t.name in signatures
         ]
@@ -312,6 +329,7 @@ class Derivative(Generic[P, R]):
         self,
         signatures: dict[str, Signature],
         targets: tuple[Target, ...],
+        values: dict[str, Any],
         seed: Any,
         given: Any,
     ) -> Compiled:
@@ -328,6 +346,7 @@ class Derivative(Generic[P, R]):
             self._has_aux,
             given,
             tuple(_header(whole[n], k, signatures, whole) for k, n in enumerate(signatures)),
+            self._inner(values),
         )
         compiled = compile_derivative(closure, scope, self._callee.name, request)
         if seed is None and compiled.seeds.given:
@@ -335,6 +354,13 @@ class Derivative(Generic[P, R]):
             if getattr(t, "kind", "") == "complex" or len(getattr(t, "shape", ())) > 0:
                 raise TypeError("out_bar is needed: the result is not a real scalar")
         return compiled
+
+    def _inner(self, values: dict[str, Any]) -> tuple[Inner, ...]:
+        stages = self._callee.inner
+        return tuple(
+            Inner(tuple(target(self._callee, w, values) for w in s.wrt), s.bare, s.what, s.has_aux)
+            for s in stages
+        )
 
     def _dispatcher(self) -> Call:
         if self._seed_name:
@@ -361,43 +387,6 @@ class Derivative(Generic[P, R]):
 
     # -- what is differentiated
 
-    def _named(self, w: int | str) -> str | None:
-        """The parameter that `w` names, if it is one for itself."""
-        names = [p.name for p in self._positional()]
-        if isinstance(w, str):
-            return w if w in self._callee.whole.parameters else None
-        return names[w] if -len(names) <= w < len(names) else None
-
-    def _positional(self) -> list[inspect.Parameter]:
-        params = [p for p in self._callee.shown.parameters.values() if p.kind in POSITIONAL]
-        hidden = self._callee.method and not self._callee.fixed
-        return params[1:] if hidden else params
-
-    def _target(self, w: int | str, values: dict[str, Any]) -> Target:
-        """The parameter that `w` stands for in this call."""
-        rest = next((p.name for p in self._kind(_P.VAR_POSITIONAL)), None)
-        names = [p.name for p in self._positional()]
-        if isinstance(w, int):
-            extra = len(values.get(rest, ())) if rest else 0
-            total = len(names) + extra
-            k = w + total if w < 0 else w
-            if not 0 <= k < total:
-                raise TypeError(f"wrt={w}: this call has {total} positional arguments")
-            return (
-                Target(names[k])
-                if k < len(names)
-                else Target(str(rest), (("item", k - len(names)),))
-            )
-        if w in self._callee.whole.parameters:
-            return Target(w)
-        options = next(p.name for p in self._kind(_P.VAR_KEYWORD))
-        if w not in values[options]:
-            raise TypeError(f"wrt={w!r}: this call gives no such argument")
-        return Target(options, (("item", w),))
-
-    def _kind(self, kind: Any) -> list[inspect.Parameter]:
-        return [p for p in self._callee.whole.parameters.values() if p.kind is kind]
-
     def _check_differentiable(
         self, signatures: dict[str, Signature], targets: tuple[Target, ...], values: dict[str, Any]
     ) -> None:
@@ -405,7 +394,7 @@ class Derivative(Generic[P, R]):
             if t.name not in signatures:
                 raise TypeError(f"cannot differentiate in `{t.name}`: it was not given")
             v = part(values[t.name], t.path)
-            for path, leaf in leaves(_below(signatures[t.name], t.path)):
+            for path, leaf in leaves(below(signatures[t.name], t.path)):
                 self._check_leaf(t, path, leaf, v)
 
     def _check_leaf(self, t: Target, path: Any, leaf: Signature, v: Any) -> None:
@@ -421,14 +410,6 @@ class Derivative(Generic[P, R]):
         )
         name = spell((*t.path, *path), t.name)
         raise TypeError(f"cannot differentiate in `{name}`: it is {what}, not float")
-
-
-def _below(s: Signature, path: Any) -> Signature:
-    """The signature of what stands at `path`."""
-    for step in path:
-        assert isinstance(s, Struct)
-        s = next(item for own, item in s.paths() if own == step)
-    return s
 
 
 def fits(compiled: Compiled) -> bool:
@@ -477,19 +458,3 @@ def _header(p: inspect.Parameter, k: int, given: dict[str, Signature], whole: An
         b in (_P.KEYWORD_ONLY, _P.VAR_POSITIONAL) for b in before
     )
     return f"*, {p.name}" if first else p.name
-
-
-def _check_target(c: Callee, w: int | str) -> None:
-    """Can `w` name a parameter at all?"""
-    params = list(c.shown.parameters.values())
-    names = [p.name for p in params]
-    kinds = {p.kind for p in params}
-    if isinstance(w, str):
-        if w not in c.whole.parameters and _P.VAR_KEYWORD not in kinds:
-            raise TypeError(f"wrt={w!r}: there is no such parameter; there are {', '.join(names)}")
-        return
-    if isinstance(w, bool) or not isinstance(w, int):
-        raise TypeError(f"wrt={w!r}: a position, a name, or a tuple of them is meant")
-    positional = [p for p in params if p.kind in POSITIONAL]
-    if _P.VAR_POSITIONAL not in kinds and not -len(positional) <= w < len(positional):
-        raise TypeError(f"wrt={w}: the function has {len(positional)} positional parameters")

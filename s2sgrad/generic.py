@@ -16,13 +16,14 @@ from s2sgrad.compile import Derived, Outside, Request, Target, differentiate
 from s2sgrad.emit.source import module
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.annotations import fresh_shape, of_annotation
+from s2sgrad.front.arguments import Arguments
 from s2sgrad.front.calls import METHODS
 from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.source import span_of
-from s2sgrad.front.structure import type_of_argument
+from s2sgrad.front.structure import Signature, Struct, leaves, spell, type_of_argument
 from s2sgrad.front.values import Closure
-from s2sgrad.ir.graph import Func, Var
+from s2sgrad.ir.graph import Func
 from s2sgrad.ir.types import FLOAT, INT, Array, Scalar, Static, Type, Unknown, kind_of
 from s2sgrad.passes.ranks import narrowed
 from s2sgrad.passes.seeds import UnfitResult
@@ -39,7 +40,7 @@ class Task:
     wrt: tuple[str, ...]
     bare: bool
     what: str
-    types: dict[str, Type]  # declared outside of the file
+    types: Mapping[str, Signature]  # declared outside of the file
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ class Unit:
     imports: frozenset[str]
     helpers: dict[str, Callable[..., Any]]
     stages: dict[str, Func]
-    types: dict[str, Type]
+    types: dict[str, Signature]
     wrt: tuple[str, ...]
 
     @property
@@ -74,10 +75,10 @@ def derive(task: Task, outside: Outside, constants: bool) -> Unit:
     Raises `DifferentiationError` for what cannot be differentiated.
     """
     types = _types(task)
-    narrow = {**types, **_narrowed(task, types)}
+    narrow = {**types, **_narrowed(task, types, outside)}
     made, types = _first([narrow, types], lambda t: _compile(task, t, outside, constants))
     checks = _Checks(task, types)
-    checks.apart([leaf.owner.hint for leaf in made.written], types)
+    checks.apart([spell(x.path, x.owner.hint) for x in made.written])
     imports = made.emitted.imports | ({"import numpy as np"} if checks.tests else set())
     extra = [
         *(() if constants else outside.variables),
@@ -96,8 +97,8 @@ def derive(task: Task, outside: Outside, constants: bool) -> Unit:
 
 
 def _first(
-    choices: list[dict[str, Type]], compiled: Callable[[dict[str, Type]], Derived]
-) -> tuple[Derived, dict[str, Type]]:
+    choices: list[dict[str, Signature]], compiled: Callable[[dict[str, Signature]], Derived]
+) -> tuple[Derived, dict[str, Signature]]:
     """With the most that can be assumed: an index that is a float elsewhere, say, is refused."""
     refused: DifferentiationError | None = None
     for types in choices:
@@ -109,23 +110,28 @@ def _first(
     raise refused
 
 
-def _narrowed(task: Task, types: dict[str, Type]) -> dict[str, Type]:
+def _narrowed(task: Task, types: dict[str, Signature], outside: Outside) -> dict[str, Signature]:
     """What the program's text says of parameters of unknown type."""
-    inputs = [Var(n, t) for n, t in types.items()]
+    arguments = Arguments(outside.static)
+    arguments.add(types)
     try:
-        params = [(v.hint, v) for v in inputs]
-        func, _ = parse(task.closure, params, inputs, task.name, lenient=True)
+        values = list(arguments.values.items())
+        func, _ = parse(task.closure, values, arguments.params, task.name, lenient=True)
     except DifferentiationError:
         return {}
     found = narrowed(func, task.what != "vjp")
     return {
         v.hint: t
         for v, t in found.items()
-        if not (v.hint in task.wrt and t == INT) and not (_is_array(v.type) and t in (FLOAT, INT))
+        if isinstance(types[v.hint], Type)
+        and not (v.hint in task.wrt and t == INT)
+        and not (_is_array(v.type) and t in (FLOAT, INT))
     }
 
 
-def _compile(task: Task, types: Mapping[str, Type], outside: Outside, constants: bool) -> Derived:
+def _compile(
+    task: Task, types: Mapping[str, Signature], outside: Outside, constants: bool
+) -> Derived:
     request = Request(types, tuple(map(Target, task.wrt)), task.bare, task.what)
     try:
         made = differentiate(task.closure, task.name, request, outside, constants)
@@ -155,7 +161,7 @@ def _is_array(t: Type) -> bool:
     return isinstance(t, Array) or (isinstance(t, Unknown) and t.array)
 
 
-def _types(task: Task) -> dict[str, Type]:
+def _types(task: Task) -> dict[str, Signature]:
     """Declared, annotated, or as the body uses the parameter."""
     node = task.closure.node
     a = node.args
@@ -164,15 +170,18 @@ def _types(task: Task) -> dict[str, Type]:
             raise _refuse(task, star, f"`{star.arg}` takes any number of values")
     arrays = set(_used_as_arrays(node))
     containers = dict(_used_as_containers(node))
-    types: dict[str, Type] = {}
+    types: dict[str, Signature] = {}
     for p in (*a.posonlyargs, *a.args, *a.kwonlyargs):
         declared = task.types.get(p.arg) or of_annotation(p.annotation)
         if declared is None and p.arg in containers:
-            raise _refuse(task, containers[p.arg], f"`{p.arg}` is used as a container")
+            what = f"`{p.arg}` is used as a container: its structure is not known"
+            raise _refuse(task, containers[p.arg], what)
         types[p.arg] = declared or Unknown(fresh_shape(), True, p.arg in arrays)
     for name in task.wrt:
-        if kind_of(types[name]) not in (None, "float"):
-            raise _refuse(task, node, f"`{name}` is {kind_of(types[name])}, not float")
+        for path, s in leaves(types[name]):
+            kind = kind_of(s) if isinstance(s, Type) else None
+            if kind == "complex" or (not path and kind not in (None, "float")):
+                raise _refuse(task, node, f"`{spell(path, name)}` is {kind}, not float")
     return types
 
 
@@ -209,9 +218,10 @@ def _used_as_containers(node: ast.AST) -> Iterable[tuple[str, ast.AST]]:
 def _refuse(task: Task, at: ast.AST, what: str) -> DifferentiationError:
     return DifferentiationError(
         Refusal(
-            f"the parameter {what}, which is not supported yet",
+            f"the parameter {what}",
             span_of(at, task.closure.file),
-            "give floats and arrays, each as a parameter of its own",
+            "give floats and arrays, or declare what is in it:\n"
+            "--types 'f(p: {W: Float[n d], b: Float[d]}, ws: [Float[n], Float[n]])'",
             anchor="argument",
         )
     )
@@ -223,12 +233,32 @@ def _refuse(task: Task, at: ast.AST, what: str) -> DifferentiationError:
 class _Checks:
     """Tests of what is assumed, and the words for it."""
 
-    def __init__(self, task: Task, types: dict[str, Type]) -> None:
+    def __init__(self, task: Task, types: dict[str, Signature]) -> None:
         self.tests: list[str] = []
         self.words: dict[str, list[str]] = {}
         self.first: dict[str, str] = {}  # an extent's name to where it stands first
-        for name, t in types.items():
-            self.one(name, t, name in task.wrt)
+        self.arrays: list[str] = []
+        for name, s in types.items():
+            self.signature(name, s, name in task.wrt)
+
+    def signature(self, name: str, s: Signature, differentiated: bool) -> None:
+        """A parameter, or a part of one."""
+        if isinstance(s, Struct):
+            self.tests.append(f"type({name}) is not {s.kind}")
+            if s.kind == "dict":
+                keys = f"{{{', '.join(map(repr, s.keys))}}}" if s.keys else "set()"
+                self.tests.append(f"{name}.keys() != {keys}")
+                self.say(name, f"dict of {', '.join(map(repr, s.keys))}")
+            else:
+                self.tests.append(f"len({name}) != {len(s.items)}")
+                self.say(name, f"{s.kind} of {len(s.items)}")
+            for (_, key), item in s.paths():
+                self.signature(f"{name}[{key!r}]", item, differentiated)
+            return
+        assert isinstance(s, Type)
+        if not isinstance(s, Scalar):
+            self.arrays.append(name)
+        self.one(name, s, differentiated and kind_of(s) in (None, "float"))
 
     def one(self, name: str, t: Type, differentiated: bool) -> None:
         kind = "float" if differentiated else "real"
@@ -254,12 +284,12 @@ class _Checks:
         if differentiated:
             self.tests.append(f"np.result_type({name}).kind != 'f'")
 
-    def apart(self, written: Iterable[str], types: dict[str, Type]) -> None:
+    def apart(self, written: Iterable[str]) -> None:
         """An argument that is written to may share memory with no other."""
         done: set[str] = set()
         for name in written:
             done.add(name)
-            others = [n for n, t in types.items() if n not in done and not isinstance(t, Scalar)]
+            others = [n for n in self.arrays if n not in done]
             self.tests += [f"np.shares_memory({name}, {n})" for n in others]
             if others:
                 self.say(name, f"sharing no memory with {', '.join(f'`{n}`' for n in others)}")
@@ -301,8 +331,10 @@ _TITLES = {
 
 def _with_entry(task: Task, text: str, checks: _Checks, extra: list[str]) -> str:
     """The function with the user's defaults in its head, a docstring, and the checks."""
-    _, _, body = text.partition("\n")
-    lines = [f"def {task.name}_{task.what}({_head(task, extra)}):"]
+    lines = text.splitlines()
+    start = next(k for k, line in enumerate(lines) if line.startswith("def "))
+    body = "\n".join([*lines[start + 1 :], ""])
+    lines = [*lines[:start], f"def {task.name}_{task.what}({_head(task, extra)}):"]
     wrt = ", ".join(f"`{n}`" for n in task.wrt)
     title = _TITLES[task.what].format(f=task.name, wrt=wrt)
     lines.append(f'    """{title}')

@@ -14,8 +14,8 @@ from s2sgrad.errors import DifferentiationError, InternalError, S2SGradError
 from s2sgrad.front.constants import Constant
 from s2sgrad.front.modules import Module, Project
 from s2sgrad.front.static import StaticScope
+from s2sgrad.front.structure import Signature
 from s2sgrad.generic import Task, Unit, derive
-from s2sgrad.ir.types import Type
 from s2sgrad.rules.helpers import source_of
 
 Wrt = tuple[tuple[str, ...], bool]  # the names, and whether one name stands for itself
@@ -29,7 +29,7 @@ class Options:
     functions: tuple[str, ...] = ()
     wrt: Wrt | None = None
     what: tuple[str, ...] | None = None
-    types: dict[str, dict[str, Type]] = field(default_factory=dict)
+    types: dict[str, dict[str, Signature]] = field(default_factory=dict)
     import_original: bool = False
     append: bool = False
 
@@ -94,7 +94,7 @@ def _refuse_clashes(module: Module, units: Sequence[Unit]) -> None:
 
 
 def _chosen(module: Module, options: Options) -> dict[str, ast.FunctionDef]:
-    """The named functions, or all that return a value."""
+    """The named functions, or all that take a value and return one."""
     there = module.functions()
     for name in (*options.functions, *options.types):
         if name not in there:
@@ -102,7 +102,11 @@ def _chosen(module: Module, options: Options) -> dict[str, ast.FunctionDef]:
             raise S2SGradError(f"{module.file} has no top-level function `{name}`; it has {known}")
     if options.functions:
         return {name: there[name] for name in options.functions}
-    return {name: node for name, node in there.items() if _returns_value(node)}
+    return {name: n for name, n in there.items() if _returns_value(n) and _takes_values(n)}
+
+
+def _takes_values(node: ast.FunctionDef) -> bool:
+    return bool(_parameters(node)) or node.args.vararg is not None
 
 
 def _returns_value(node: ast.FunctionDef) -> bool:
@@ -134,7 +138,7 @@ def derivative(
     node: ast.FunctionDef,
     wrt: Wrt | None,
     what: str,
-    types: dict[str, Type],
+    types: dict[str, Signature],
 ) -> Unit:
     """One derivative of one function of a file, in the first parameter if `wrt` is None."""
     params = _parameters(node)

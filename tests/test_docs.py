@@ -35,7 +35,9 @@ def _examples(page: Path) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_examples(page: Path) -> None:
-    test = doctest.DocTestParser().get_doctest(_examples(page), {}, page.name, str(page), 0)
+    test = doctest.DocTestParser().get_doctest(
+        _examples(page), {"__name__": "__main__"}, page.name, str(page), 0
+    )
     told: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.IGNORE_EXCEPTION_DETAIL)
     runner.run(test, out=told.append)

@@ -187,12 +187,11 @@ def test_every_rule(case: RuleCase, made: Program) -> None:
     scope = Scope(type_of_argument)
     closure = scope.closure(f, with_defaults=False)
     task = Task(closure, "f", tuple(names[k] for k in wrt), False, "value_and_grad", kinds)
-    try:
-        u = derive(task, scope, constants=False)
-    except DifferentiationError as e:
-        assert case.op in TYPES_NEEDED, f"{e}\n{text}"
-        assert "--types" in str(e)  # noqa: PT017
+    if case.op in TYPES_NEEDED and "axis" not in case.kwargs:
+        with pytest.raises(DifferentiationError, match="--types"):
+            derive(task, scope, constants=False)
         return
+    u = derive(task, scope, constants=False)
     with np.errstate(all="ignore"):
         value, gradient = loaded(u)(*args)
         assert np.asarray(value) == pytest.approx(np.asarray(f(*args)), rel=1e-12)

@@ -1,7 +1,31 @@
+# Written by s2sgrad 0.1.0. Do not edit: run the command again.
+#   s2sgrad transpile network.py -f cost --what value_and_grad --types 'cost(theta: Float[p], X: Float[m n], Y: Float[m k], hidden: int, lam: float)'
+# input: sha256:5e3d8a5c25ecfdc802145350c740e1c2a77a017106e5b9c12653b32729339899
+
 import numpy as np
 
 
 def cost_value_and_grad(theta, X, Y, hidden, lam):
+    """Value of `cost`, and its gradient in `theta`.
+
+    Assumed, and checked: `theta`: float array [p]; `X`: float array [m n]; `Y`: float array
+    [m k]; `hidden`: int number; `lam`: float number.
+    """
+    if (
+        np.ndim(theta) != 1
+        or np.result_type(theta).kind != 'f'
+        or np.ndim(X) != 2
+        or np.iscomplexobj(X)
+        or np.ndim(Y) != 2
+        or Y.shape[0] != X.shape[0]
+        or np.iscomplexobj(Y)
+        or np.ndim(lam) != 0
+        or np.iscomplexobj(lam)
+    ):
+        raise TypeError(
+            'cost_value_and_grad: `theta`: float array [p]; `X`: float array [m n]; `Y`: '
+            'float array [m k]; `hidden`: int number; `lam`: float number'
+        )
     # forward
     m = X.shape[0]
     n = X.shape[1]
@@ -30,7 +54,7 @@ def cost_value_and_grad(theta, X, Y, hidden, lam):
     t10 = lam / (2.0 * m)
     value2 = J + t10 * decay
     # backward
-    t10 = 2.0 * t10
+    t10 *= 2.0
     value_bar = t6 / t7 / m - Y / value1 / m
     t4 = value_bar * value1 / t5 * t4
     W2_bar = t4.T @ a2

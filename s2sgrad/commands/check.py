@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad import tree
 from s2sgrad.emit.load import load
 from s2sgrad.errors import S2SGradError
 from s2sgrad.front.modules import Project
+from s2sgrad.front.structure import Signature, Struct
 from s2sgrad.generic import Unit
-from s2sgrad.ir.types import Array, Scalar, Type
+from s2sgrad.ir.types import Array, Scalar
 
 STEP = 1e-6
 _SIZES = (4, 3, 5, 2, 6, 7)
@@ -44,7 +46,12 @@ def arguments(unit: Unit, text: str | None, space: dict[str, Any], seed: int) ->
     return [_random(n, t, rng, extents) for n, t in unit.types.items()]
 
 
-def _random(name: str, t: Type, rng: np.random.Generator, extents: dict[str, int]) -> Any:
+def _random(name: str, t: Signature, rng: np.random.Generator, extents: dict[str, int]) -> Any:
+    if isinstance(t, Struct):
+        items = [_random(f"{name}[{s[1]!r}]", i, rng, extents) for s, i in t.paths()]
+        if t.kind == "dict":
+            return dict(zip(t.keys, items, strict=True))
+        return items if t.kind == "list" else tuple(items)
     if isinstance(t, Scalar):
         return {"float": float(rng.uniform(0.3, 1.7)), "int": 3, "bool": True}[t.kind]
     if isinstance(t, Array):
@@ -71,16 +78,26 @@ def compare(
 ) -> tuple[float, float]:
     """The directional derivative by the emitted function, and by central differences."""
     run = load(source, name)
+    args = [float(v) if type(v) is int and k in places else v for k, v in enumerate(args)]
     given = run(*args)
     gradients = given if len(places) > 1 else (given,)
     rng = np.random.default_rng(seed + 1)
-    direction = [rng.standard_normal(np.shape(args[k])) for k in places]
-    got = sum(float(np.sum(u * g)) for u, g in zip(direction, gradients, strict=True))
+    direction = [tree.map(lambda v: rng.standard_normal(np.shape(v)), args[k]) for k in places]
+    pairs = zip(direction, gradients, strict=True)
+    products = [tree.map(lambda u, g: float(np.sum(u * g)), d, whole) for d, whole in pairs]
+    got = sum(tree.leaves(products))
 
     def at(t: float) -> float:
         moved = list(args)
         for k, u in zip(places, direction, strict=True):
-            moved[k] = args[k] + t * u if np.ndim(args[k]) else float(args[k] + t * u)
+            moved[k] = tree.map(lambda v, d: _along(v, d, t), args[k], u)
         return float(primal(*moved))
 
     return got, (at(STEP) - at(-STEP)) / (2 * STEP)
+
+
+def _along(v: Any, u: Any, t: float) -> Any:
+    """`v + t * u`; what is no float stays."""
+    if isinstance(v, float):
+        return float(v + t * u)
+    return v + t * u if isinstance(v, np.ndarray) and v.dtype.kind == "f" else v

@@ -27,7 +27,9 @@ from s2sgrad.ir.graph import (
     Var,
     atom_type,
 )
+from s2sgrad.ir.types import Several
 from s2sgrad.passes.reverse import local_cotangents
+from s2sgrad.rules.registry import lookup
 
 STAGE = "parse+prune"
 _LONGEST = 48
@@ -144,6 +146,11 @@ class _Graph:
 
     def partials(self, s: Eqn) -> dict[Var, str]:
         """What each operand's edge says, summed where an operand is read twice."""
+        several = isinstance(s.out.type, Several) or any(
+            isinstance(atom_type(a), Several) for a in s.args
+        )
+        if several or lookup(s.op) is None:
+            return {}  # each result has partials of its own; or there are none
         if s.op is ops.getitem:
             return {a: "1" for a in s.args[:1] if isinstance(a, Var)}
         python = getattr(math, getattr(s.op, "__name__", ""), None) is s.op

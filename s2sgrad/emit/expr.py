@@ -15,6 +15,7 @@ import numpy as np
 
 from s2sgrad.errors import InternalError
 from s2sgrad.ir import ops
+from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Hole, Pack
 from s2sgrad.ir.types import Type, Unknown
 from s2sgrad.rules.custom import HELPERS
@@ -103,6 +104,8 @@ class Spelling:
         self.handed: dict[str, Callable[..., Any]] = {}
 
     def function(self, op: Any) -> ast.expr:
+        if isinstance(op, Kept):
+            return name(op.name)
         text = getattr(op, "__name__", "")
         module = getattr(op, "__module__", "") or ""
         if getattr(builtins, text, None) is op:
@@ -141,7 +144,7 @@ class Spelling:
         raise InternalError("emit", f"no spelling for {op!r}", "")
 
     def given(self, op: types.FunctionType | type) -> str:
-        """A function of the user's with a rule, or an exception: imported if it can be, else handed in."""
+        """A function or exception of the user's: imported where possible, else handed in."""
         text, n = op.__name__ if op.__name__.isidentifier() else "function", 1
         while text in self.taken or self.handed.get(text, op) is not op:
             n += 1
@@ -174,6 +177,8 @@ def call(
             return _copy(args[0])
         if op is np.size and _is_array(operands[0]):
             return _size(args)
+        if op is ops.pack:
+            return ast.Tuple(args, ast.Load())
         if op is ops.list_:
             return ast.List(args, ast.Load())
         if op is ops.spread_list:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from s2sgrad.emit import expr
 from s2sgrad.ir.alias import WRITES
+from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var
 from s2sgrad.passes.regions import Regions
 
@@ -95,6 +96,8 @@ def called(block: Block) -> set[str]:
     found: set[str] = set()
     for s in block.stmts:
         if isinstance(s, Eqn):
+            if isinstance(s.op, Kept):
+                found.add(s.op.name)
             own = isinstance(s.op, types.FunctionType)
             if own and s.op.__module__.split(".")[0] not in ("numpy", "s2sgrad"):
                 found.add(s.op.__name__)

@@ -10,7 +10,7 @@ from typing import Any
 from s2sgrad.emit import expr
 from s2sgrad.front.structure import is_literal
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Hole
+from s2sgrad.ir.graph import Func, Hole
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,12 @@ def statement(
     else:
         text = f"return {show(tree)}"
     return [text] if len(text) <= margin else list(_broken("return ", tree, "", show, margin))
+
+
+def whole(func: Func) -> Result:
+    """All results of a function, as they are."""
+    n = len(func.body.results)
+    return Hole(0) if n == 1 else Display("tuple", tuple(map(Hole, range(n))))
 
 
 def build(result: Result, args: list[ast.expr], spelling: expr.Spelling) -> ast.expr:

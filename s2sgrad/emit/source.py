@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from s2sgrad.emit import expr, printer
+from s2sgrad.emit.apart import Apart
 from s2sgrad.emit.facts import Order, called, collected, handed_on, minus_one
 from s2sgrad.emit.live import at_hand, is_tape, liveness, uses
 from s2sgrad.emit.names import Names
-from s2sgrad.emit.results import Result, statement
+from s2sgrad.emit.results import Result, statement, whole
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
+from s2sgrad.ir.call import called_by, equations
 from s2sgrad.ir.graph import (
     Atom,
     Block,
@@ -60,9 +62,12 @@ def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emi
 
     `header` are its parameters as they are written (`x`, `*`, `**options`), if not the names alone.
     """
-    emitter = _Emitter(func)
-    text = emitter.function(result, func.names if header is None else header)
-    spelling = emitter.spelling
+    kept, spelling = called_by([func]), expr.Spelling(func.names)
+    texts = [_Emitter(k.body, spelling).function(whole(k.body), k.body.names) for k in kept]
+    texts.append(
+        _Emitter(func, spelling).function(result, func.names if header is None else header)
+    )
+    text = "\n\n".join(texts)
     return Emitted(
         module(text, spelling.imports, spelling.helpers),
         func.name,
@@ -92,17 +97,20 @@ RESERVED = {"np", "math", "scipy", "range", "float", "len", "abs", "print", "dic
 
 
 class _Emitter:
-    def __init__(self, func: Func) -> None:
+    def __init__(self, func: Func, spelling: expr.Spelling) -> None:
         self.func = func
         self.where: dict[Var, list[tuple[Block, Stmt | None]]] = defaultdict(list)
         uses(func.body, self.where)
         self.tape_items = set(collected(func.body))
+        packs = [s for s in equations(func.body) if s.op is ops.pack]
+        self.packed = {a for s in packs for a in s.args}
         self.folded: dict[Var, Eqn | Branch] = {}
         self.operations: dict[Var, int] = {}  # in the expression of a folded value
         self.in_place: set[Var] = func.notes.get("in_place", set())
         self.order = Order(func, self.in_place)
+        self.apart = Apart(func, self.where)
         self.fold(func.body)
-        self.spelling = expr.Spelling(func.names)
+        self.spelling = spelling
         spans = liveness(func, self.folded, self.tape_items)
         fixed: frozenset[str] = func.notes.get("globals", frozenset())
         self.names = Names(func, spans, RESERVED | called(func.body) | fixed)
@@ -139,6 +147,8 @@ class _Emitter:
             return False
         where, s = self.where[v][0]
         if where is not block:
+            return False
+        if v in self.apart.items or v in self.apart.reads:
             return False
         if v in self.tape_items:
             return s is None and self.order.made_here(v, block)
@@ -243,7 +253,10 @@ class _Emitter:
                 self.appendcollected(block, bound_by(s), depth)
 
     def eqn(self, s: Eqn, block: Block, depth: int) -> None:
-        if s.out in self.folded:
+        if s.out in self.folded or s.out in self.apart.reads:
+            return
+        if self.apart.is_read(s):
+            self.take_apart(s, depth)
             return
         if s.op is ops.raise_:
             self.raise_stmt(s, depth)
@@ -264,6 +277,21 @@ class _Emitter:
             self.line(depth, self.text(value))
             return
         self.bind(self.names[s.out], value, depth)
+
+    def take_apart(self, s: Eqn, depth: int) -> None:
+        """`a, b = g(x)`, where the first item is read."""
+        source = s.args[0]
+        if s is not self.apart.reads[source][0]:
+            return
+        targets = []
+        for v in self.apart.places(source):
+            if v is not None and is_tape(v):
+                self.tapes[v] = self.names.tape(v.hint or "tape")
+            targets.append("_" if v is None else self.tapes[v] if is_tape(v) else self.names[v])
+        made = self.apart.made.get(source)
+        value = self.names[source] if made is None else self.text(self.value(made))  # type: ignore[index]
+        left = ", ".join(targets) + "," * (len(targets) == 1)
+        self.line(depth, f"{left} = {value}")
 
     def check_bound(self, s: Eqn, block: Block, depth: int) -> None:
         """A name that may be unbound is read where Python reads it, be it for that alone."""
@@ -483,10 +511,14 @@ class _Emitter:
         if v in seen:
             return False
         seen.add(v)
-        return v in self.tape_items or any(
-            self.names[t] != self.names[v] or self.hands_on(t, seen)
-            for t in self.handed.get(v, ())
-            if t not in self.folded
+        return (
+            v in self.tape_items
+            or v in self.packed
+            or any(
+                self.names[t] != self.names[v] or self.hands_on(t, seen)
+                for t in self.handed.get(v, ())
+                if t not in self.folded
+            )
         )
 
     # -- branches and loops

@@ -1,8 +1,10 @@
 """Types as text: annotations, and the argument of `--types`.  Nothing is evaluated.
 
     float  int  np.ndarray  Float[Array, "n d"]  Float[n d]  Int[3]  Bool[...]
+    {W: Float[n d], b: Float[d]}  [Float[n], Float[n]]  (float, Float[n])
 
-Extents of one name are equal, and may be 1; `_` is any extent, `...` any number of axes.
+Extents of one name are equal, and may be 1; `_` is any extent, `...` any number of axes.  Keys of
+dicts are names or quoted.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Iterator
 
 from s2sgrad.errors import S2SGradError
 from s2sgrad.front.probe import fresh_dim
+from s2sgrad.front.structure import Signature, Struct
 from s2sgrad.ir.types import BOOL, COMPLEX, FLOAT, INT, Array, Dim, Scalar, Type, Unknown
 
 _NUMBERS = {"float": FLOAT, "int": INT, "bool": BOOL, "complex": COMPLEX}
@@ -41,6 +44,38 @@ def of_annotation(node: ast.expr | None) -> Type | None:
         return None
 
 
+def signature_of_text(text: str) -> Signature:
+    """The type or container that a text says. Raises `UnknownType`.
+
+    >>> signature_of_text("{W: Float[n d], b: float}").keys
+    ('W', 'b')
+    """
+    text = text.strip()
+    kinds = {"{": ("dict", "}"), "[": ("list", "]"), "(": ("tuple", ")")}
+    kind, close = kinds.get(text[:1], ("", ""))
+    if not kind or not text.endswith(close):
+        return of_text(text)
+    keys: list[str] = []
+    items: list[Signature] = []
+    for part in _split(text[1:-1]):
+        if kind == "dict":
+            key, colon, part = part.partition(":")
+            if not colon:
+                raise UnknownType(f"`{key.strip()}`: expected KEY: TYPE")
+            keys.append(_key(key.strip()))
+        items.append(signature_of_text(part))
+    if len(set(keys)) < len(keys):
+        raise UnknownType(f"`{text}`: a key is there twice")
+    return Struct(tuple(items), kind, tuple(keys))
+
+
+def _key(text: str) -> str:
+    quoted = re.fullmatch(r"(['\"])(.*)\1", text)
+    if quoted or text.isidentifier():
+        return quoted[2] if quoted else text
+    raise UnknownType(f"`{text}` is no key: write a name, or a quoted string")
+
+
 def of_text(text: str) -> Scalar | Array | Unknown:
     """The type that a text says. Raises `UnknownType`.
 
@@ -55,9 +90,9 @@ def of_text(text: str) -> Scalar | Array | Unknown:
     if name in _ARRAYS:
         return Unknown(fresh_shape(), real="complex" not in rest, array=True)
     if name not in _DTYPES or not rest.endswith("]"):
-        hint = "a container: pass its items" if text[:1] in "{([" else "no type that is known"
         raise UnknownType(
-            f"`{text}` is {hint}; there are float, int, np.ndarray, and arrays such as Float[n d]"
+            f"`{text}` is no type that is known; there are float, int, np.ndarray, arrays such as "
+            "Float[n d], and containers of them, {W: Float[n d]}, [float], (float, float)"
         )
     inner = rest[:-1].strip()
     quoted = re.fullmatch(r"[\w.]+\s*,\s*(['\"])(.*)\1", inner, re.S)
@@ -83,13 +118,13 @@ def _extent(word: str) -> Dim:
     return fresh_dim()
 
 
-def parse_types(text: str) -> dict[str, dict[str, Type]]:
+def parse_types(text: str) -> dict[str, dict[str, Signature]]:
     """`loss(w: Float[n d], lr: float); f(x: float)` as types by function and parameter.
 
     >>> parse_types("f(x: float, y: Float[n])")["f"]["x"]
     Scalar(kind='float', char='')
     """
-    found: dict[str, dict[str, Type]] = {}
+    found: dict[str, dict[str, Signature]] = {}
     rest = text.strip()
     while rest:
         head = re.match(r"\s*([A-Za-z_]\w*)\s*\(", rest)
@@ -101,7 +136,7 @@ def parse_types(text: str) -> dict[str, dict[str, Type]]:
             name, colon, type_text = part.partition(":")
             if not colon or not name.strip().isidentifier():
                 raise UnknownType(f"`{part.strip()}`: expected PARAMETER: TYPE")
-            params[name.strip()] = of_text(type_text)
+            params[name.strip()] = signature_of_text(type_text)
         rest = rest[end + 1 :].lstrip().removeprefix(";").removeprefix(",").lstrip()
     return found
 

@@ -75,7 +75,7 @@ class Calls(Expressions):
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
         if isinstance(fn, Closure):
-            return self.inline(fn, self.bind(fn, args, kwargs, node), node)
+            return self.invoke(fn, self.bind(fn, args, kwargs, node), node)
         if isinstance(fn, Method):
             return self.method(fn, args, kwargs, node)
         if not isinstance(fn, Known):
@@ -281,7 +281,7 @@ class Calls(Expressions):
             raise self.refuse(at, f"no value for the parameter `{missing[0]}`", "")
         return bound
 
-    def inline(self, closure: Closure, bound: dict[str, Value], at: ast.AST) -> Value:
+    def invoke(self, closure: Closure, bound: dict[str, Value], at: ast.AST) -> Value:
         raise NotImplementedError
 
     # -- built-in functions that structure answers

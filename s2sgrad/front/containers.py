@@ -34,8 +34,6 @@ class TakeTurns(Exception):
 class Containers(Loops):
     """Parts and methods of containers."""
 
-    scope: Any = None  # where methods and attributes of classes are looked up
-
     def __init__(self) -> None:
         super().__init__()
         self.constant_loops: list[ast.For] = []  # around the statement that is parsed
@@ -102,9 +100,7 @@ class Containers(Loops):
         return value
 
     def bound(self, function: Any, owner: Tup) -> Bound:
-        closure = self.scope.closure(function)
-        # The same method of a part of the object is no recursion.
-        return Bound(replace(closure, key=(closure.key, id(owner))), owner)
+        return Bound(self.scope.closure(function), owner)
 
     def subscript(self, owner: Value, node: ast.Subscript) -> Value:
         if not isinstance(owner, Tup):
@@ -195,7 +191,7 @@ class Containers(Loops):
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: Any) -> Value:
         if isinstance(fn, Bound):
             bound = self.bind(fn.function, [fn.owner, *args], kwargs, node)
-            return self.inline(fn.function, bound, node)
+            return self.invoke(fn.function, bound, node)
         if isinstance(fn, Known) and fn.obj is ops.stop_gradient and isinstance(args[0], Tup):
             items = (self.call(fn, [i], {}, node) for i in args[0].items)
             return replace(args[0], items=tuple(items))

@@ -16,7 +16,7 @@ from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front import sizes
 from s2sgrad.front.infer import infer
 from s2sgrad.front.integers import WAY_OUT, WHY, is_float
-from s2sgrad.front.join import Arm, Join
+from s2sgrad.front.join import Arm, Join, Unreached
 from s2sgrad.front.memory import Memory, Ref, Root, holes, is_array, now
 from s2sgrad.front.source import span_of
 from s2sgrad.front.values import (
@@ -114,6 +114,9 @@ def _may_raise(op: Callable[..., Any], args: tuple[Atom, ...], t: Type) -> bool:
 _TOTAL = {math.sin, math.cos, math.tanh, math.atan, math.atan2, math.fabs, math.hypot, math.erf}
 
 
+RAISED = ".raised"  # bound where control does not reach
+
+
 class _Poison:
     """A name that cannot be used any more, and why."""
 
@@ -131,7 +134,7 @@ class Expressions(Memory):
         self.frames: list[dict[str, Value]] = []
         self.lookup: Callable[[str, ast.AST], Value] = lambda n, at: UNDEF
         self.file = ""
-        self.active_calls: list[object] = []
+        self.active_calls: list[tuple[object, Any]] = []  # functions, structures of arguments
         self.lenient = False  # the program is looked at, not differentiated
         self.shapes: dict[Var, Var] = {}  # `x.shape` to x, where the number of axes is not known
         self.choosing = 0  # conditional expressions around
@@ -203,6 +206,7 @@ class Expressions(Memory):
         return self._node
 
     _node: ast.AST = ast.Pass()
+    scope: Any = None  # where names outside of the function are looked up
 
     def type_of(self, v: Value) -> Type:
         if v is UNDEF:
@@ -379,8 +383,13 @@ class Expressions(Memory):
         env, versions, mark = dict(self.env), self.versions, now()
         self.versions = dict(versions)
         with self.block() as stmts:
-            value = parse()
-            made = Arm(stmts, dict(self.env), self.versions, self.views, mark, value)
+            value, unreached = UNDEF, False
+            try:
+                value = parse()
+            except Unreached:
+                unreached = True
+                self.env[RAISED] = Lit(True)
+            made = Arm(stmts, dict(self.env), self.versions, self.views, mark, value, unreached)
         self.versions = versions
         self.env.clear()
         self.env.update(env)
@@ -397,10 +406,15 @@ class Expressions(Memory):
         self.choosing += 1
         arms = [self.arm(make) for make in (then, orelse)]
         self.choosing -= 1
+        if all(arm.unreached for arm in arms):
+            raise Unreached
+        for arm in arms:
+            arm.env.pop(RAISED, None)
         a, b = (arm.value for arm in arms)
         if isinstance(a, CALLABLE) and isinstance(b, CALLABLE) and not self.has_acted(arms):
             return Choice(c, a, b)
-        if not (isinstance(a, Var | Lit | Ref) and isinstance(b, Var | Lit | Ref)):
+        numbers = Var | Lit | Ref | Tup
+        if not (isinstance(a, numbers) and isinstance(b, numbers)):
             raise self.refuse(
                 at, "a conditional expression of things that are no numbers", "use an if"
             )
@@ -438,6 +452,8 @@ class Expressions(Memory):
             if not hasattr(owner.obj, node.attr):
                 raise self.refuse(node, f"there is no `{ast.unparse(node)}`", "")
             if not _is_library(owner.obj):
+                if isinstance(owner.obj, types.ModuleType) and node.attr in vars(owner.obj):
+                    return self.from_outside(self.scope.of_module(owner.obj, node.attr))
                 raise self.refuse(
                     node,
                     f"`{ast.unparse(node)}` is read from an object that may change between calls",

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from s2sgrad.front.expressions import Expressions
 
 
+class Unreached(Exception):
+    """Nothing is known yet of what a call returns: this path is looked at later."""
+
+
 @dataclass(eq=False)
 class Arm:
     """An arm that was parsed: its statements, and the state of the program at its end."""
@@ -26,6 +30,7 @@ class Arm:
     views: ChainMap[Any, Var]
     mark: int  # roots with a smaller serial number were there before
     value: Any = None
+    unreached: bool = False
 
 
 class Join:

@@ -11,6 +11,7 @@ import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from s2sgrad.front.expressions import RAISED
 from s2sgrad.front.join import may_be
 from s2sgrad.front.lists import Lists
 from s2sgrad.front.memory import Ref, Root, Stale, hold, inherit, link, now, refs
@@ -19,7 +20,6 @@ from s2sgrad.ir.build import substitute
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Lit, Loop, Range, Stmt, Var, While
 from s2sgrad.ir.types import INT, UNDEFINED, Array, Type, join
 
-RAISED = ".raised"
 Leaf = tuple[str, int]  # a name that is carried, and the number of a leaf in its value
 
 

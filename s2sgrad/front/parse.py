@@ -16,13 +16,14 @@ import numpy as np
 
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.infer import fits
-from s2sgrad.front.join import Join
+from s2sgrad.front.join import Join, Unreached
+from s2sgrad.front.kept import Keeping, packed
 from s2sgrad.front.lists import changed_names
 from s2sgrad.front.loops import RAISED
 from s2sgrad.front.memory import Ref, Root, is_array, may_overlap_unequally, refs
 from s2sgrad.front.normalize import RESULT, normalize
 from s2sgrad.front.resolve import Scope
-from s2sgrad.front.statements import Statements
+from s2sgrad.front.signature import shape
 from s2sgrad.front.values import Closure, Tup, Value, leaves, same
 from s2sgrad.ir.graph import UNDEF, Block, Func, Lit, Var
 from s2sgrad.ir.types import Array, List
@@ -44,7 +45,7 @@ def parse(
     p = Parser()
     p.lenient = lenient
     p.scope = scope
-    result = p.inline(closure, {n: p.argument(v) for n, v in params}, closure.node)
+    result = p.invoke(closure, {n: p.argument(v) for n, v in params}, closure.node)
     found = leaves(result)
     if found is None:
         raise p.refuse(closure.node, "the result is not a number, an array or a tuple of them", "")
@@ -54,7 +55,7 @@ def parse(
     return Func(name, block, names, closure.file, {"written": written, "quiet": p.quiet}), result
 
 
-class Parser(Statements):
+class Parser(Keeping):
     """Statements; expressions and loops are in the base classes."""
 
     def argument(self, v: Value) -> Value:
@@ -68,15 +69,11 @@ class Parser(Statements):
 
     def inline(self, closure: Closure, bound: dict[str, Value], at: ast.AST) -> Value:
         """The value of a call: its body is parsed where it stands."""
-        if closure.key in self.active_calls:
-            raise self.refuse(
-                at, "recursion is not supported yet", "write the recursion as a loop", "recursion"
-            )
         saved = self.env, self.lookup, self.file, self.changed, self.stored, self.rebound
         self.changed = changed_names(closure.node)
         self.stored, self.rebound = stored_names(closure.node), rebound_names(closure.node)
         self.env, self.lookup, self.file = dict(bound), closure.lookup, closure.file
-        self.active_calls.append(closure.key)
+        self.active_calls.append((closure.key, shape(packed(bound))))
         self.frames.append(self.env)
         try:
             with self.shared_names(closure, saved[0], at):
@@ -109,8 +106,10 @@ class Parser(Statements):
         before = dict(self.aliased)
         self.env.update({n: caller.get(n, UNDEF) for n in names})
         self.aliased.update({(id(scope), n): self.env for n in names})
-        yield
-        self.aliased = before
+        try:
+            yield
+        finally:
+            self.aliased = before
         caller.update({n: self.env[n] for n in names})
 
     def parse_block(self, stmts: Sequence[ast.stmt]) -> None:
@@ -265,6 +264,8 @@ class Parser(Statements):
         arms = [self.arm(lambda body=body: self.parse_block(body)) for body in (s.body, s.orelse)]  # type: ignore[misc]
         raised = tuple(bool(arm.env.pop(RAISED, None)) for arm in arms)
         if all(raised):
+            if any(arm.unreached for arm in arms):
+                raise Unreached
             self.env[RAISED] = Lit(True)
         join = Join(self, arms, s)
         for n, (a, b) in self.merge(arms[0].env, arms[1].env, before, raised).items():

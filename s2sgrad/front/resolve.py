@@ -91,7 +91,7 @@ class Scope:
             lambda name, at: self.lookup(fun, name, at, source.file),
             defaults,
             source.file,
-            fun.__code__,
+            fun,
         )
 
     def defaults(self, fun: types.FunctionType) -> dict[str, Value]:
@@ -119,6 +119,15 @@ class Scope:
                     )
                 )
             self.found[key] = self.value(value, name, get)
+        return self.found[key]
+
+    def of_module(self, module: types.ModuleType, name: str) -> Value:
+        """A name of a module of the user's, as in `network.cost`."""
+        key = (id(module), name)
+        if key not in self.found:
+            self.kept.append(module)
+            get = Global(vars(module), name, _MISSING)
+            self.found[key] = self.value(get(), name, get)
         return self.found[key]
 
     def value(self, obj: Any, name: str, get: Getter) -> Value:

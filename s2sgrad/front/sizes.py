@@ -101,7 +101,7 @@ def shape_of(
     if op in (np.transpose, np.swapaxes) and len(pos) > 1:
         return _moved(op, _type(pos[0], args), [_literal(i, args) for i in pos[1:]], fresh)
     if op in (np.matmul, operator.matmul) and len(args) == 2:
-        return _stacked(*(_type(Hole(k), args) for k in range(2)), fresh)
+        return _stacked(_type(Hole(0), args), _type(Hole(1), args), fresh)
     if op in (np.hstack, np.vstack, np.concatenate) and pos and isinstance(pos[0], Pack):
         axis = named.get("axis", pos[1] if len(pos) > 1 else 0)
         return _joined(op, [_type(i, args) for i in pos[0].items], axis, fresh)

@@ -220,7 +220,7 @@ class StaticScope(Globals):
     def foreign(self, module: Module, dotted: str, at: ast.AST, b: Binding) -> Value:
         raise module.refuse(
             at,
-            f"`{dotted}` is not read: it is no file below {self.project.root}, and of libraries "
+            f"`{dotted}` is not read: it is no file of the project, and of libraries "
             "NumPy and SciPy alone are known",
             "write it with NumPy, or pass what it gives as an argument",
             "not-imported",

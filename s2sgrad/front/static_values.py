@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from s2sgrad.front.constants import Constant, evaluate, type_of_constant
 from s2sgrad.front.modules import Binding, Module, Project
-from s2sgrad.front.values import Closure, Known, Namespace, Tup, Value
+from s2sgrad.front.values import Closure, Known, Namespace, Partial, Tup, Value
 from s2sgrad.ir.graph import Lit, Var
 from s2sgrad.ir.types import Type, Unknown
 
@@ -83,7 +84,20 @@ class Globals:
                 return owner.items[key]  # type: ignore[no-any-return]
             if isinstance(owner, Namespace) and owner.by == "item":
                 return owner.get(key, at)
+        if isinstance(node, ast.Call) and self.is_partial(module, node):
+            parts = [self.value(module, e, f"{name}_{k}", at) for k, e in enumerate(node.args)]
+            named = {k.arg: self.value(module, k.value, f"{name}_{k.arg}", at)
+                     for k in node.keywords if k.arg is not None}  # fmt: skip
+            return Partial(parts[0], tuple(parts[1:]), named)
         return self.constant(module, node, name, at, b)
+
+    def is_partial(self, module: Module, node: ast.Call) -> bool:
+        """`functools.partial(f, 2.0, k=3)`"""
+        plain = node.args and not any(isinstance(a, ast.Starred) for a in node.args)
+        if not plain or any(k.arg is None for k in node.keywords):
+            return False
+        fn = self.part_of_constant(module, node.func)
+        return isinstance(fn, Known) and fn.obj is functools.partial
 
     def refuse_touched(self, module: Module, name: str, at: ast.AST, b: Binding | None) -> None:
         if b is not None and name in module.touched:

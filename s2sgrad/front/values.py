@@ -54,7 +54,7 @@ class Closure:
     lookup: Callable[[str, ast.AST], Value]
     defaults: dict[str, Value]
     file: str
-    key: object  # identity of the code, to recognise recursion
+    key: object  # which function it is, to recognise recursion
     scope: dict[str, Value] | None = None  # names of the function around it
 
 

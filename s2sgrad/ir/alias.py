@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.ir import ops
+from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Eqn, Form, Hole, Pack, Var, atom_type
-from s2sgrad.ir.types import Array, List, Scalar, Seq, Static
+from s2sgrad.ir.types import Array, List, Seq, is_memory_type
 
 _OPERATORS = """add sub mul truediv floordiv mod pow matmul neg pos invert and_ or_ xor lt le gt ge
 eq ne not_ is_ is_not"""
@@ -66,11 +67,13 @@ WRITES = frozenset({ops.setitem, ops.additem, ops.append, ops.drop_last})
 
 def is_memory(v: Var) -> bool:
     """May this value share memory with another?  Numbers and static values do not."""
-    return not isinstance(v.type, Scalar | Static)
+    return is_memory_type(v.type)
 
 
 def makes_memory(op: Callable[..., Any], form: Form | None) -> bool:
     """Is what `op` returns always in memory of its own?"""
+    if isinstance(op, Kept):  # what it returns it has copied, if need be
+        return True
     if op is np.diff and form is not None:  # with n=0 it returns its operand
         given = [*form.args[1:2], *(v for k, v in form.kwargs if k == "n")]
         return not given or (isinstance(given[0], int) and given[0] > 0)

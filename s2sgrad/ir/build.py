@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Loop, Range, Stmt, Var
@@ -48,3 +48,21 @@ def substitute(block: Block, mapping: Mapping[Var, Atom]) -> Block:
         )
 
     return Block(block.params, tuple(stmt(s) for s in block.stmts), many(block.results))
+
+
+def map_equations(block: Block, change: Callable[[Eqn], Eqn]) -> Block:
+    """The block with each equation replaced, also those of the blocks in it."""
+
+    def stmt(s: Stmt) -> Stmt:
+        if isinstance(s, Eqn):
+            return change(s)
+        if isinstance(s, Branch):
+            return replace(
+                s, then=map_equations(s.then, change), orelse=map_equations(s.orelse, change)
+            )
+        over = s.over
+        if not isinstance(over, Range):
+            over = replace(over, test=map_equations(over.test, change))
+        return replace(s, over=over, body=map_equations(s.body, change))
+
+    return replace(block, stmts=tuple(map(stmt, block.stmts)))

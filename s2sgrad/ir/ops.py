@@ -91,6 +91,16 @@ def copy_items(x: list[Any]) -> list[Any]:
     return [v.copy(order="K") for v in x]
 
 
+def pack(*values: Any) -> tuple[Any, ...]:
+    """What the forward half of a function saves."""
+    return values
+
+
+def held(results: tuple[Any, ...], k: int) -> Any:
+    """What a forward half saved: it may hold the arguments of the call."""
+    return results[k]
+
+
 def list_(*items: Any) -> list[Any]:
     """`[a, b, c]`."""
     return list(items)

@@ -82,6 +82,11 @@ class Several(Type):
 
 
 @dataclass(frozen=True, slots=True)
+class Saved(Type):
+    """What the forward half of a function saves for its backward half: a tuple."""
+
+
+@dataclass(frozen=True, slots=True)
 class Static(Type):
     """A Python value that is data, never differentiated: a string, None, a range."""
 
@@ -97,6 +102,7 @@ UNKNOWN = Unknown()
 UNDEFINED = Undefined()
 FLOAT = Scalar("float")
 INT = Scalar("int")
+SAVED = Saved()
 BOOL = Scalar("bool")
 COMPLEX = Scalar("complex")
 
@@ -123,6 +129,11 @@ def is_differentiable(t: Type) -> bool:
     if isinstance(t, Seq):
         return is_differentiable(t.item)
     return isinstance(t, Unknown) or kind_of(t) in ("float", "complex")
+
+
+def is_memory_type(t: Type) -> bool:
+    """May a value of this type share memory with another?  Numbers and static values do not."""
+    return not isinstance(t, Scalar | Static)
 
 
 def join(a: Type, b: Type) -> Type:

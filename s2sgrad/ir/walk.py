@@ -51,3 +51,17 @@ def bound_by(s: Stmt) -> tuple[Var, ...]:
     if isinstance(s, Loop) and s.count is not None:
         return (*s.outs, s.count)
     return s.outs
+
+
+def bound_anywhere(block: Block) -> set[Var]:
+    """All values that a block binds, its parameters and those of inner blocks too."""
+    found: set[Var] = set(block.params)
+    for s in block.stmts:
+        found.update(bound_by(s))
+        if isinstance(s, Branch):
+            found |= bound_anywhere(s.then) | bound_anywhere(s.orelse)
+        elif isinstance(s, Loop):
+            found |= bound_anywhere(s.body)
+            if not isinstance(s.over, Range):
+                found |= bound_anywhere(s.over.test)
+    return found

@@ -12,7 +12,9 @@ import numpy as np
 from s2sgrad.errors import InternalError
 from s2sgrad.front.probe import ELEMENTWISE
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Var
+from s2sgrad.ir.alias import SHAPE_ONLY
+from s2sgrad.ir.call import Kept
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Hole, Loop, Var
 from s2sgrad.ir.types import Undefined, is_differentiable
 from s2sgrad.rules.registry import lookup
 
@@ -46,12 +48,25 @@ def carries_derivative(eqn: Eqn) -> bool:
         return False
     if eqn.op in STRUCTURAL:
         return True
-    if eqn.effect or eqn.op in (ops.not_, ops.part, ops.fstring):
+    if eqn.effect or eqn.op in (ops.not_, ops.part, ops.fstring, ops.pack, ops.held):
         return False
+    if isinstance(eqn.op, Kept):
+        return True
     rule = lookup(eqn.op)
     if rule is None:  # silence here would be a zero where there is a derivative
         raise InternalError("activity", f"no rule for {eqn.op!r}", "", span=eqn.at)
     return not rule.zero
+
+
+def contents(eqn: Eqn) -> list[Atom]:
+    """The operands of which `eqn` asks more than their shape."""
+    skip = set(SHAPE_ONLY.get(eqn.op, ()))
+    rule = lookup(eqn.op)
+    if rule is not None and rule.shapes:
+        given = eqn.form.args if eqn.form else tuple(map(Hole, range(len(eqn.args))))
+        holes = (given[k] for k in rule.shapes if k < len(given))
+        skip |= {t.k for t in holes if isinstance(t, Hole)}
+    return [a for k, a in enumerate(eqn.args) if k not in skip]
 
 
 def active(func: Func, wrt: Iterable[Var], results: Iterable[Atom]) -> set[Var]:
@@ -113,7 +128,7 @@ def _hand(sources: Iterable[Atom], targets: Iterable[Var], into: set[Var]) -> bo
 def _forward(block: Block, varied: set[Var]) -> None:
     for s in block.stmts:
         if isinstance(s, Eqn):
-            if carries_derivative(s) and any(a in varied for a in s.args):
+            if carries_derivative(s) and any(a in varied for a in contents(s)):
                 varied.add(s.out)
         elif isinstance(s, Branch):
             for k, arm in enumerate(s.arms):
@@ -148,7 +163,7 @@ def _backward(block: Block, useful: set[Var]) -> None:
     for s in reversed(block.stmts):
         if isinstance(s, Eqn):
             if s.out in useful and carries_derivative(s):
-                useful.update(a for a in s.args if isinstance(a, Var))
+                useful.update(a for a in contents(s) if isinstance(a, Var))
         elif isinstance(s, Branch):
             for k, arm in enumerate(s.arms):
                 _mark(s.outs[: s.joined], arm.results[: s.joined], useful)
@@ -167,4 +182,4 @@ def _backward(block: Block, useful: set[Var]) -> None:
             _mark(s.body.params[n + 1 :], s.walked, useful)
 
 
-__all__ = ["Loop", "active", "carries_derivative"]
+__all__ = ["Loop", "active", "carries_derivative", "contents"]

@@ -15,7 +15,7 @@ from s2sgrad.front.infer import fits
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES, is_memory, sources
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Stmt, Var, atom_type
-from s2sgrad.ir.types import Array, List
+from s2sgrad.ir.types import Array, List, Saved, Seq
 from s2sgrad.passes.conflicts import Conflict, Conflicts
 from s2sgrad.passes.latest import latest
 from s2sgrad.passes.regions import Regions
@@ -105,8 +105,13 @@ class _Repair:
         write = conflicts[0].write
         readers = [c.reader for c in conflicts if c.write is write]
         for reader in readers:
-            if reader in self.regions.tape or reader in self.regions.walked:
-                return self.copy_items(self.regions.walked.get(reader, reader), write)
+            if _is_saved(
+                reader
+            ):  # what a call has saved holds its arguments: they stay as they are
+                continue
+            tape = self.regions.walked.get(reader, reader)
+            if tape in self.regions.tape:
+                return self.copy_items(tape, write)
         views = {r for r in readers if self.is_view(r)}
         if views:
             return self.rewrite(lambda s: _copied(s) if s.out in views else [s])
@@ -114,7 +119,7 @@ class _Repair:
 
     def is_view(self, v: Var) -> bool:
         made = self.regions.made.get(v)
-        return made is not None and bool(sources(made))
+        return made is not None and bool(sources(made)) and not _is_saved(v)
 
     def copy_items(self, tape: Var, write: Eqn) -> Func:
         """What is collected is a copy."""
@@ -191,10 +196,17 @@ class _Repair:
         return found
 
     def is_outside(self, v: Var, loop: Loop) -> bool:
-        return v not in _bound(loop)
+        return v not in _bound(loop) and v not in loop.outs
 
     def rewrite(self, eqn: Callable[[Eqn], list[Eqn]]) -> Func:
         return replace(self.func, body=_map(self.func.body, eqn, lambda s: s))
+
+
+def _is_saved(v: Var) -> bool:
+    t = v.type
+    while isinstance(t, Seq):
+        t = t.item
+    return isinstance(t, Saved)
 
 
 def _copied(s: Eqn) -> list[Eqn]:

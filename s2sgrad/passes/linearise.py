@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from s2sgrad.errors import DifferentiationError, InternalError
-from s2sgrad.ir.alias import SHAPE_ONLY
 from s2sgrad.ir.build import substitute
 from s2sgrad.ir.graph import Atom, Block, Eqn, Func, Lit, Var
+from s2sgrad.passes.activity import contents
 from s2sgrad.passes.prune import prune
 from s2sgrad.passes.record import Recorder
 from s2sgrad.passes.reverse import reverse
@@ -45,20 +45,24 @@ def transposed(
     dots = back.body.results[len(seeds) :]
     kept = prune(Func("one", Block(back.body.params, back.body.stmts, dots), back.names)).body
     block = substitute(kept, dict(zip(gs, outs, strict=True)))
-    old = {s, *reads}
-    for before, e in zip(kept.stmts, block.stmts, strict=True):
-        assert isinstance(before, Eqn)
-        assert isinstance(e, Eqn)
-        shape = SHAPE_ONLY.get(before.op, ())
-        if any(a in gs and k not in shape for k, a in enumerate(before.args)):
-            raise Unpushable("its vjp is not linear in the cotangent")
-        if e.out not in {o.out for o in old}:
-            r.stmts.append(e)
+    if _depends(kept, set(gs)):
+        raise Unpushable("its vjp is not linear in the cotangent")
+    known = {s.out, *outs}
+    r.stmts.extend(e for e in block.stmts if isinstance(e, Eqn) and e.out not in known)
     results: list[Atom | None] = list(block.results)
     if not reads:
         return results[0]
     found: dict[int, Atom | None] = {}
-    for e, dot in zip(reads, results, strict=True):
-        assert e.form is not None
-        found[e.form.args[1]] = dot
+    for read, dot in zip(reads, results, strict=True):
+        assert read.form is not None
+        found[read.form.args[1]] = dot
     return [found.get(k) for k in range(1 + max(found))]
+
+
+def _depends(block: Block, given: set[Atom]) -> bool:
+    """Do the results depend on the contents of the values `given`, not on their shapes alone?"""
+    for e in block.stmts:
+        assert isinstance(e, Eqn)
+        if any(a in given for a in contents(e)):
+            given.add(e.out)
+    return not given.isdisjoint(block.results)

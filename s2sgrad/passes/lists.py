@@ -13,7 +13,15 @@ from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Var, atom_type
 from s2sgrad.ir.types import List, Scalar
 from s2sgrad.passes.record import Recorder
 
-LISTS = {ops.list_, ops.append, ops.drop_last}
+LISTS = {
+    ops.list_,
+    ops.append,
+    ops.drop_last,
+    ops.add_lists,
+    ops.spread_list,
+    ops.split_like,
+    builtins.list,
+}
 
 
 def list_cotangents(
@@ -29,6 +37,16 @@ def list_cotangents(
     if s.op is ops.drop_last:
         zero = r.emit(ops.zeros_like, (need_item(r, s, need),))
         return [r.emit(ops.append, (g, zero), hint=_hint(s.args[0]))]
+    if s.op is ops.add_lists:
+        return [g, g]
+    if s.op is ops.spread_list:
+        return [r.emit(builtins.sum, (g,)), None]
+    if s.op is ops.split_like:
+        axis = s.form.args[2] if s.form and len(s.form.args) > 2 else 0
+        form = Form((Hole(0),), (("axis", axis),)) if axis else None
+        return [r.emit(np.concatenate, (g,), form), None]
+    if s.op is builtins.list and not isinstance(atom_type(s.args[0]), List):
+        return [r.emit(np.array, (g,))]
     if s.op is builtins.sum:
         bars[0] = r.emit(ops.spread_list, (g, need(s.args[0])))
         if len(s.args) > 1:

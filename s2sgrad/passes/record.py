@@ -74,8 +74,10 @@ class Recorder:
         return self.symbol(self.emit(op, tuple(flat), None if plain else Form(templates, named)))
 
     def template(self, v: Any, flat: list[Atom]) -> Any:
+        if isinstance(v, np.number):
+            v = v.item()  # a constant has no dtype
         if isinstance(v, Symbol | int | float | complex) and not isinstance(v, bool):
-            flat.append(v.atom if isinstance(v, Symbol) else Lit(v))
+            flat.append(self.atom(v))
             return Hole(len(flat) - 1)
         if isinstance(v, list | tuple):
             kind = "list" if isinstance(v, list) else "tuple"
@@ -86,7 +88,9 @@ class Recorder:
         return v
 
     def atom(self, v: Any) -> Atom:
-        return v.atom if isinstance(v, Symbol) else Lit(v)
+        if isinstance(v, Symbol):
+            return v.atom
+        return Lit(v.item() if isinstance(v, np.number) else v)
 
 
 def _fold(op: Callable[..., Any], args: tuple[Atom, ...]) -> Atom | None:

@@ -9,7 +9,7 @@ where it is bound and *walked* in the mirror; one that is a cheap operation away
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from s2sgrad.errors import DifferentiationError, InternalError, Refusal
 from s2sgrad.front.infer import fits, spread_axes
 from s2sgrad.ir import ops
+from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import (
     UNDEF,
     Atom,
@@ -40,6 +41,7 @@ from s2sgrad.ir.span import Span
 from s2sgrad.ir.types import INT, Array, List, Scalar, Seq, Several, Type, Unknown, is_real, kind_of
 from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.activity import active, carries_derivative
+from s2sgrad.passes.calls import Pair, Pairs, forward_call, reverse_call
 from s2sgrad.passes.generic import Call, by_helpers
 from s2sgrad.passes.lists import LISTS, list_cotangents
 from s2sgrad.passes.record import Recorder, StaticFact, Symbol
@@ -92,6 +94,23 @@ def reverse(func: Func, wrt: Sequence[Var], seeds: Sequence[Atom], extra: Sequen
     return _Reverse(func, wrt).build(seeds, extra)
 
 
+def _reversed(
+    func: Func,
+    wrt: Sequence[Var],
+    seeds: Sequence[Var | None],
+    marked: Collection[Var],
+    pairs: Pairs,
+) -> tuple[Func, tuple[bool, ...]]:
+    """A kept function with its backward half; which of its cotangents are zero by selection."""
+    one = _Reverse(func, wrt, pairs)
+    if marked:  # what it is given may be singular
+        one.selected.taint(func.body)
+        one.selected.bars.update(marked)
+    whole = one.build([s or ZERO for s in seeds], [s for s in seeds if s])
+    bars = whole.body.results[len(func.body.results) :]
+    return whole, tuple(b in one.selected.bars for b in bars)
+
+
 def local_cotangents(s: Eqn, g: Atom) -> tuple[list[Stmt], list[Atom | None]]:
     """The rule of one equation alone: what it computes, and the cotangent of each flat operand."""
     params = tuple(dict.fromkeys(a for a in (*s.args, s.out, g) if isinstance(a, Var)))
@@ -116,8 +135,10 @@ class _Frame:
 
 
 class _Reverse:
-    def __init__(self, func: Func, wrt: Sequence[Var]) -> None:
+    def __init__(self, func: Func, wrt: Sequence[Var], pairs: Pairs | None = None) -> None:
         self.func, self.wrt = func, wrt
+        self.pairs = pairs or Pairs(_reversed)
+        self.saved: dict[Eqn, tuple[Pair, Var]] = {}  # calls that have a backward half
         self.active = active(func, wrt, func.body.results)
         self.home: dict[Var, Block] = {}
         self.made_by: dict[Var, Eqn] = {}
@@ -142,7 +163,7 @@ class _Reverse:
                 if s.op is ops.getitem and isinstance(atom_type(s.args[0]), Several) and s.form:
                     self.items[s.args[0], s.form.args[1]] = s.out
                 continue
-            for v in s.outs:
+            for v in bound_by(s):
                 self.home[v] = block
             if isinstance(s, Loop):
                 for init, p, out in zip(s.carried, s.body.params[1:], s.outs, strict=False):
@@ -184,7 +205,7 @@ class _Reverse:
             (*body.results, *bars),
         )
         mirror = {v for s in self.frame.stmts for v in bound_by(s)}
-        notes = {**self.func.notes, "mirror": mirror}
+        notes = {**self.func.notes, "mirror": mirror, "pairs": self.pairs}
         names = (*self.func.names, *(v.hint for v in extra))
         return replace(self.func, body=whole, names=names, notes=notes)
 
@@ -348,6 +369,9 @@ class _Reverse:
     def eqn(self, s: Eqn) -> None:
         g = self._bar_of(s)
         if g is None:
+            return
+        if isinstance(s.op, Kept):
+            reverse_call(self, s, g if isinstance(g, list) else [g])
             return
         if not isinstance(g, list) and self._structural(s, g):
             return
@@ -584,17 +608,61 @@ class _Reverse:
             loose = isinstance(t, Array) and t.loose
             self.add(a, self.shaped(g, a) if loose or isinstance(a.type, Scalar) else g)
 
+    # -- tapes: the adjoint of a walk is a collect of cotangents, and the other way round
+
+    def free(self, blocks: Sequence[Block]) -> list[Var]:
+        """The active values that the blocks read from outside; what they walk is no such value."""
+        found = [v for v in reads(blocks) if v in self.active]
+        if any(isinstance(v.type, Seq) for v in found):
+            raise InternalError(
+                "reverse", "a tape is walked in a block below that of its owner", ""
+            )
+        return found
+
+    def walk_cotangents(self, tapes: Sequence[Var], items: Sequence[Atom]) -> None:
+        """The mirror of what collects `items` walks the cotangents that each walker collected."""
+        assert self.frame.parent is not None
+        for tape, item in zip(tapes, items, strict=True):
+            for cotangents in self.frame.parent.bars.get(tape, ()):
+                assert isinstance(cotangents, Var)
+                assert isinstance(cotangents.type, Seq)
+                taken = Var(_bar(item) if isinstance(item, Var) else "", cotangents.type.item)
+                self.frame.walked.append((taken, cotangents))
+                if isinstance(item, Var) and isinstance(item.type, Seq):
+                    self.frame.bars.setdefault(item, []).append(taken)
+                else:
+                    self.hand(item, taken)
+
+    def collect_cotangents(
+        self, params: Sequence[Var], sources: Sequence[Atom]
+    ) -> list[tuple[Atom, Var, Atom]]:
+        """What the mirror of a walker collects: the walked tape, the new one, and its item."""
+        found: list[tuple[Atom, Var, Atom]] = []
+        for p, source in zip(params, sources, strict=True):
+            parts = self.frame.bars.get(p)
+            if not parts:
+                continue
+            nested = isinstance(p.type, Seq)
+            items = [a for a in parts if isinstance(a, Var)] if nested else [self.total(p)]
+            seqs = (Var(_tape(_named(item, p)), Seq(atom_type(item))) for item in items)
+            found += [(source, seq, item) for seq, item in zip(seqs, items, strict=True)]
+        return found
+
+    def hand_tapes(self, tapes: Sequence[tuple[Atom, Var, Atom]]) -> None:
+        for source, tape, _ in tapes:
+            self.frame.bars.setdefault(source, []).append(tape)  # type: ignore[arg-type]
+
     # -- branches
 
     def branch(self, s: Branch) -> None:
         self.recorder.stmts = self.frame.stmts
         outs = s.outs[: s.joined]
         bars = {v: self.total(v) for v in outs if self.frame.bars.get(v)}
-        if not bars:
+        if not bars and not any(self.frame.bars.get(v) for v in s.outs[s.joined :]):
             return
         for v in bars:
             del self.frame.bars[v]
-        free = [v for v in reads(s.arms) if v in self.active]
+        free = self.free(s.arms)
         start: dict[Var, list[Part]] = {
             v: [self.total(v)] if self.frame.bars.get(v) else [] for v in free
         }
@@ -606,42 +674,45 @@ class _Reverse:
             for v, r in zip(outs, arm.results, strict=False):
                 if v in bars:
                     self.hand(r, bars[v])
+            self.walk_cotangents(s.collected(k), arm.results[s.joined :])
             self.backward(arm)
             arms.append(self.frame)
         changed = [v for v in free if any(f.bars.get(v) not in (None, start[v]) for f in arms)]
-        results = []
-        for f in arms:
+        results, tapes = [], []
+        for k, f in enumerate(arms):
             self.frame, self.recorder.stmts = f, f.stmts
             results.append([self.total(v) for v in changed])
+            tapes.append(self.collect_cotangents(s.arms[k].params, s.walked[k]))
         self.frame, self.recorder.stmts = outer, outer.stmts
-        if not changed:
+        if not changed and not any(tapes):
             return
         new = tuple(Var(_bar(v), v.type) for v in changed)
         for made in results:
             self.selected.hand(made, new)
         blocks, walked = [], []
-        for f, bars_out in zip(arms, results, strict=True):
+        for f, bars_out, tape in zip(arms, results, tapes, strict=True):
             params, sources = _walks(f)
-            blocks.append(Block(params, (*f.prelude, *f.stmts), tuple(bars_out)))
+            ends = (*bars_out, *(item for _, _, item in tape))
+            blocks.append(Block(params, (*f.prelude, *f.stmts), ends))
             walked.append(sources)
         test = self.need(s.test)
+        outs = (*new, *(seq for tape in tapes for _, seq, _ in tape))
         self.frame.stmts.append(
-            Branch(new, test, (walked[0], walked[1]), blocks[0], blocks[1], len(new), s.at)
+            Branch(outs, test, (walked[0], walked[1]), blocks[0], blocks[1], len(new), s.at)
         )
+        self.hand_tapes([cell for tape in tapes for cell in tape])
         self.frame.bars.update({v: [n] for v, n in zip(changed, new, strict=True)})
 
     # -- loops
 
     def loop(self, s: Loop) -> None:
         self.recorder.stmts = self.frame.stmts
-        if s.walked:
-            raise InternalError("reverse", "a loop that walks a tape is differentiated again", "")
         n = len(s.carried)
         params = s.body.params[1 : n + 1]
-        if not any(self.frame.bars.get(v) for v in s.outs[:n]):
+        if not any(self.frame.bars.get(v) for v in s.outs):
             return
         live = [k for k in range(n) if params[k] in self.active or s.outs[k] in self.active]
-        free = [v for v in reads([s.body]) if v in self.active]
+        free = self.free([s.body])
         inits = [self.total(s.outs[k]) for k in live] + [self.total(v) for v in free]
         for k in live:
             self.frame.bars.pop(s.outs[k], None)
@@ -656,17 +727,21 @@ class _Reverse:
             self.frame.bars[v] = [acc]
         for k, p in zip(live, taken, strict=True):
             self.hand(s.body.results[k], p)
+        self.walk_cotangents(s.outs[n:], s.body.results[n:])
         self.backward(s.body)
         self.recorder.stmts = self.frame.stmts
         yields = [self.total(params[k]) for k in live] + [self.total(v) for v in free]
+        tapes = self.collect_cotangents(s.body.params[n + 1 :], s.walked)
         inner, self.frame = self.frame, outer
         self.recorder.stmts = outer.stmts
         items, sources = _walks(inner)
-        body = Block((index, *taken, *accs, *items), (*inner.prelude, *inner.stmts), tuple(yields))
+        ends = (*yields, *(item for _, _, item in tapes))
+        body = Block((index, *taken, *accs, *items), (*inner.prelude, *inner.stmts), ends)
         outs = tuple(Var(v.hint, v.type) for v in (*taken, *accs))
         self.selected.hand(yields, outs)
-        mirror = Loop(outs, over, tuple(inits), sources, body, s.at, down=True)
-        outer.stmts.append(mirror)
+        made = (*outs, *(seq for _, seq, _ in tapes))
+        outer.stmts.append(Loop(made, over, tuple(inits), sources, body, s.at, down=not s.down))
+        self.hand_tapes(tapes)
         for v, out in zip(free, outs[len(live) :], strict=True):
             outer.bars[v] = [out]
         for k, out in zip(live, outs[: len(live)], strict=True):
@@ -679,7 +754,7 @@ class _Reverse:
             over = Range(*(self.need(a) for a in (s.over.start, s.over.stop, s.over.step)))
             return over, index
         if s not in self.counts:
-            self.counts[s] = Var("turns", INT)
+            self.counts[s] = s.count or Var("turns", INT)
             self.home[self.counts[s]] = self.frame.primal
         count = self.need(self.counts[s])
         if not isinstance(s.over, Range):
@@ -693,11 +768,15 @@ class _Reverse:
     # -- the forward sweep, with what the backward sweep collects
 
     def _with_collects(self, block: Block) -> Block:
-        return replace(block, stmts=tuple(self._collecting(s) for s in block.stmts))
+        stmts: list[Stmt] = []
+        for s in block.stmts:
+            if isinstance(s, Eqn):
+                stmts += forward_call(s, *self.saved[s]) if s in self.saved else [s]
+            else:
+                stmts.append(self._collecting(s))
+        return replace(block, stmts=tuple(stmts))
 
-    def _collecting(self, s: Stmt) -> Stmt:
-        if isinstance(s, Eqn):
-            return s
+    def _collecting(self, s: Loop | Branch) -> Stmt:
         if isinstance(s, Loop):
             extra = self.collects.get((s, 0), {})
             body = self._with_collects(s.body)
@@ -766,6 +845,11 @@ def _tape(v: Var) -> str:
         return v.hint
     hint = v.hint.lstrip(".").rstrip("0123456789") if v.hint.startswith(".") else v.hint
     return f"{hint}_tape" if hint else "tape"
+
+
+def _named(item: Atom, p: Var) -> Var:
+    """A value that is named like the cotangent of `p`, of the type of `item`."""
+    return Var(item.hint if isinstance(item, Var) and item.hint else _bar(p), atom_type(item))
 
 
 def _bar(v: Var) -> str:

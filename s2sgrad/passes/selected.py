@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.ir import ops
+from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Lit, atom_type
 from s2sgrad.ir.types import Array, Unknown
 from s2sgrad.passes.record import Recorder, Symbol
@@ -46,11 +47,17 @@ class Selected:
         self.tainted: set[Atom] = set()
         self._taint(body)
 
+    def taint(self, body: Block) -> None:
+        """Nothing is known of the parameters."""
+        self.tainted.update(body.params)
+        self._taint(body)
+
     def _taint(self, block: Block) -> None:
         for s in block.stmts:
             if isinstance(s, Eqn):
                 rule = lookup(s.op)
                 singular = rule is not None and rule.singular and rule.elementwise
+                singular = singular or isinstance(s.op, Kept)
                 if singular or any(a in self.tainted for a in s.args):
                     self.tainted.add(s.out)
                 continue

@@ -50,6 +50,8 @@ class _Simplify(Terms):
         return self.arithmetic(self.unspread(s))
 
     def arithmetic(self, s: Eqn) -> Eqn | Atom:
+        if isinstance(s.out.type, Unknown):
+            return self.unit(s)
         if kind_of(s.out.type) not in ("float", "complex"):
             return s
         if s.op in _SUM and s.form is None:
@@ -61,6 +63,26 @@ class _Simplify(Terms):
             return inner.args[0]
         s = self.quotient(s)
         return self.finish(self.taken_apart(s), s)
+
+    def unit(self, s: Eqn) -> Eqn | Atom:
+        """`1.0 * x` is `x`, where `x` is no array of ints or bools."""
+        if s.op is operator.mul and s.form is None:
+            for a, b in (s.args, s.args[::-1]):
+                if _is_one(a) and _same_unknown(atom_type(b), s.out.type) and self.is_inexact(b):
+                    return b
+        return s
+
+    def is_inexact(self, a: Atom, depth: int = 8) -> bool:
+        """Is it surely made of floats, or complex?"""
+        if isinstance(a, Lit):
+            return type(a.value) in (float, complex)
+        made = self.made.get(a)
+        if made is None or made.form is not None or depth == 0:
+            return False
+        if made.op is operator.truediv or _makes_floats(made.op):
+            return True
+        rounds = made.op in (operator.mul, operator.add, operator.sub, operator.neg)
+        return rounds and any(self.is_inexact(b, depth - 1) for b in made.args)
 
     def transpose(self, s: Eqn) -> Eqn | Atom:
         """`a.T.T` is `a`, `np.outer(a, b).T` is `np.outer(b, a)`, `(a.T @ b).T` is `b.T @ a`."""
@@ -259,6 +281,11 @@ def _summed(s: Eqn, whole: Type) -> tuple[list[int], bool] | None:
     if named or s.form.args != (Hole(0),) or not all(type(k) is int for k in axes):
         return None
     return sorted(k % rank for k in axes), bool(keepdims)
+
+
+def _makes_floats(op: Callable[..., object]) -> bool:
+    """Are the answers floats or complex, whatever the operands are?"""
+    return isinstance(op, np.ufunc) and all(t[-1] in "efdgFDGO" for t in op.types)
 
 
 def _is_zero(a: Atom) -> bool:

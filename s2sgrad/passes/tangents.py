@@ -71,6 +71,8 @@ class Fitting:
         """
         if bare:
             return self.one(*arguments[0], tangents, 0, ())
+        if tangents is None:
+            return None
         if not isinstance(tangents, list | tuple) or len(tangents) != len(arguments):
             what = f"a {type(tangents).__name__}"
             if isinstance(tangents, list | tuple):
@@ -79,7 +81,7 @@ class Fitting:
         pairs = zip(arguments, tangents, strict=True)
         return tuple(self.one(*a, t, k, ()) for k, (a, t) in enumerate(pairs))
 
-    def one(self, s: Signature, v: Any, tangent: Any, k: int, path: Path, top: str = "") -> Any:
+    def one(self, s: Signature, v: Any, tangent: Any, k: int, path: Path) -> Any:
         """The tangent of `v` in its structure, each leaf in its type; None is zero."""
         if tangent is None or isinstance(s, Const):
             return None

@@ -8,7 +8,7 @@ import numpy as np
 
 from s2sgrad.ir import ops
 from s2sgrad.rules import toolbox
-from s2sgrad.rules.registry import rule, zero
+from s2sgrad.rules.registry import Op, entry, rule, zero
 from s2sgrad.rules.toolbox import (
     broadcast_like,
     part,
@@ -155,6 +155,15 @@ def _scan_jvp(out: Any, tangents: Any, a: Any, x: Any, axis: int) -> Any:
         )
         moved = moved + later
     return scan(a, moved, axis)
+
+
+_SHAPES: dict[Op, int] = {
+    toolbox.broadcast_like: 1, toolbox.reshape_like: 1, toolbox.expand: 1, toolbox.fit_like: 1,
+    toolbox.scatter: 0, toolbox.scatter_along: 0, toolbox.scatter_part: 0,
+    toolbox.scatter_diagonal: 0, toolbox.reduceat_back: 1,
+}  # fmt: skip
+for _op, _shape in _SHAPES.items():
+    entry(_op).shapes = (_shape,)
 
 
 zero(ops.zeros_like, ops.zeros_list)

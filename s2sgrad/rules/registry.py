@@ -31,7 +31,8 @@ class Rule:
     which it is linear one at a time.  `zero`: the derivative is zero everywhere.
     `singular`: some partial is infinite or undefined somewhere.  `maybe_complex`: the answer of
     real operands is real or complex, as their values are (`np.linalg.eigvals`).  `like`: the
-    answer has the type of that operand.  `echoes`: the results (by number) that are an argument
+    answer has the type of that operand.  `shapes` are operands of which it asks nothing but the
+    shape.  `echoes`: the results (by number) that are an argument
     handed back: its position, name and default (`lower` of `scipy.linalg.cho_factor`).
     """
 
@@ -46,6 +47,7 @@ class Rule:
     elementwise: bool = False
     maybe_complex: bool = False
     like: int | None = None
+    shapes: tuple[int, ...] = ()
     echoes: dict[int, tuple[int, str, Any]] = field(default_factory=dict)
 
 

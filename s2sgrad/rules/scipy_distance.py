@@ -34,8 +34,8 @@ def pdist(g: Any, out: Any, X: Any, metric: str = "euclidean") -> Any:
     return X * np.sum(weights, axis=1)[:, None] - weights @ X
 
 
-@rule(sd.squareform)
-def squareform(g: Any, out: Any, X: Any) -> Any:
+@rule(sd.squareform, linear=(0,))
+def squareform(g: Any, out: Any, X: Any, force: str = "no", checks: bool = True) -> Any:
     """Between a vector of pairs and a symmetric matrix."""
     if np.ndim(X) == 1:
         return call(sd.squareform, g + g.T, checks=False)

@@ -369,7 +369,7 @@ def diagonal_sums(g: Any) -> Any:
     return np.bincount(places.ravel(), g.ravel(), n + m - 1)
 
 
-@rule(sl.toeplitz)
+@rule(sl.toeplitz, linear=(0, 1))
 def toeplitz(g: Any, out: Any, c: Any, r: Any = None) -> Any:
     """Sums along the diagonals (real)."""
     n = length(c, 0)
@@ -381,7 +381,7 @@ def toeplitz(g: Any, out: Any, c: Any, r: Any = None) -> Any:
     return column, np.pad(row, (1, 0))
 
 
-@rule(sl.circulant)
+@rule(sl.circulant, linear=(0,))
 def circulant(g: Any, out: Any, c: Any) -> Any:
     """Sums along the wrapped diagonals (real)."""
     n = length(c, 0)

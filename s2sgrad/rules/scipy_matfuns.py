@@ -83,10 +83,29 @@ def expm_frechet(
     return part(upper, 0, n, 1) + part(lower, n, None, 1), part(upper, n, None, 1)
 
 
+@expm_frechet.jvp
+def _expm_frechet_jvp(
+    out: Any, tangents: Any, A: Any, E: Any, method: Any = None, compute_expm: bool = True,
+    check_finite: bool = True,
+) -> Any:  # fmt: skip
+    """The same block, of the derivative of the exponential of twice the size."""
+    if compute_expm:
+        raise NotImplementedError("expm_frechet has a rule for compute_expm=False")
+    n = length(A, 0)
+    moves = [zeros_like(x) if t is None else t for t, x in zip(tangents, (A, E), strict=False)]
+    big = call(sl.expm_frechet, blocks(A, E), blocks(*moves), compute_expm=False)
+    return corner(big, n)
+
+
 @rule(sl.fractional_matrix_power)
 def fractional_matrix_power(g: Any, out: Any, A: Any, t: Any) -> Any:
     """Of a matrix; the exponent is constant."""
     return derivative(sl.fractional_matrix_power, flipped(A), g, t)
+
+
+@fractional_matrix_power.jvp
+def _fractional_matrix_power_jvp(out: Any, tangents: Any, A: Any, t: Any) -> Any:
+    return derivative(sl.fractional_matrix_power, A, tangents[0], t)
 
 
 entry(sl.fractional_matrix_power).maybe_complex = True

@@ -183,13 +183,19 @@ table({
     sp.tandg: lambda out, x: 0.017453292519943295 * (1 + out * out),
 })  # fmt: skip
 
+
+def below(n: Any) -> Any:
+    """Return `n - 1`, but 0 for 0: SciPy has no polynomial of degree -1, and 0 * NaN is NaN."""
+    return max(n - 1, 0) if isinstance(n, int) else np.maximum(n - 1, 0)
+
+
 # Orthogonal polynomials: DLMF 18.9.15, 18.9.19-20, 18.9.23, 18.9.25, 18.9.27.
 table({
     sp.eval_legendre: lambda out, n, x: (None, 0.5 * (n + 1) * sp.eval_jacobi(n - 1, 1, 1, x)),
     sp.eval_chebyt: lambda out, n, x: (None, n * sp.eval_chebyu(n - 1, x)),
     sp.eval_chebyu: lambda out, n, x: (None, 2 * sp.eval_gegenbauer(n - 1, 2, x)),
-    sp.eval_hermite: lambda out, n, x: (None, 2 * n * sp.eval_hermite(n - 1, x)),
-    sp.eval_hermitenorm: lambda out, n, x: (None, n * sp.eval_hermitenorm(n - 1, x)),
+    sp.eval_hermite: lambda out, n, x: (None, 2 * n * sp.eval_hermite(below(n), x)),
+    sp.eval_hermitenorm: lambda out, n, x: (None, n * sp.eval_hermitenorm(below(n), x)),
     sp.eval_laguerre: lambda out, n, x: (None, -sp.eval_genlaguerre(n - 1, 1, x)),
     sp.eval_genlaguerre: lambda out, n, alpha, x: (
         None, None, -sp.eval_genlaguerre(n - 1, alpha + 1, x)),

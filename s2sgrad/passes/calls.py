@@ -1,0 +1,164 @@
+"""Calls in reverse mode: a kept function becomes a pair.
+
+`g_fwd` returns what `g` returned and what the backward half needs, `g_bwd` takes that and the
+cotangents of the results.  There is one pair for each choice of which arguments are active, which
+results have a cotangent, and which of these are zero by selection.  Both halves are reversed and
+tidied as one function, and only then taken apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from s2sgrad.ir import ops
+from s2sgrad.ir.call import Kept
+from s2sgrad.ir.graph import Atom, Block, Eqn, Form, Func, Hole, Stmt, Var, atom_type
+from s2sgrad.ir.types import SAVED, UNKNOWN, Array, Scalar, Several, Type, is_memory_type
+from s2sgrad.ir.walk import bound_by, reads
+
+if TYPE_CHECKING:
+    from s2sgrad.passes.reverse import _Reverse
+
+Key = tuple[Kept, tuple[bool, ...], tuple[bool, ...], tuple[bool, ...]]
+
+
+@dataclass(eq=False)
+class Pair:
+    """The halves of a kept function; `whole` is both of them, until `split` fills them."""
+
+    forward: Kept
+    backward: Kept
+    outs: tuple[Type, ...]
+    seeds: int  # how many of the last parameters are cotangents
+    whole: Func | None = None
+    marks: tuple[bool, ...] = ()  # which cotangents are zero by selection
+
+    def split(self) -> None:
+        """Take the halves apart: what the second reads of the first is saved."""
+        assert self.whole is not None
+        func, body = self.whole, self.whole.body
+        mirror = func.notes.get("mirror", set())
+        n, n_params = len(self.outs), len(body.params) - self.seeds
+        back = [k for k, s in enumerate(body.stmts) if mirror.intersection(bound_by(s))]
+        at = back[0] if back else len(body.stmts)
+        first, second = body.stmts[:at], body.stmts[at:]
+        params, seeds = body.params[:n_params], body.params[n_params:]
+        rest = Block((), second, body.results[n:])
+        saved = [v for v in reads([rest]) if v not in seeds]
+        whole = Var("saved", SAVED)
+        names = func.names[:n_params]
+        packed = Eqn(whole, ops.pack, tuple(saved))
+        block = Block(params, (*first, packed), (*body.results[:n], whole))
+        self.forward.func = Func(self.forward.name, block, names, func.file)
+        forms = [Form((Hole(0), k)) for k in range(len(saved))]
+        unpacked = [
+            Eqn(v, ops.getitem, (whole,), form) for v, form in zip(saved, forms, strict=True)
+        ]
+        block = Block((whole, *seeds), (*unpacked, *second), body.results[n:])
+        names = ("saved", *func.names[n_params:])
+        self.backward.func = Func(self.backward.name, block, names, func.file)
+
+
+Make = Callable[..., tuple[Func, tuple[bool, ...]]]
+
+
+@dataclass(eq=False)
+class Pairs:
+    """The pairs of one compilation; `make` reverses a function."""
+
+    make: Make
+    made: dict[Key, Pair] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
+
+    def of(self, key: Key) -> Pair:
+        """The pair of a function; made when it is first asked for."""
+        if key in self.made:
+            return self.made[key]
+        kept, taken, live, marked = key
+        func = kept.body
+        name = _unlike(kept.name, lambda n: f"{n}_fwd" in self.names)
+        self.names.add(f"{name}_fwd")
+        outs = tuple(map(atom_type, func.body.results))
+        pair = self.made[key] = Pair(Kept(f"{name}_fwd"), Kept(f"{name}_bwd"), outs, sum(live))
+        wrt = [p for p, a in zip(func.body.params, taken, strict=True) if a]
+        seeds = [
+            Var(f"{_user_hint(r) or 'out'}_bar", atom_type(r)) if on else None
+            for r, on in zip(func.body.results, live, strict=True)
+        ]
+        selected = [s for s, m in zip(seeds, marked, strict=True) if s and m]
+        whole, pair.marks = self.make(func, wrt, seeds, selected, self)
+        names = list(func.names)
+        for s in filter(None, seeds):
+            names.append(_unlike(s.hint, names.__contains__))
+        pair.whole = replace(whole, names=tuple(names))
+        return pair
+
+
+def _unlike(base: str, taken: Callable[[str], bool]) -> str:
+    n, name = 1, base
+    while taken(name):
+        n += 1
+        name = f"{base}{n}"
+    return name
+
+
+def _user_hint(a: Atom) -> str:
+    return a.hint if isinstance(a, Var) and not a.hint.startswith(".") else ""
+
+
+def reverse_call(r: _Reverse, s: Eqn, bars: list[Atom | None]) -> None:
+    """The backward half is called where the mirror of the call stands."""
+    assert isinstance(s.op, Kept)
+    taken = tuple(isinstance(a, Var) and a in r.active for a in s.args)
+    live = tuple(b is not None for b in bars)
+    marked = tuple(b in r.selected.bars for b in bars)
+    pair = r.pairs.of((s.op, taken, live, marked))
+    saved = Var("saved", SAVED)
+    r.saved[s] = (pair, saved)
+    r.home[saved] = r.home[s.out]
+    args = (r.need(saved), *(b for b in bars if b is not None))
+    active = [(a, p) for a, p, t in zip(s.args, s.op.body.body.params, taken, strict=True) if t]
+    types = [_cotangent(atom_type(a), p.type) for a, p in active]
+    outs = [Var(_hint(a), t) for (a, _), t in zip(active, types, strict=True)]
+    stmts = r.frame.stmts
+    if len(outs) == 1:
+        stmts.append(Eqn(outs[0], pair.backward, args, at=s.at, effect=True))
+    else:
+        whole = Var("", Several(tuple(types)))
+        stmts.append(Eqn(whole, pair.backward, args, at=s.at, effect=True))
+        for k, out in enumerate(outs):
+            stmts.append(Eqn(out, ops.getitem, (whole,), Form((Hole(0), k))))
+    for k, ((a, _), out) in enumerate(zip(active, outs, strict=True)):
+        assert isinstance(a, Var)
+        bar = r.shaped(out, a)
+        if pair.marks and pair.marks[k]:
+            r.selected.bars.add(bar)
+        r.add(a, bar)
+
+
+def _hint(a: Atom) -> str:
+    return f"{a.hint}_bar" if isinstance(a, Var) and a.hint else ""
+
+
+def _cotangent(argument: Type, parameter: Type) -> Type:
+    """The type of a cotangent that a backward half returns, in the extents of the caller."""
+    both = (argument, parameter)
+    if all(isinstance(t, Scalar) for t in both):
+        return parameter
+    if all(isinstance(t, Array) and not t.loose for t in both):
+        return argument
+    return UNKNOWN
+
+
+def forward_call(s: Eqn, pair: Pair, saved: Var) -> list[Stmt]:
+    """The call in the forward sweep: it returns what is saved, too."""
+    n = len(pair.outs)
+    whole = s.out if n > 1 else Var("", Several((*pair.outs, SAVED)))
+    stmts: list[Stmt] = [replace(s, out=whole, op=pair.forward, effect=True)]
+    if n == 1:
+        stmts.append(Eqn(s.out, ops.getitem, (whole,), Form((Hole(0), 0))))
+    memory = tuple(a for a in s.args if isinstance(a, Var) and is_memory_type(a.type))
+    stmts.append(Eqn(saved, ops.held, (whole, *memory), Form((Hole(0), n))))
+    return stmts
