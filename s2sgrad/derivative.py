@@ -168,8 +168,9 @@ class Derivative(Generic[P, R]):
         from s2sgrad.generic import of_function
 
         plain = isinstance(self.primal, types.FunctionType) and not self._callee.library
-        wrt = tuple(w for w in map(self._named, self._wrt) if w)
-        if self._has_aux or self._what == "elementwise_grad" or len(wrt) < len(self._wrt):
+        wrt = tuple(n for w in self._wrt if (n := named(self._callee, w)))
+        known = self._what in ("grad", "value_and_grad", "vjp") and not self._callee.inner
+        if self._has_aux or not known or len(wrt) < len(self._wrt):
             plain = False
         if not plain:
             self._current()

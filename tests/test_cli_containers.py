@@ -169,7 +169,7 @@ def test_the_other_commands(folder: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_partial_and_errstate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A module-level `partial` is followed; `np.errstate` becomes a decorator of what is written."""
+    """A module-level `partial` is followed; `np.errstate` becomes a decorator there."""
     (tmp_path / "model.py").write_text("""
 from functools import partial
 

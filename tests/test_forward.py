@@ -1,4 +1,4 @@
-"""Forward mode: programs against reverse mode and central differences; calls, structures, errors."""
+"""Forward mode: programs against reverse mode and differences; calls, structures, errors."""
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
 # Programs of users are not annotated.
@@ -18,7 +18,8 @@ from s2sgrad.ir.interp import run
 from s2sgrad.ir.verify import verify
 from tests import kernels, programs
 from tests.passes import checked, function
-from tests.test_programs import Case, directional
+from tests.programs import Case
+from tests.test_programs import directional
 
 CASES = [*programs.CASES, *kernels.CASES]
 IDS = [f"{k}-{case[0].__name__}" for k, case in enumerate(CASES)]
@@ -130,7 +131,7 @@ def test_has_aux_and_no_dependence() -> None:
 def test_a_tangent_owns_its_memory() -> None:
     x, v = np.arange(3.0), np.ones(3)
     for f in (lambda x: x, lambda x: x[1:], lambda x: (x, x), lambda x: x.T, lambda x: x + 0.0):
-        value, tangent = jvp(f)(x, tangents=v)
+        _, tangent = jvp(f)(x, tangents=v)
         for a in tangent if isinstance(tangent, tuple) else (tangent,):
             assert a.flags.writeable
             assert a.base is None or a.base.flags.writeable

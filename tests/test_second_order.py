@@ -13,8 +13,8 @@ import pytest
 
 from s2sgrad import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from tests import kernels, programs
+from tests.programs import Case
 from tests.test_forward import copies, in_order
-from tests.test_programs import Case
 
 CASES = [*programs.CASES, *kernels.CASES]
 IDS = [f"{k}-{case[0].__name__}" for k, case in enumerate(CASES)]
@@ -127,7 +127,7 @@ def with_while(x):
 def with_list(x):
     items = []
     for k in range(4):
-        items.append(x ** (k + 1))
+        items.append(x ** (k + 1))  # noqa: PERF401  the program that is tested
     return sum(items)
 
 
@@ -270,7 +270,7 @@ def test_each_op_that_a_pass_emits_has_both_derivatives() -> None:
     for op in STRUCTURAL:
         assert op in parts | set(_OF_LISTS)
         assert op in parts | LISTS
-    emitted = [
+    emitted: list[Any] = [
         ops.unbroadcast, ops.broadcast_like, ops.reshape_like, ops.cast_like, ops.zeros_like,
         ops.zeros_list, ops.last_writes, np.vdot, np.where, np.real, np.sum, np.array, np.outer,
         np.moveaxis, np.full_like, np.reshape, np.transpose, np.size, np.stack, np.concatenate,

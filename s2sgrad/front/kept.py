@@ -301,7 +301,7 @@ def finish(group: list[Specialised]) -> None:
         for s in group:
             assert s.block is not None
             for e in equations(s.block):
-                for v in free[of[e.op]] if e.op in of else ():  # type: ignore[index]
+                for v in free[of[e.op]] if e.op in of else ():
                     if v not in inside[s] and v not in free[s]:
                         free[s][v] = None
                         changed = True
@@ -312,7 +312,7 @@ def finish(group: list[Specialised]) -> None:
     def complete(e: Eqn) -> Eqn:
         if e.op not in of:
             return e
-        return replace(e, args=(*e.args, *of[e.op].free), raises=raises)  # type: ignore[index]
+        return replace(e, args=(*e.args, *of[e.op].free), raises=raises)
 
     for s in group:
         assert s.block is not None

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.errors import DifferentiationError
+from s2sgrad.front.expressions import RAISED
 from s2sgrad.front.infer import fits
 from s2sgrad.front.join import Join, Unreached
 from s2sgrad.front.kept import Keeping, packed
 from s2sgrad.front.lists import changed_names
-from s2sgrad.front.loops import RAISED
 from s2sgrad.front.memory import Ref, Root, is_array, may_overlap_unequally, refs
 from s2sgrad.front.normalize import RESULT, normalize
 from s2sgrad.front.resolve import Scope

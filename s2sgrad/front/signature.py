@@ -13,8 +13,8 @@ from typing import Any
 from s2sgrad.front.infer import fresh_dim
 from s2sgrad.front.memory import Ref
 from s2sgrad.front.values import Bound, Closure, Known, Method, Partial, Tup, Value
-from s2sgrad.ir.graph import Lit, Undef, Var, type_of
-from s2sgrad.ir.types import Array, Dim, Type, join, may_be_one
+from s2sgrad.ir.graph import Lit, Undef, Var
+from s2sgrad.ir.types import Array, Dim, Type, join, may_be_one, type_of
 
 Leaf = Lit | Type  # a number that is the same in every call, or a type
 _serial = itertools.count(1)

@@ -23,7 +23,7 @@ class Kept:
     func: Func | None = None
 
     @property
-    def __name__(self) -> str:  # type: ignore[override]
+    def __name__(self) -> str:
         return self.name
 
     @property

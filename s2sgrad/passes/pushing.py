@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from s2sgrad.errors import DifferentiationError, Refusal
-from s2sgrad.front.infer import is_elementwise
+from s2sgrad.front.probe import is_elementwise
 from s2sgrad.ir.graph import Atom, Eqn, Hole, Lit, Pack, Var, atom_type, call_args
 from s2sgrad.ir.types import Array, Seq, Several, is_differentiable
 from s2sgrad.passes.linearise import Unpushable, transposed

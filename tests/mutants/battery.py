@@ -21,6 +21,7 @@ def checks() -> Iterator[Check]:
     from tests import test_programs as programs
     from tests.goldens.programs import GOLDENS
     from tests.goldens.refusals import REFUSED
+    from tests.programs import CASES as program_cases
 
     for case in test_kernels.CASES:
         yield (
@@ -46,7 +47,7 @@ def checks() -> Iterator[Check]:
             f"single precision {case[0].__name__}",
             lambda c=case: test_kernels.test_single_precision(c),  # type: ignore[misc]
         )
-    for case in programs.CASES:
+    for case in program_cases:
         yield (
             f"program {case[0].__name__}",
             lambda c=case: programs.test_gradient_against_differences(c),  # type: ignore[misc]
