@@ -280,6 +280,20 @@ def masked_n_body(pos):
     return np.sum(np.where(apart, 1.0 / np.where(apart, r, 1.0), 0.0))
 
 
+def fresh_buffer(x, w):
+    """A buffer that is made in each turn of a loop that surely runs."""
+    n = x.shape[0]
+    s = 0.0
+    for k in range(3):
+        y = np.zeros(n)
+        z = np.zeros(n)
+        for i in range(1, n):
+            y[i] = w * y[i - 1] + x[i]
+            z[i] = y[i] * x[i - 1] * (k + 1)
+        s = s + total(z) + y[n - 1]
+    return s
+
+
 def swap_rows(A):
     A[0], A[2] = A[2].copy(), A[0].copy()
     A[1] *= A[0]
@@ -343,6 +357,7 @@ CASES: list[Case] = [
     (two_views, (_vec(6),), (0,)),
     (ring, (_vec(7), 5), (0,)),
     (masked_n_body, (_mat(4, 3),), (0,)),
+    (fresh_buffer, (_vec(5), 0.7), (0, 1)),
     (swap_rows, (_mat(4, 4),), (0,)),
     (newton_sqrt, (_vec(4),), (0,)),
     (fortran_reshape, (_mat(3, 4),), (0,)),

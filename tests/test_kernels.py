@@ -248,3 +248,17 @@ def test_squeeze_of_an_extent_that_may_be_one(wave: bool) -> None:
         want, along = directional((f, (x, M, n), (0, 1)), 0)
         assert [np.shape(g) for g in gradient] == [x.shape, M.shape]
         assert inner(along, gradient) == pytest.approx(want, rel=1e-6)
+
+
+# Loops over elements of what the function itself made.
+NO_COPIES = ["cholesky", "thomas", "convolution_2d", "pooling", "n_body", "spmv", "bicg", "deriche"]
+NO_COPIES += ["rnn_outputs", "newton_sqrt", "edit_distance"]
+
+
+@pytest.mark.parametrize("name", NO_COPIES)
+def test_no_copies(name: str) -> None:
+    """Writes run in place: no array is copied for them, in either sweep."""
+    f, args, wrt = next(c for c in CASES if c[0].__name__ == name)
+    d = value_and_grad(f, wrt)
+    d(*copied(args))
+    assert d.cost["copies"] == 0, d.source

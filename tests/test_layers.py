@@ -21,8 +21,9 @@ LAYERS = [
     {"emit"},
     {"compile"},
     {"generic", "callee", "lowered", "overlap", "frozen"},
-    {"dispatch", "transpile"},
+    {"dispatch", "transpile", "targets"},
     {"commands", "derivative"},
+    {"jacobian"},
     {"api"},
     {"testing", "cli"},
     {"__init__", "__main__"},
@@ -36,16 +37,17 @@ UPWARDS = {
     ): "a helper's text names functions as the emitter does; in a method",
 }
 LONG = {
+    "s2sgrad/compile.py": "the pipeline of every transform: to be split by transform",
     "s2sgrad/derivative.py": "the result object: all that is public of it in one place",
     "s2sgrad/emit/source.py": "the statements of one language: to be split by statement",
     "s2sgrad/front/expressions.py": "the expressions of one language: to be split by kind",
-    "s2sgrad/passes/forward.py": "one transform, one method a construct",
     "s2sgrad/passes/reverse.py": "one transform, one method a construct",
     "s2sgrad/rules/shaping.py": "a table of rules",
     "tests/function_programs.py": "a table of programs",
     "tests/fuzz/control.py": "one generator of programs",
     "tests/fuzz/dual.py": "the oracle: dual numbers for every operation",
     "tests/fuzz/mutate.py": "one generator of programs",
+    "tests/recursive_programs.py": "a table of programs",
     "tests/test_containers.py": "a table of programs",
 }
 

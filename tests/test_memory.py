@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from s2sgrad import value_and_grad
+from s2sgrad import value_and_grad, vjp
 from s2sgrad.errors import DifferentiationError
 from tests.passes import function
 
@@ -384,6 +384,64 @@ def test_the_tables_are_mostly_valid() -> None:
     assert found["right"] > 50
 
 
+LOOPS = [
+    "for _ in range(3):\n        q = q + z[0, 0]\n        z = x\n        x[0, 0] = x[0, 0] * y",
+    "for _ in range(3):\n        x[0, 0] = x[0, 0] * y\n        q = q + z[0, 0]\n        z = x",
+    "for i in range(3):\n        z[0, i] = x[1, i] * y\n        x, z = z, x",
+    "for i in range(3):\n        w = z\n        z = x\n        x = w\n        w[0, i] *= y",
+    "for i in range(3):\n        w = z[0]\n        w[i] = y * x[1, 0]\n        x[1] = w",
+    "while q < 3.0:\n        q = q + y\n        z = z * y\n        x[0] = z[1]\n        z[0] = q",
+    "for i in range(2):\n        if x[i, 0] > 0:\n            z = x\n        z[0, 0] = y + i",
+    "for i in range(3):\n        a = x if i == 1 else z\n        a[0, 0] = y * a[1, 1]",
+    "w = z[0]\n    for i in range(2):\n        w = w + z[i]\n        w[0] = y * w[1]\n    z = w",
+]
+
+
+@pytest.mark.parametrize("view", ["x", "x.copy()", "x * 2.0"])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_names_that_move_in_a_loop(loop: str, view: str) -> None:
+    judge(view, loop)
+
+
+def test_a_negated_value_that_is_taken_away() -> None:
+    assert judge("x - (-x) * y", "z = y - (-z)") == "right"
+    assert judge("-x * y", "z = x + z; w = -x; z = w + z - w * y") == "right"
+
+
 def test_several_statements() -> None:
     assert judge("x", "h = z; h[0] = y; x[1] = h[0] * y; h *= x[1, 0]") == "right"
     assert judge("x.copy()", "h = z; h[0] = y; x[1] = h[0] * y; h *= x[1, 0]") == "right"
+
+
+def the_same(x: Any) -> Any:
+    return x
+
+
+def twice(x: Any) -> Any:
+    y = np.sin(x)
+    return y, y
+
+
+def view_and_all(x: Any) -> Any:
+    x[0] = 2.0 * x[1]
+    return x.T, x[0]
+
+
+def after_a_loop(x: Any) -> Any:
+    y = x
+    for _ in range(x.shape[1]):
+        y = y * 2.0
+    return y, x
+
+
+@pytest.mark.parametrize("f", [the_same, twice, view_and_all, after_a_loop])
+def test_results_own_their_memory(f: Any) -> None:
+    """No result of `vjp` shows an argument, a seed or another result: each may be written to."""
+    x = X.copy()
+    out = f(X.copy())
+    seed = tuple(map(np.ones_like, out)) if isinstance(out, tuple) else np.ones_like(out)
+    value, gradient = vjp(f)(x, out_bar=seed)
+    several = isinstance(value, tuple)
+    arrays = [*(value if several else (value,)), gradient, x, *(seed if several else (seed,))]
+    for k, a in enumerate(arrays):
+        assert not any(np.shares_memory(a, b) for b in arrays[:k])

@@ -40,7 +40,8 @@ def transposed(
         seeds = [*[Lit(0.0)] * n, *tangents.values()]
         back = reverse(pulled, gs, seeds, ())
     except (DifferentiationError, InternalError) as e:
-        raise Unpushable(str(e).splitlines()[0]) from e
+        why = e.refusals[0].message if isinstance(e, DifferentiationError) else str(e)
+        raise Unpushable(why.splitlines()[0]) from e
     dots = back.body.results[len(seeds) :]
     kept = prune(Func("one", Block(back.body.params, back.body.stmts, dots), back.names)).body
     block = substitute(kept, dict(zip(gs, outs, strict=True)))

@@ -57,8 +57,8 @@ class Pushing:
             return self.by_rule(rule, s, out)
         except StaticFact as e:
             raise _unknown(s, e) from e
-        except NotImplementedError as e:
-            missing = e  # for these operands
+        except (NotImplementedError, TypeError) as e:
+            missing = e  # for these operands, or with these options
         args = [a for a in s.args if self.owner.dot(a) is not None]
         pairs = {a: self.owner.filled(a) for a in args if isinstance(a, Var)}
         try:
@@ -75,7 +75,11 @@ class Pushing:
         r = self.recorder
         args, kwargs, _ = by_position(rule, *call_args(s, [r.symbol(a) for a in s.args]))
         dots = [shape(a) for a in s.args]
-        tangents = [self.tangent(t, dots, s) for t in _templates(rule, s)]
+        templates = _templates(rule, s)
+        seen = {k for t in templates for k in _holes(t)}
+        if any(self.owner.dot(a) is not None for k, a in enumerate(s.args) if k not in seen):
+            raise NotImplementedError("an option varies")  # of which the rule would not be told
+        tangents = [self.tangent(t, dots, s) for t in templates]
         tangents += [None] * (len(args) - len(tangents))
         found = pushforward(rule, out, tangents, args, kwargs)
         if isinstance(found, list | tuple):

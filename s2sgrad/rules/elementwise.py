@@ -156,6 +156,8 @@ def nan_to_num(g: Any, out: Any, x: Any, copy: bool = True, nan: Any = 0.0) -> A
 
 @nan_to_num.jvp
 def _nan_to_num_jvp(out: Any, tangents: Any, x: Any, copy: bool = True, nan: Any = 0.0) -> Any:
+    if any(t is not None for t in tangents[1:]):
+        raise NotImplementedError("what stands for NaN has no rule")
     return select(np.isfinite(x), tangents[0])
 
 

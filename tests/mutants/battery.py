@@ -28,6 +28,25 @@ def checks() -> Iterator[Check]:
             f"kernel {case[0].__name__}",
             lambda c=case: test_kernels.test_gradient_against_differences(c),  # type: ignore[misc]
         )
+    for f in (test_memory.the_same, test_memory.twice, test_memory.after_a_loop):
+        yield (
+            f"results of {f.__name__}",
+            lambda f=f: test_memory.test_results_own_their_memory(f),  # type: ignore[misc]
+        )
+    for name in test_kernels.NO_COPIES:
+        yield f"copies of {name}", lambda n=name: test_kernels.test_no_copies(n)  # type: ignore[misc]
+    for loop in test_memory.LOOPS:
+        for view in ("x", "x.copy()", "x * 2.0"):
+            yield (
+                f"{view} in {loop}",
+                lambda x=loop, v=view: test_memory.test_names_that_move_in_a_loop(x, v),  # type: ignore[misc]
+            )
+    yield "negated", test_memory.test_a_negated_value_that_is_taken_away
+    for case in test_kernels.SINGLE:
+        yield (
+            f"single precision {case[0].__name__}",
+            lambda c=case: test_kernels.test_single_precision(c),  # type: ignore[misc]
+        )
     for case in program_cases:
         yield (
             f"program {case[0].__name__}",
