@@ -22,6 +22,7 @@ from s2sgrad.ir.types import INT
 from s2sgrad.ir.verify import InvalidIR, verify
 from s2sgrad.passes.activity import influences
 from s2sgrad.passes.bufferize import bufferize
+from s2sgrad.passes.calls import refuse_halves
 from s2sgrad.passes.contract import contract
 from s2sgrad.passes.defer import defer
 from s2sgrad.passes.finish import finish
@@ -210,6 +211,7 @@ def _staged(
     one = replace(request, wrt=inner.wrt, bare=inner.bare, what=inner.what, has_aux=inner.has_aux)
     bars = [leaf.var for leaf in _leaves(arguments, one) if wanted(leaf)]
     func, seeds = _reversed(func, result, one, bars, stages, arguments)
+    refuse_halves(func)
     n = len(seeds.atoms)
     made = list(func.body.results)
     values: list[Value] = [*made[:n]]

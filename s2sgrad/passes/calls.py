@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.ir import ops
-from s2sgrad.ir.call import Kept
+from s2sgrad.ir.call import Kept, equations
 from s2sgrad.ir.graph import Atom, Block, Eqn, Form, Func, Hole, Stmt, Var, atom_type
 from s2sgrad.ir.types import SAVED, UNKNOWN, Array, Scalar, Several, Type, is_memory_type
 from s2sgrad.ir.walk import bound_by, reads
@@ -112,8 +112,6 @@ def _user_hint(a: Atom) -> str:
 def reverse_call(r: _Reverse, s: Eqn, bars: list[Atom | None]) -> None:
     """The backward half is called where the mirror of the call stands."""
     assert isinstance(s.op, Kept)
-    if s.op.func is None:  # a half of what was reversed before
-        raise refused(s, "second derivatives")
     taken = tuple(isinstance(a, Var) and a in r.active for a in s.args)
     live = tuple(b is not None for b in bars)
     marked = tuple(b in r.selected.bars for b in bars)
@@ -139,6 +137,13 @@ def reverse_call(r: _Reverse, s: Eqn, bars: list[Atom | None]) -> None:
         if pair.marks and pair.marks[k]:
             r.selected.bars.add(bar)
         r.add(a, bar)
+
+
+def refuse_halves(func: Func) -> None:
+    """A reversed function that is to be differentiated again: what was saved has no derivative."""
+    for s in equations(func.body):
+        if isinstance(s.op, Kept) and s.op.func is None:
+            raise refused(s, "second derivatives")
 
 
 def refused(s: Eqn, what: str) -> DifferentiationError:
