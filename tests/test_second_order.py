@@ -266,7 +266,7 @@ def test_each_op_that_a_pass_emits_has_both_derivatives() -> None:
     from s2sgrad.passes.lists import LISTS
     from s2sgrad.rules.registry import can_push, lookup
 
-    parts = {ops.getitem, ops.setitem, ops.additem, ops.copy, ops.list_, ops.append}
+    parts = {ops.getitem, ops.setitem, ops.additem, ops.copy, ops.bound, ops.list_, ops.append}
     for op in STRUCTURAL:
         assert op in parts | set(_OF_LISTS)
         assert op in parts | LISTS
