@@ -395,11 +395,11 @@ class _Emitter:
 
     def moves(self, pairs: Sequence[tuple[Var, Atom]], depth: int) -> None:
         """Assign each target its value, all at once."""
-        todo = []
+        todo: list[tuple[str, str, ast.expr]] = []
         for target, a in pairs:
             if isinstance(a, Lit) and isinstance(a.value, Undef):
                 if target in self.handed and self.hands_on(target):
-                    self.line(depth, f"{self.names[target]} = None")
+                    todo.append((self.names[target], "None", ast.Constant(None)))
                 continue
             value = self.text(self.atom(a))
             if value != self.names[target]:
