@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from s2sgrad.derivative import Derivative, Wrt
-from s2sgrad.jacobian import Jacobian
+from s2sgrad.jacobians import Jacobian
 
 P = ParamSpec("P")
 V = TypeVar("V")

@@ -35,6 +35,7 @@ def checks() -> Iterator[Check]:
         )
     for name in test_kernels.NO_COPIES:
         yield f"copies of {name}", lambda n=name: test_kernels.test_no_copies(n)  # type: ignore[misc]
+    yield "fresh buffers", test_kernels.test_a_buffer_of_each_turn_is_made_in_each_turn
     for loop in test_memory.LOOPS:
         for view in ("x", "x.copy()", "x * 2.0"):
             yield (
