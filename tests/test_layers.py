@@ -23,7 +23,7 @@ LAYERS = [
     {"generic", "callee", "lowered", "overlap", "frozen"},
     {"dispatch", "transpile", "targets"},
     {"commands", "derivative"},
-    {"jacobian"},
+    {"jacobians"},
     {"api"},
     {"testing", "cli"},
     {"__init__", "__main__"},

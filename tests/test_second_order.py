@@ -237,6 +237,26 @@ def test_nested_transforms() -> None:
     assert (product, aux) == (12.0, 2.0)
 
 
+def test_a_name_without_a_value_does_not_hide_one_that_is_read() -> None:
+    """`value = None` stood before `y1 = value` (control program 20527)."""
+
+    def f(y, n):
+        z = 0.2 * n
+        for _ in range(n, 4):
+            if (v := math.tanh(y)) > 0.648:
+                pass
+            elif y <= 0.187:
+                z = 0.491
+                return v
+        return 0.697 * z * y
+
+    for y in (0.5, -0.3):
+        value, slope = value_and_grad(f)(y, 3)
+        assert jvp(f)(y, 3, tangents=1.0) == (value, pytest.approx(slope))
+        assert value == pytest.approx(f(y, 3))
+        assert slope == pytest.approx((f(y + 1e-6, 3) - f(y - 1e-6, 3)) / 2e-6, rel=1e-6)
+
+
 def test_what_cannot_be_nested() -> None:
     with pytest.raises(TypeError, match="grad of jvp"):
         grad(jvp(lambda x: x))
@@ -266,7 +286,7 @@ def test_each_op_that_a_pass_emits_has_both_derivatives() -> None:
     from s2sgrad.passes.lists import LISTS
     from s2sgrad.rules.registry import can_push, lookup
 
-    parts = {ops.getitem, ops.setitem, ops.additem, ops.copy, ops.list_, ops.append}
+    parts = {ops.getitem, ops.setitem, ops.additem, ops.copy, ops.bound, ops.list_, ops.append}
     for op in STRUCTURAL:
         assert op in parts | set(_OF_LISTS)
         assert op in parts | LISTS

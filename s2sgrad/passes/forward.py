@@ -249,7 +249,7 @@ class _Forward:
             return self.items[s.args[0]][item]
         if s.op is ops.getitem:
             return self.again(s, (self.filled(s.args[0]), *s.args[1:]))
-        if s.op is ops.copy:
+        if s.op in (ops.copy, ops.bound):
             return self.dot(s.args[0])
         if s.op in (ops.setitem, ops.additem):
             return self.write(s)

@@ -381,7 +381,7 @@ def quantile(g: Any, out: Any, a: Any, q: Any, axis: Any = None, *, keepdims: bo
 def _quantile_jvp(
     out: Any, tangents: Any, a: Any, q: Any, axis: Any = None, *, keepdims: bool = False
 ) -> Any:
-    if tangents[1] is not None:
+    if len(tangents) > 1 and tangents[1] is not None:
         raise NotImplementedError("the order of a quantile has no derivative")
     flat, moved = (np.ravel(a), np.ravel(tangents[0])) if axis is None else (a, tangents[0])
     along = 0 if axis is None else one_axis(axis) % np.ndim(a)

@@ -338,7 +338,7 @@ def _pad_jvp(
     mode: Any = "constant",
     constant_values: Any = 0,
 ) -> Any:
-    if tangents[3] is not None:
+    if len(tangents) > 3 and tangents[3] is not None:
         raise NotImplementedError("the constants of a padding have no rule")
     return np.pad(tangents[0], pad_width, mode)
 
