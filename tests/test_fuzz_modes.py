@@ -6,7 +6,8 @@ import pytest
 
 from tests.fuzz.modes import expect_right
 
-REFUSED = 0.05  # of the programs that the oracle can judge
+# Of the programs that the oracle can judge: tangents of recursive functions are refused as yet.
+REFUSED = 0.15
 KINDS = pytest.mark.parametrize("kind", ["control", "mutate"])
 MODES = pytest.mark.parametrize("what", ["forward", "hvp", "reverse"])
 
