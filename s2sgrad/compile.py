@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from s2sgrad.emit.load import load
 from s2sgrad.emit.results import Display, Result
@@ -14,7 +14,7 @@ from s2sgrad.front.arguments import Arguments, Leaf, Path, wanted
 from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.structure import Const, Signature, Struct
-from s2sgrad.front.values import Closure, Tup, Value, leaves, rebuild
+from s2sgrad.front.values import Closure, Outside, Tup, Value, leaves, rebuild
 from s2sgrad.ir.call import called_by
 from s2sgrad.ir.graph import Atom, Block, Func, Hole, Lit, Var, atom_type
 from s2sgrad.ir.text import text
@@ -97,17 +97,6 @@ class Request:
     seed: Any = None  # the signature of `out_bar`; the leaves of `tangents` that are given
     header: tuple[str, ...] = ()
     inner: tuple[Inner, ...] = ()  # what is differentiated is itself a derivative
-
-
-class Outside(Protocol):
-    """Where names that a function does not bind are looked up."""
-
-    @property
-    def variables(self) -> dict[str, Var]:
-        """What was read so far and is a number or array."""
-
-    def static(self, obj: Any) -> Value:
-        """What a leaf of an argument stands for that is no number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -344,13 +333,11 @@ def _front(
     nowhere needs it as a size or index.
     """
 
-    scope = outside if isinstance(outside, Scope) else None
-
     def parsed(floats: frozenset[tuple[str, Path]]) -> tuple[Arguments, Func, Value]:
         arguments = Arguments(outside.static, floats)
         arguments.add(request.signatures)
         values = list(arguments.values.items())
-        func, result = parse(closure, values, arguments.params, name, scope=scope)
+        func, result = parse(closure, values, arguments.params, name, scope=outside)
         return arguments, func, rebuild(result, list(func.body.results))
 
     arguments, func, result = parsed(frozenset())

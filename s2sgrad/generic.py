@@ -7,12 +7,13 @@ entry.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any
 
-from s2sgrad.compile import Derived, Outside, Request, Target, differentiate
+from s2sgrad.compile import Derived, Request, Target, differentiate
 from s2sgrad.emit.source import module
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.annotations import fresh_shape, of_annotation
@@ -22,7 +23,7 @@ from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.source import span_of
 from s2sgrad.front.structure import Signature, Struct, leaves, spell, type_of_argument
-from s2sgrad.front.values import Closure
+from s2sgrad.front.values import Closure, Outside
 from s2sgrad.ir.graph import Func
 from s2sgrad.ir.types import FLOAT, INT, Array, Scalar, Static, Type, Unknown, kind_of
 from s2sgrad.passes.ranks import narrowed
@@ -49,6 +50,7 @@ class Unit:
 
     name: str
     text: str
+    kept: tuple[str, ...]  # functions that it calls, and that call themselves
     imports: frozenset[str]
     helpers: dict[str, Callable[..., Any]]
     stages: dict[str, Func]
@@ -58,7 +60,20 @@ class Unit:
     @property
     def source(self) -> str:
         """The function as a module of its own."""
-        return module(self.text, self.imports, self.helpers)
+        return module("\n\n".join([*self.kept, self.text]), self.imports, self.helpers)
+
+    def renamed(self, n: int) -> Unit:
+        """`self`, with other names for the functions that it calls, unless `n` is 1."""
+        kept, text = list(self.kept), self.text
+        for name in map(defined, self.kept if n > 1 else ()):
+            word = re.compile(rf"\b{name}\b")
+            *kept, text = (word.sub(f"{name}{n}", t) for t in (*kept, text))
+        return replace(self, kept=tuple(kept), text=text)
+
+
+def defined(text: str) -> str:
+    """The name of the function that a text defines."""
+    return next(n.name for n in ast.parse(text).body if isinstance(n, ast.FunctionDef))
 
 
 def of_function(fun: FunctionType, wrt: tuple[str, ...], bare: bool, what: str) -> Unit:
@@ -85,10 +100,10 @@ def derive(task: Task, outside: Outside, constants: bool) -> Unit:
         *(["out_bar"] if task.what == "vjp" else []),
     ]
     text = _with_entry(task, made.emitted.text, checks, extra)
-    text = "\n\n".join([*made.emitted.kept, text])
     return Unit(
         made.emitted.name,
         text,
+        tuple(made.emitted.kept),
         frozenset(imports),
         made.emitted.helpers,
         made.stages,
@@ -117,7 +132,7 @@ def _narrowed(task: Task, types: dict[str, Signature], outside: Outside) -> dict
     arguments.add(types)
     try:
         values = list(arguments.values.items())
-        func, _ = parse(task.closure, values, arguments.params, task.name, lenient=True)
+        func, _ = parse(task.closure, values, arguments.params, task.name, True, outside)
     except DifferentiationError:
         return {}
     found = narrowed(func, task.what != "vjp")

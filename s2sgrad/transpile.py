@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import itertools
 import os
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from s2sgrad.errors import DifferentiationError, InternalError, S2SGradError
@@ -15,7 +16,7 @@ from s2sgrad.front.constants import Constant
 from s2sgrad.front.modules import Module, Project
 from s2sgrad.front.static import StaticScope
 from s2sgrad.front.structure import Signature
-from s2sgrad.generic import Task, Unit, derive
+from s2sgrad.generic import Task, Unit, defined, derive
 from s2sgrad.rules.helpers import source_of
 
 Wrt = tuple[tuple[str, ...], bool]  # the names, and whether one name stands for itself
@@ -71,6 +72,7 @@ def transpile(
             units += _derivatives(scope, module, node, options)
         except (DifferentiationError, InternalError) as e:
             refused[name] = e
+    units = _apart(units, {*scope.constants, *module.bindings})
     if options.append:
         _refuse_clashes(module, units)
     header = _header(project, module, command)
@@ -88,6 +90,23 @@ def _refuse_clashes(module: Module, units: Sequence[Unit]) -> None:
         for b in module.bindings.get(name, ()):
             if b.kind != "import" or b.target != library:
                 raise S2SGradError(f"`{name}` is not {library} in {module.file}: write with -o")
+
+
+def _apart(units: Sequence[Unit], taken: set[str]) -> list[Unit]:
+    """Functions that several derivatives call are written once, or get names of their own."""
+    written: dict[str, str] = {}
+    made = []
+    for u in units:
+        new = next(g for g in map(u.renamed, itertools.count(1)) if _fits(g, written, taken))
+        texts = {defined(text): text for text in new.kept}
+        made.append(replace(new, kept=tuple(t for n, t in texts.items() if n not in written)))
+        written |= texts
+    return made
+
+
+def _fits(u: Unit, written: dict[str, str], taken: set[str]) -> bool:
+    names = {defined(text): text for text in u.kept}
+    return all(n not in taken and written.get(n, text) == text for n, text in names.items())
 
 
 # -- which functions, and what of them
@@ -208,7 +227,7 @@ def _module(scope: StaticScope, units: Sequence[Unit]) -> str:
     parts = [
         "\n".join(block for block in (first, "".join(copied)) if block),
         *(source_of(name, fn) for name, fn in sorted(helpers.items())),
-        *(u.text for u in units),
+        *(text for u in units for text in (*u.kept, u.text)),
     ]
     return "".join(f"\n{part}\n" for part in parts if part).rstrip("\n") + "\n"
 
@@ -219,7 +238,8 @@ def _import_order(statement: str) -> tuple[bool, str]:
 
 def _needed(scope: StaticScope, units: Sequence[Unit]) -> dict[str, Constant]:
     """The constants that the functions read, and those that these are made of."""
-    words = {n.id for u in units for n in ast.walk(ast.parse(u.text)) if isinstance(n, ast.Name)}
+    texts = [t for u in units for t in (*u.kept, u.text)]
+    words = {n.id for t in texts for n in ast.walk(ast.parse(t)) if isinstance(n, ast.Name)}
     needed: dict[str, Constant] = {}
     for name, c in reversed(scope.constants.items()):
         if name in words:

@@ -199,3 +199,49 @@ def no_parameter():
     x = np.array([0.5, -1.5, 2.0])
     np.testing.assert_allclose(space["loss_grad"](x), 4.0 * x)
     assert '@np.errstate(divide="ignore")' in made.text
+
+
+def test_recursion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions that call themselves are kept, once each, under names that no other has."""
+    text = """
+import math
+
+import numpy as np
+
+RATE = 0.5
+
+
+def power(x, n):
+    if n == 0:
+        return 1.0
+    return x * power(x, n - 1) * RATE
+
+
+def loss(x):
+    return math.sin(power(x, 3)) + power(x * 2.0, 2)
+
+
+def tree(w, depth):
+    if depth == 0:
+        return np.sum(w * w)
+    return tree(np.tanh(w), depth - 1) + tree(w * 0.5, depth - 1)
+"""
+    (tmp_path / "model.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    made = transpile(Path("model.py"), Options(), "test")
+    assert not made.refused
+    names = re.findall(r"^def (\w+)", made.text, re.M)
+    assert len(names) == len(set(names))
+    space: dict[str, Any] = {}
+    exec(made.text, space)
+    primal: dict[str, Any] = {}
+    exec(text, primal)
+    h = 1e-6
+    for name, rest in (("power", (3,)), ("loss", ())):
+        f = primal[name]
+        want = (f(0.7 + h, *rest) - f(0.7 - h, *rest)) / (2 * h)
+        assert space[f"{name}_grad"](0.7, *rest) == pytest.approx(want, rel=1e-7)
+        assert space[f"{name}_value_and_grad"](0.7, *rest)[0] == f(0.7, *rest)
+    w, u = R(3), R(3)
+    want = (primal["tree"](w + h * u, 3) - primal["tree"](w - h * u, 3)) / (2 * h)
+    assert float(u @ space["tree_grad"](w, 3)) == pytest.approx(want, rel=1e-7)

@@ -177,13 +177,6 @@ class Keeping(Statements):
 
     def keep(self, closure: Closure, bound: dict[str, Value], shape: Any, at: ast.AST) -> Value:
         """Make the function, and call it."""
-        if self.scope is None:
-            raise self.refuse(
-                at,
-                f"`{_name(closure)}` calls itself, which the command line cannot follow yet",
-                "differentiate it in Python: s2sgrad.grad",
-                "recursion",
-            )
         for spec in self.registry.made:
             known = spec.done and spec.serves(closure, shape) and self.is_closed(spec)
             if known and signature.covers(spec.types, self.given(bound)):
@@ -202,7 +195,7 @@ class Keeping(Statements):
 
     def is_closed(self, spec: Specialised) -> bool:
         """Does it read nothing from around it but globals and cells?"""
-        data = {v for _, v in self.scope.data.values()}
+        data = set(self.scope.variables.values())
         return all(v in data for v in spec.free)
 
     def settle_kept(self, spec: Specialised, bound: dict[str, Value], at: ast.AST) -> None:

@@ -22,9 +22,8 @@ from s2sgrad.front.kept import Keeping, packed
 from s2sgrad.front.lists import changed_names
 from s2sgrad.front.memory import Ref, Root, is_array, may_overlap_unequally, refs
 from s2sgrad.front.normalize import RESULT, normalize
-from s2sgrad.front.resolve import Scope
 from s2sgrad.front.signature import shape
-from s2sgrad.front.values import Closure, Tup, Value, leaves, same
+from s2sgrad.front.values import Closure, Outside, Tup, Value, leaves, same
 from s2sgrad.ir.graph import UNDEF, Block, Func, Lit, Var
 from s2sgrad.ir.types import Array, List
 
@@ -35,7 +34,7 @@ def parse(
     inputs: Sequence[Var],
     name: str,
     lenient: bool = False,
-    scope: Scope | None = None,
+    scope: Outside | None = None,
 ) -> tuple[Func, Value]:
     """The function as IR on `inputs`, of which the parameters are made; and its result's structure.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from s2sgrad.front.memory import Ref
 from s2sgrad.ir.graph import UNDEF, Atom, Lit, Var
@@ -101,6 +101,17 @@ class Choice:
 
 
 Value = Atom | Ref | Tup | Known | Closure | Method | Bound | Namespace | Partial | Choice
+
+
+class Outside(Protocol):
+    """Where names that a function does not bind are looked up."""
+
+    @property
+    def variables(self) -> dict[str, Var]:
+        """What was read so far and is a number or array."""
+
+    def static(self, obj: Any) -> Value:
+        """What a leaf of an argument stands for that is no number."""
 
 
 def leaves(v: Value) -> list[Atom | Ref] | None:

@@ -16,7 +16,16 @@ from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept, equations
 from s2sgrad.ir.graph import Atom, Block, Eqn, Form, Func, Hole, Stmt, Var, atom_type
-from s2sgrad.ir.types import SAVED, UNKNOWN, Array, Scalar, Several, Type, is_memory_type
+from s2sgrad.ir.types import (
+    SAVED,
+    Array,
+    Scalar,
+    Several,
+    Type,
+    Unknown,
+    is_memory_type,
+    is_real,
+)
 from s2sgrad.ir.walk import bound_by, reads
 
 if TYPE_CHECKING:
@@ -170,7 +179,8 @@ def _cotangent(argument: Type, parameter: Type) -> Type:
         return parameter
     if all(isinstance(t, Array) and not t.loose for t in both):
         return argument
-    return UNKNOWN
+    # The backward half gives real parameters a real cotangent.
+    return Unknown(real=is_real(argument) and is_real(parameter))
 
 
 def forward_call(s: Eqn, pair: Pair, saved: Var) -> list[Stmt]:

@@ -573,6 +573,8 @@ class _Reverse:
             return bar
         if isinstance(x.type, Scalar) and isinstance(t, Array):
             return self.summed(bar, None, Scalar(t.kind, t.char))
+        if isinstance(x.type, Scalar) and isinstance(t, Unknown):
+            return self.recorder.emit(np.sum, (bar,))  # `x` may be unbound where it was not read
         if same is False and isinstance(x.type, Array) and isinstance(t, Scalar):
             return self.recorder.emit(ops.broadcast_like, (bar, self.like(x)))
         if isinstance(x.type, Array) and isinstance(t, Array):
