@@ -212,6 +212,10 @@ class _Forward:
         """Write the tangent of the result of `s`."""
         if isinstance(s.op, Kept):
             raise refused(s, "tangents (forward mode)")
+        if isinstance(s.out.type, Several) and s.out.type.open:
+            raise self.rules.refused(
+                s, "how many results it has is not known before the program runs"
+            )
         if isinstance(s.out.type, Several):
             self.several(s, reads)
             return

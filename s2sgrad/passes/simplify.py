@@ -45,7 +45,7 @@ class _Simplify(Terms):
         if s.op is ops.broadcast_like:
             self.spread[s.out] = (s.args[0], s.args[1])
             return s
-        if s.op is np.sum and s.args[0] in self.spread:
+        if s.op is np.sum and len(s.args) == 1 and s.args[0] in self.spread:
             return self.counted(s, *self.spread[s.args[0]])
         return self.arithmetic(self.unspread(s))
 
