@@ -37,7 +37,7 @@ NO_FORWARD: dict[Any, str] = {
     LIB.norm: "rank",  # of matrices by their singular values, over two axes of more
     LIB.tensorinv: "no derivative in forward mode",  # its ranks are asked at run time
     LIB.tensorsolve: "not linear",  # likewise
-    np.unstack: "is not known yet",
+    np.unstack: "not known before the program runs",
     SL.lu_solve: "trans",  # its vjp is a solve with the transpose, which has no rule
 }
 # Second derivatives are refused, and why.
