@@ -63,7 +63,7 @@ class Pushing:
         pairs = {a: self.owner.filled(a) for a in args if isinstance(a, Var)}
         try:
             return transposed(self.recorder, s, reads, pairs)
-        except Unpushable as e:
+        except (Unpushable, TypeError) as e:  # TypeError: the rule asks more than symbols answer
             raise self.refused(s, str(e)) from missing
 
     def by_rule(self, rule: Rule, s: Eqn, out: Any) -> Any:

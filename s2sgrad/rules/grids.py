@@ -99,6 +99,8 @@ def gradient(g: Any, out: Any, f: Any, *varargs: Any, axis: Any = None, edge_ord
 def _gradient_jvp(out: Any, tangents: Any, f: Any, *varargs: Any, **names: Any) -> Any:
     moved: Any = None if tangents[0] is None else np.gradient(tangents[0], *varargs, **names)
     one = not isinstance(out, list | tuple)
+    if one and len(varargs) > 1 and any(t is not None for t in tangents[1:]):
+        raise NotImplementedError("the spacings of several axes")  # the answers are no list here
     moves = [None] * len(out) if moved is None and not one else [moved] if one else [*moved]
     for k, o in enumerate([out] if one else out):
         t = tangents[1:][k if len(varargs) > 1 else 0] if len(tangents) > 1 else None
