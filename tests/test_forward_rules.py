@@ -36,11 +36,12 @@ EACH = list(once_an_op())
 NO_FORWARD: dict[Any, str] = {
     LIB.norm: "rank",  # of matrices by their singular values, over two axes of more
     SL.lu_solve: "trans",  # its vjp is a solve with the transpose, which has no rule
+    LIB.tensorsolve: "not linear",  # its vjp is asked at run time
 }
 # Second derivatives are refused, and why.
 NO_SECOND: dict[Any, str] = {
     **NO_FORWARD,
-    LIB.tensorsolve: "rank",
+    LIB.tensorinv: "rank",
     np.histogram: "no derivative",
     SL.lu_factor: "no rule",
 }

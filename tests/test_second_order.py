@@ -311,3 +311,17 @@ def test_each_op_that_a_pass_emits_has_both_derivatives() -> None:
     calls: set[Any] = {ops.pack, ops.held}
     for op in own - data - late - calls - set(STRUCTURAL):
         assert lookup(op) is not None, op
+
+
+def test_a_sum_along_an_axis_keeps_the_axis() -> None:
+    """The gradient of `polyfit` ends in a sum over rows: its tangent is one, not a sum of all."""
+    x = np.array([0.1, 0.4, 0.9, 1.3, 1.9, 2.2])
+    y, v, h = 3.0 * np.sin(x), np.array([1.0, -0.5, 0.3, 0.2, 0.7, -0.1]), 1e-6
+
+    def f(x: Any, y: Any) -> Any:
+        return np.sum(np.polyfit(x, y, 2) ** 2)
+
+    product = hvp(f)(x, y, vector=v)
+    g = grad(f)
+    want = (g(x + h * v, y) - g(x - h * v, y)) / (2 * h)
+    np.testing.assert_allclose(product, want, rtol=1e-6)

@@ -9,13 +9,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from s2sgrad.errors import InternalError
+from s2sgrad.errors import DifferentiationError, InternalError, Refusal
 from s2sgrad.front.probe import ELEMENTWISE
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import SHAPE_ONLY
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Hole, Loop, Var
 from s2sgrad.ir.types import Undefined, is_differentiable
+from s2sgrad.rules.helpers import Helper
 from s2sgrad.rules.registry import lookup
 
 # Differentiated by the transform itself: they are about places in an array, not about numbers.
@@ -53,9 +54,22 @@ def carries_derivative(eqn: Eqn) -> bool:
     if eqn.effect or eqn.op in (ops.not_, ops.part, ops.fstring, ops.pack, ops.held):
         return False
     rule = lookup(eqn.op)
+    if isinstance(eqn.op, Helper):
+        raise DifferentiationError(_asks(eqn.op, eqn))
     if rule is None:  # silence here would be a zero where there is a derivative
         raise InternalError("activity", f"no rule for {eqn.op!r}", "", span=eqn.at)
     return not rule.zero
+
+
+def _asks(helper: Helper, eqn: Eqn) -> Refusal:
+    name = helper.name.strip("_").partition("_vjp")[0]
+    return Refusal(
+        f"the rule of `{name}` asks for the rank of an operand when the program runs, and is not "
+        "differentiated again",
+        eqn.at,
+        "pass arrays whose number of axes is known",
+        anchor="unknown-type",
+    )
 
 
 def contents(eqn: Eqn) -> list[Atom]:

@@ -273,7 +273,7 @@ def _summed(s: Eqn, whole: Type) -> tuple[list[int], bool] | None:
     """The axes of a sum, and whether they stay with length 1; None if it says more than that."""
     rank = len(whole.shape) if isinstance(whole, Array) else 0
     if s.form is None:
-        return list(range(rank)), False
+        return (list(range(rank)), False) if len(s.args) == 1 else None
     named = dict(s.form.kwargs)
     axis = named.pop("axis", None)
     keepdims = named.pop("keepdims", False)
