@@ -54,22 +54,18 @@ def carries_derivative(eqn: Eqn) -> bool:
     if eqn.effect or eqn.op in (ops.not_, ops.part, ops.fstring, ops.pack, ops.held):
         return False
     rule = lookup(eqn.op)
-    if isinstance(eqn.op, Helper):
-        raise DifferentiationError(_asks(eqn.op, eqn))
+    if rule is None and isinstance(eqn.op, Helper):
+        raise DifferentiationError(
+            Refusal(
+                f"the derivative of `{eqn.op.name}`, which is itself a derivative, is not known",
+                eqn.at,
+                "a first derivative, or arguments whose number of axes is known",
+                anchor="no-rule",
+            )
+        )
     if rule is None:  # silence here would be a zero where there is a derivative
         raise InternalError("activity", f"no rule for {eqn.op!r}", "", span=eqn.at)
     return not rule.zero
-
-
-def _asks(helper: Helper, eqn: Eqn) -> Refusal:
-    name = helper.name.strip("_").partition("_vjp")[0]
-    return Refusal(
-        f"the rule of `{name}` asks for the rank of an operand when the program runs, and is not "
-        "differentiated again",
-        eqn.at,
-        "pass arrays whose number of axes is known",
-        anchor="unknown-type",
-    )
 
 
 def contents(eqn: Eqn) -> list[Atom]:

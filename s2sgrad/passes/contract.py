@@ -33,9 +33,10 @@ class _Contract(Rewriter):
         self.exact = exact(func)
 
     def eqn(self, s: Eqn) -> Eqn | Atom:
-        whole = s.op is np.sum and s.form is None and len(s.args) == 1
-        if not self.adjoint or not whole or s.out in self.exact:
+        if not self.adjoint or s.op is not np.sum or s.form is not None or s.out in self.exact:
             return s
+        if len(s.args) != 1:
+            return s  # over some axes: `np.sum(x, 1)`
         made = self.made.get(s.args[0]) if isinstance(s.args[0], Var) else None
         if made is None or made.op is not operator.mul or made.form is not None:
             return s

@@ -44,7 +44,6 @@ from s2sgrad.ir.types import Array, List, Scalar, Several, Type, is_differentiab
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.activity import STRUCTURAL, active, carries_derivative, contents
 from s2sgrad.passes.calls import refused
-from s2sgrad.passes.generic import uncounted
 from s2sgrad.passes.pushing import ZERO, Answers, Pushing, dot_hint
 from s2sgrad.passes.record import Recorder, Symbol
 from s2sgrad.rules.registry import canonical, lookup
@@ -213,9 +212,11 @@ class _Forward:
         """Write the tangent of the result of `s`."""
         if isinstance(s.op, Kept):
             raise refused(s, "tangents (forward mode)")
+        if isinstance(s.out.type, Several) and s.out.type.open:
+            raise self.rules.refused(
+                s, "how many results it has is not known before the program runs"
+            )
         if isinstance(s.out.type, Several):
-            if s.out.type.open:
-                raise uncounted(s, s)
             self.several(s, reads)
             return
         sure = not is_elementwise(s.op)

@@ -64,8 +64,6 @@ class Recorder:
 
     def call(self, op: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
         flat: list[Atom] = []
-        if op is np.sum and len(args) == 2:  # passes look for its axis there
-            args, kwargs = args[:1], {"axis": args[1], **kwargs}
         templates = tuple(self.template(a, flat) for a in args)
         named = tuple((k, self.template(v, flat)) for k, v in kwargs.items())
         plain = (

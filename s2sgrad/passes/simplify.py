@@ -45,7 +45,7 @@ class _Simplify(Terms):
         if s.op is ops.broadcast_like:
             self.spread[s.out] = (s.args[0], s.args[1])
             return s
-        if s.op is np.sum and s.args[0] in self.spread:
+        if s.op is np.sum and len(s.args) == 1 and s.args[0] in self.spread:
             return self.counted(s, *self.spread[s.args[0]])
         return self.arithmetic(self.unspread(s))
 
@@ -273,7 +273,7 @@ def _summed(s: Eqn, whole: Type) -> tuple[list[int], bool] | None:
     """The axes of a sum, and whether they stay with length 1; None if it says more than that."""
     rank = len(whole.shape) if isinstance(whole, Array) else 0
     if s.form is None:
-        return (list(range(rank)), False) if len(s.args) == 1 else None
+        return list(range(rank)), False
     named = dict(s.form.kwargs)
     axis = named.pop("axis", None)
     keepdims = named.pop("keepdims", False)
