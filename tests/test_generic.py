@@ -367,3 +367,16 @@ def test_complex_constants_ask_at_run_time() -> None:
     x = R(4)
     _, (g,) = run(x)
     np.testing.assert_allclose(g, np.sign(x) * math.sqrt(5.0), rtol=1e-12)
+
+
+def test_results_that_cannot_be_counted_may_be_data() -> None:
+    """How many there are is not known, and does not matter where none carries a derivative."""
+
+    def f(x: Any, c: Any) -> Any:
+        parts = np.unstack(c)
+        return np.sum(parts[0] * x) + np.sum(parts[1] * x)
+
+    c = R((2, 3))
+    np.testing.assert_allclose(grad(f)(R(3), c), c[0] + c[1])
+    with pytest.raises(DifferentiationError, match="how many results `unstack` has"):
+        grad(f, 1)(R(3), c)

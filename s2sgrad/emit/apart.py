@@ -39,7 +39,7 @@ class Apart:
                 if not isinstance(s.over, Range):
                     self.block(s.over.test)
                 self.block(s.body)
-            elif isinstance(s.out.type, Several):
+            elif isinstance(s.out.type, Several) and not s.out.type.open:
                 n = len(s.op.body.body.results) if isinstance(s.op, Kept) else 0
                 self.take(s.out, block.stmts[k + 1 :], n)
                 self.made[s.out] = s

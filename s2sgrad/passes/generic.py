@@ -152,6 +152,20 @@ def _spread(recorder: Recorder, template: Any, bar: Atom, bars: list[Atom | None
                 _spread(recorder, item, recorder.emit(ops.getitem, (bar,), form), bars)
 
 
+def uncounted(made: Eqn, at: Eqn) -> DifferentiationError:
+    """How many results `made` has is not known, and their derivative is needed at `at`."""
+    name = getattr(made.op, "__name__", str(made.op))
+    return DifferentiationError(
+        Refusal(
+            f"how many results `{name}` has is not known before the program runs",
+            at.at,
+            "annotate the parameters, give their types with --types, or take the parts by\n"
+            "subscripts: `x[0]`, `x[:, :n]`",
+            anchor="unknown-type",
+        )
+    )
+
+
 def _refused(s: Eqn, why: Exception) -> DifferentiationError:
     return DifferentiationError(
         Refusal(

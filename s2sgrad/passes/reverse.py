@@ -42,7 +42,7 @@ from s2sgrad.ir.types import INT, Array, List, Scalar, Seq, Several, Type, Unkno
 from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.activity import active, carries_derivative
 from s2sgrad.passes.calls import Pair, Pairs, forward_call, reverse_call
-from s2sgrad.passes.generic import Call, by_helpers
+from s2sgrad.passes.generic import Call, by_helpers, uncounted
 from s2sgrad.passes.lists import LISTS, list_cotangents
 from s2sgrad.passes.record import Recorder, StaticFact, Symbol
 from s2sgrad.passes.selected import Selected, guard
@@ -417,7 +417,8 @@ class _Reverse:
             return None
         for t in (several, whole):
             if isinstance(t, Several) and t.open:
-                raise self._open(s)
+                made = self.made_by[s.args[0]] if t is whole else s  # type: ignore[index]
+                raise uncounted(made, s)
         self.recorder.stmts, self.recorder.at = self.frame.stmts, s.at
         bars = [self.total(v) if v and f else None for v, f in zip(outs, found, strict=True)]
         for v, f in zip(outs, found, strict=True):
@@ -518,19 +519,6 @@ class _Reverse:
         pos, kw, _ = by_position(rule, *call_args(s, symbols))
         wanted = [isinstance(a, Var) and a in self.active for a in s.args]
         return Call(seed, _Lazy(self, s.out), pos, kw, templates, wanted)
-
-    def _open(self, s: Eqn) -> DifferentiationError:
-        made = self.made_by.get(s.args[0], s) if s.op is ops.getitem else s  # type: ignore[arg-type]
-        name = getattr(made.op, "__name__", str(made.op))
-        return DifferentiationError(
-            Refusal(
-                f"how many results `{name}` has is not known before the program runs",
-                s.at or _NOWHERE,
-                "annotate the parameters, give their types with --types, or take the parts by\n"
-                "subscripts: `x[0]`, `x[:, :n]`",
-                anchor="unknown-type",
-            )
-        )
 
     def _no_rule(self, s: Eqn, why: str) -> DifferentiationError:
         name = getattr(s.op, "__name__", str(s.op))
