@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Loop, Range, Stmt, Var
 
 
-def reads(blocks: Iterable[Block]) -> list[Var]:
-    """Values bound outside of `blocks` that they read, in order."""
+def operands(s: Eqn) -> Iterable[Atom]:
+    """All that an equation takes."""
+    return s.args
+
+
+def reads(blocks: Iterable[Block], of: Callable[[Eqn], Iterable[Atom]] = operands) -> list[Var]:
+    """Values bound outside of `blocks` that they read, in order; `of` says what equations read."""
     inside: set[Var] = set()
     found: dict[Var, None] = {}
 
@@ -19,7 +24,7 @@ def reads(blocks: Iterable[Block]) -> list[Var]:
         inside.update(b.params)
         for s in b.stmts:
             if isinstance(s, Eqn):
-                see(s.args)
+                see(of(s))
                 inside.add(s.out)
                 continue
             inside.update(s.outs)

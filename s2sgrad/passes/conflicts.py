@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from s2sgrad.ir.alias import SHAPE_ONLY, WRITES, is_memory
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var
+from s2sgrad.ir.graph import Atom, Branch, Eqn, Func, Loop, Range, Stmt, Var
 from s2sgrad.ir.types import List
+from s2sgrad.ir.walk import reads
 from s2sgrad.passes.regions import Regions
 
 
@@ -28,40 +29,6 @@ def contents(s: Eqn) -> list[Var]:
     """The operands whose contents are read."""
     skip = SHAPE_ONLY.get(s.op, ())
     return [a for k, a in enumerate(s.args) if isinstance(a, Var) and k not in skip]
-
-
-def content_reads(blocks: Iterable[Block]) -> set[Var]:
-    """The values from outside whose contents the blocks read."""
-    inside: set[Var] = set()
-    found: set[Var] = set()
-
-    def see(atoms: Iterable[Atom]) -> None:
-        found.update(a for a in atoms if isinstance(a, Var))
-
-    def walk(b: Block) -> None:
-        inside.update(b.params)
-        for s in b.stmts:
-            if isinstance(s, Eqn):
-                see(contents(s))
-                inside.add(s.out)
-                continue
-            inside.update(s.outs)
-            if isinstance(s, Branch):
-                see((s.test, *s.walked[0], *s.walked[1]))
-                walk(s.then)
-                walk(s.orelse)
-                continue
-            see((*s.carried, *s.walked))
-            if isinstance(s.over, Range):
-                see((s.over.start, s.over.stop, s.over.step))
-            else:
-                walk(s.over.test)
-            walk(s.body)
-        see(b.results)
-
-    for b in blocks:
-        walk(b)
-    return found - inside
 
 
 class Conflicts:
@@ -116,7 +83,7 @@ class Conflicts:
         tapes = {v for v in s.outs[n:] if v in live}
         live.difference_update(s.outs)
         blocks = [s.body] if isinstance(s.over, Range) else [s.body, s.over.test]
-        live |= content_reads(blocks) | _vars(s.walked)
+        live |= set(reads(blocks, contents)) | _vars(s.walked)
         inner = live | tapes | _vars(s.body.results)
         self.stmts(s.body.stmts, inner)
         if not isinstance(s.over, Range):
