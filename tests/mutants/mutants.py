@@ -43,7 +43,7 @@ MUTANTS = [
     Mutant(
         "what a loop reads is not live in all of it",
         "passes/conflicts.py",
-        "        live |= content_reads(blocks) | _vars(s.walked)\n",
+        "        live |= set(reads(blocks, contents)) | _vars(s.walked)\n",
         "        live |= _vars(s.walked)\n",
     ),
     Mutant(
