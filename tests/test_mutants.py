@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from tests.mutants.mutants import MUTANTS, Mutant
-from tests.mutants.run import ROOT, judge
+from tests.mutants.run import PACKAGE, judge
 
 IDS = [m.name for m in MUTANTS]
 
@@ -19,7 +19,7 @@ def test_there_are_enough() -> None:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=IDS)
 def test_it_fits_the_compiler(mutant: Mutant) -> None:
     """Its text stands once in the file, and what it makes of it is Python."""
-    text = (ROOT / "s2sgrad" / mutant.file).read_text(encoding="utf-8")
+    text = (PACKAGE / mutant.file).read_text(encoding="utf-8")
     assert text.count(mutant.old) == 1, "the compiler was changed there: change the mutant"
     ast.parse(text.replace(mutant.old, mutant.new))
 

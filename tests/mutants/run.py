@@ -17,9 +17,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import s2sgrad
 from tests.mutants.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = Path(s2sgrad.__file__).parent  # installed or not
 SECONDS = 600.0  # a fault may make a program run for ever
 
 
@@ -51,7 +53,7 @@ def judge(mutant: Mutant) -> Verdict:
     """Run the battery against a copy of the package with this fault."""
     with tempfile.TemporaryDirectory() as folder:
         ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / "s2sgrad", Path(folder, "s2sgrad"), ignore=ignore)
+        shutil.copytree(PACKAGE, Path(folder, "s2sgrad"), ignore=ignore)
         apply(mutant, Path(folder, "s2sgrad"))
         # `-P`: not the working directory, whose package is the one without the fault.
         path = os.pathsep.join([folder, str(ROOT)])
