@@ -42,7 +42,6 @@ LONG = {
     "s2sgrad/compile.py": "the pipeline of every transform: to be split by transform",
     "s2sgrad/derivative.py": "the result object: all that is public of it in one place",
     "s2sgrad/emit/source.py": "the statements of one language: to be split by statement",
-    "s2sgrad/front/expressions.py": "the expressions of one language: to be split by kind",
     "s2sgrad/rules/shaping.py": "a table of rules",
     "tests/function_programs.py": "a table of programs",
     "tests/fuzz/control.py": "one generator of programs",
