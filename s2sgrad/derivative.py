@@ -15,7 +15,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar
 import numpy as np
 
 from s2sgrad.callee import Callee, Stage, absent, callee
-from s2sgrad.compile import SEED_NAMES, Compiled, Inner, Request, Target, compile_derivative
+from s2sgrad.compile import Compiled, compile_derivative
 from s2sgrad.dispatch import Call, dispatcher
 from s2sgrad.errors import DifferentiationError, Refusal, S2SGradError
 from s2sgrad.front.resolve import Scope
@@ -36,6 +36,7 @@ from s2sgrad.lowered import Lowered
 from s2sgrad.overlap import refuse_overlaps
 from s2sgrad.passes.seeds import NAME, pattern
 from s2sgrad.passes.tangents import Fitting
+from s2sgrad.request import SEED_NAMES, Inner, Request, Target
 from s2sgrad.targets import below, check_target, named, target
 
 Wrt = int | str | tuple[int | str, ...]

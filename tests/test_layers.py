@@ -21,6 +21,9 @@ LAYERS = [
     {"front"},
     {"passes", "tree"},
     {"emit"},
+    {"request"},
+    {"pipeline", "returned"},
+    {"modes"},
     {"compile"},
     {"generic", "callee", "lowered", "overlap", "frozen"},
     {"dispatch", "transpile", "targets"},
@@ -39,7 +42,6 @@ UPWARDS = {
     ): "a helper's text names functions as the emitter does; in a method",
 }
 LONG = {
-    "s2sgrad/compile.py": "the pipeline of every transform: to be split by transform",
     "s2sgrad/derivative.py": "the result object: all that is public of it in one place",
     "s2sgrad/emit/source.py": "the statements of one language: to be split by statement",
     "s2sgrad/front/expressions.py": "the expressions of one language: to be split by kind",
