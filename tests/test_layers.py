@@ -25,9 +25,11 @@ LAYERS = [
     {"pipeline", "returned"},
     {"modes"},
     {"compile"},
-    {"generic", "callee", "lowered", "overlap", "frozen"},
-    {"dispatch", "transpile", "targets"},
-    {"commands", "derivative"},
+    {"generic", "callee", "lowered", "overlap"},
+    {"transpile", "targets", "frozen"},
+    {"commands", "admission"},
+    {"dispatch"},
+    {"derivative"},
     {"jacobians"},
     {"api"},
     {"testing", "cli"},
@@ -42,7 +44,6 @@ UPWARDS = {
     ): "a helper's text names functions as the emitter does; in a method",
 }
 LONG = {
-    "s2sgrad/derivative.py": "the result object: all that is public of it in one place",
     "s2sgrad/emit/source.py": "the statements of one language: to be split by statement",
     "s2sgrad/front/expressions.py": "the expressions of one language: to be split by kind",
     "s2sgrad/passes/reverse.py": "one transform, one method a construct",
