@@ -18,6 +18,7 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Lit, atom_type
 from s2sgrad.ir.types import Array, Unknown
+from s2sgrad.passes.bounds import Ranges, is_singular
 from s2sgrad.passes.record import Recorder, Symbol
 from s2sgrad.rules import toolbox
 from s2sgrad.rules.registry import lookup
@@ -45,6 +46,7 @@ class Selected:
     def __init__(self, body: Block) -> None:
         self.bars: set[Atom] = set()
         self.tainted: set[Atom] = set()
+        self.ranges = Ranges(body)
         self._taint(body)
 
     def taint(self, body: Block) -> None:
@@ -55,8 +57,7 @@ class Selected:
     def _taint(self, block: Block) -> None:
         for s in block.stmts:
             if isinstance(s, Eqn):
-                rule = lookup(s.op)
-                singular = rule is not None and rule.singular and rule.elementwise
+                singular = _is_elementwise(s) and is_singular(self.ranges, s)
                 singular = singular or isinstance(s.op, Kept)
                 if singular or any(a in self.tainted for a in s.args):
                     self.tainted.add(s.out)
@@ -101,9 +102,8 @@ class Selected:
             or not _is_elementwise(s)
         ):
             return False
-        rule = lookup(s.op)
-        assert rule is not None
-        return rule.singular or any(a in self.tainted for a in (*s.args, s.out))
+        singular = is_singular(self.ranges, s)
+        return singular or any(a in self.tainted for a in (*s.args, s.out))
 
 
 def _is_elementwise(s: Eqn) -> bool:

@@ -162,7 +162,7 @@ MUTANTS = [
     Mutant(
         "zeros do not annihilate",
         "passes/selected.py",
-        "        return rule.singular or any(a in self.tainted for a in (*s.args, s.out))\n",
+        "        return singular or any(a in self.tainted for a in (*s.args, s.out))\n",
         "        return False\n",
     ),
     Mutant(
