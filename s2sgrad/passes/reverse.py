@@ -205,7 +205,8 @@ class _Reverse:
             (*body.results, *bars),
         )
         mirror = {v for s in self.frame.stmts for v in bound_by(s)}
-        notes = {**self.func.notes, "mirror": mirror, "pairs": self.pairs}
+        guards = self.func.notes.get("guards", set()) | self.selected.masks
+        notes = {**self.func.notes, "mirror": mirror, "pairs": self.pairs, "guards": guards}
         names = (*self.func.names, *(v.hint for v in extra))
         return replace(self.func, body=whole, names=names, notes=notes)
 
@@ -489,7 +490,7 @@ class _Reverse:
         symbols = [_Lazy(self, a) if isinstance(a, Var) else a.value for a in s.args]
         out: Symbol = _Lazy(self, s.out)
         if not isinstance(g, list) and self.selected.guards(s, g):
-            symbols, out = guard(s, g, symbols, out)
+            symbols, out = guard(s, g, symbols, out, self.selected.masks)
         pos, kw, names = by_position(rule, *call_args(s, symbols))
         templates = s.form.args if s.form else tuple(Hole(k) for k in range(len(s.args)))
         named = dict(s.form.kwargs) if s.form else {}

@@ -16,7 +16,7 @@ import numpy as np
 
 from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Lit, atom_type
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Lit, Var, atom_type
 from s2sgrad.ir.types import Array, Unknown
 from s2sgrad.passes.bounds import Ranges, is_singular
 from s2sgrad.passes.record import Recorder, Symbol
@@ -46,6 +46,7 @@ class Selected:
     def __init__(self, body: Block) -> None:
         self.bars: set[Atom] = set()
         self.tainted: set[Atom] = set()
+        self.masks: set[Var] = set()
         self.ranges = Ranges(body)
         self._taint(body)
 
@@ -137,9 +138,12 @@ class Guarded(Symbol):
         return self.made
 
 
-def guard(s: Eqn, g: Atom, symbols: list[Any], out: Symbol) -> tuple[list[Any], Symbol]:
-    """The operands and the answer of `s`, harmless where `g` is zero."""
+def guard(
+    s: Eqn, g: Atom, symbols: list[Any], out: Symbol, masks: set[Var]
+) -> tuple[list[Any], Symbol]:
+    """The operands and the answer of `s`, harmless where `g` is zero; notes the mask of that."""
     mask = out.recorder.emit(operator.ne, (g, Lit(0.0)))
+    masks.add(mask)
     value = 2.0 if s.op is np.arccosh else HARMLESS
     shown = [Guarded(a, mask, value) if _is_real_array(a) else a for a in symbols]
     return shown, Guarded(out, mask, HARMLESS)
