@@ -8,7 +8,6 @@ numbers.  A value that may overflow for ordinary arguments (`exp`) is bounded by
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
