@@ -14,7 +14,7 @@ def exact(func: Func) -> set[Var]:
     a cotangent is zero.
     """
     found: set[Var] = set()
-    guards: set[Var] = func.notes.get("guards", set())
+    guards: set[Atom] = func.notes.get("guards", set())
     size = -1
     while size != len(found):  # once for each nesting of loops that carry such a value
         size = len(found)
@@ -26,7 +26,7 @@ def _add(atoms: tuple[Atom, ...], found: set[Var]) -> None:
     found.update(a for a in atoms if isinstance(a, Var))
 
 
-def _block(block: Block, found: set[Var], guards: set[Var]) -> None:
+def _block(block: Block, found: set[Var], guards: set[Atom]) -> None:
     for s in reversed(block.stmts):
         if isinstance(s, Eqn):
             if s.out in guards:
@@ -43,7 +43,7 @@ def _block(block: Block, found: set[Var], guards: set[Var]) -> None:
             _loop(s, found, guards)
 
 
-def _loop(s: Loop, found: set[Var], guards: set[Var]) -> None:
+def _loop(s: Loop, found: set[Var], guards: set[Atom]) -> None:
     if isinstance(s.over, Range):
         _add((s.over.start, s.over.stop, s.over.step), found)
     else:

@@ -385,7 +385,7 @@ class _Reverse:
                 if _keeps_shapes(s):
                     _retype(bar, a)
                 bar = self.shaped(bar, a)
-                self.selected.mark(s, g, bar)
+                self.selected.mark(s, g, bar, a)
                 self.add(a, bar)
 
     def _structural(self, s: Eqn, g: Atom) -> bool:
@@ -490,7 +490,7 @@ class _Reverse:
         symbols = [_Lazy(self, a) if isinstance(a, Var) else a.value for a in s.args]
         out: Symbol = _Lazy(self, s.out)
         if not isinstance(g, list) and self.selected.guards(s, g):
-            symbols, out = guard(s, g, symbols, out, self.selected.masks)
+            symbols, out = guard(s, symbols, out, self.nonzero(g))
         pos, kw, names = by_position(rule, *call_args(s, symbols))
         templates = s.form.args if s.form else tuple(Hole(k) for k in range(len(s.args)))
         named = dict(s.form.kwargs) if s.form else {}
@@ -513,6 +513,15 @@ class _Reverse:
                 # Silence would be a zero where there is a derivative.
                 raise self._no_rule(s, "it takes a list for an array")
         return bars
+
+    def nonzero(self, g: Atom) -> Atom:
+        """Where the cotangent `g` is not zero by selection."""
+        mask = self.selected.masked.mask(g)
+        if mask is not None:
+            return self.need(mask)
+        found = self.recorder.emit(operator.ne, (g, ZERO))
+        self.selected.masks.add(found)
+        return found
 
     def asked(self, s: Eqn, rule: Rule, seed: Any, templates: tuple[Any, ...]) -> Call:
         """The call of a rule, nothing of which is recorded yet."""

@@ -18,7 +18,8 @@ from s2sgrad.front.infer import fits, infer
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Form, Func, Hole, Lit, Var, atom_type
 from s2sgrad.ir.types import INT, Array, Dim, Scalar, Type, Unknown, kind_of
-from s2sgrad.passes.sums import SUM, Sums, is_zero, same
+from s2sgrad.passes.choices import Choices
+from s2sgrad.passes.sums import SUM, is_zero, same
 
 _ARITHMETIC = {operator.add, operator.sub, operator.mul, operator.truediv}
 
@@ -28,7 +29,7 @@ def simplify(func: Func) -> Func:
     return _Simplify(func).run()
 
 
-class _Simplify(Sums):
+class _Simplify(Choices):
     def __init__(self, func: Func) -> None:
         super().__init__(func)
         self.spread: dict[Atom, tuple[Atom, Atom]] = {}  # broadcast_like(g, x): (g, x)
@@ -39,14 +40,24 @@ class _Simplify(Sums):
             return s.args[1]
         if s.op is np.transpose and s.form is None:
             return self.transpose(s)
-        if not self.adjoint or s.out in self.exact or s.raises or s.effect:
+        if (
+            not self.adjoint
+            or (s.out in self.exact and s.op is not operator.ne)
+            or s.raises
+            or s.effect
+        ):
             return s
         if s.op is ops.broadcast_like:
             self.spread[s.out] = (s.args[0], s.args[1])
             return s
         if s.op is np.sum and len(s.args) == 1 and s.args[0] in self.spread:
             return self.counted(s, *self.spread[s.args[0]])
-        return self.arithmetic(self.unspread(s))
+        s = self.unspread(s)
+        if s.op is np.where and s.form is None and len(s.args) == 3:
+            return self.choice(s)
+        if s.op is operator.ne and s.form is None:
+            return self.decided(s)
+        return self.arithmetic(s)
 
     def arithmetic(self, s: Eqn) -> Eqn | Atom:
         if isinstance(s.out.type, Unknown):
@@ -57,6 +68,9 @@ class _Simplify(Sums):
             return self.total(s)
         if not self.is_product(s):
             return s
+        choice = self.scaled_choice(s)
+        if choice is not None:
+            return self.choice(choice)
         inner = self.made.get(s.args[0]) if isinstance(s.args[0], Var) else None
         if s.op is operator.neg and inner is not None and inner.op is operator.neg:
             return inner.args[0]
@@ -137,6 +151,8 @@ class _Simplify(Sums):
         """`np.full_like(x, g) * y` is `g * y` where `y` has the shape; or else a spread number."""
         if s.form is not None or not any(a in self.spread for a in s.args):
             return s
+        if s.op is np.where:
+            return self.as_good(s, tuple(self.spread.get(a, (a, a))[0] for a in s.args))
         if s.op is operator.neg:
             g, x = self.spread[s.args[0]]
             return self.spread_out(s, self.negative(g), x)
