@@ -72,7 +72,8 @@ class Reverse(Adjoints):
             (*body.results, *bars),
         )
         mirror = {v for s in self.frame.stmts for v in bound_by(s)}
-        notes = {**self.func.notes, "mirror": mirror, "pairs": self.pairs}
+        guards = self.func.notes.get("guards", set()) | self.selected.masks
+        notes = {**self.func.notes, "mirror": mirror, "pairs": self.pairs, "guards": guards}
         names = (*self.func.names, *(v.hint for v in extra))
         return replace(self.func, body=whole, names=names, notes=notes)
 
