@@ -22,6 +22,7 @@ from s2sgrad.ir.types import INT
 from s2sgrad.ir.verify import InvalidIR, verify
 from s2sgrad.passes.activity import influences
 from s2sgrad.passes.bufferize import bufferize
+from s2sgrad.passes.bundle import bundle
 from s2sgrad.passes.calls import refuse_halves
 from s2sgrad.passes.contract import contract
 from s2sgrad.passes.defer import defer
@@ -31,8 +32,10 @@ from s2sgrad.passes.hoist import hoist
 from s2sgrad.passes.order import order
 from s2sgrad.passes.plain import plain
 from s2sgrad.passes.prune import prune
+from s2sgrad.passes.remember import remember
 from s2sgrad.passes.reverse import reverse
 from s2sgrad.passes.seeds import NAME, Seeds, check_elementwise, paired, plan
+from s2sgrad.passes.shapes import shapes
 from s2sgrad.passes.share import share
 from s2sgrad.passes.shift import shift
 from s2sgrad.passes.shifted import shifted
@@ -45,6 +48,10 @@ TIDY: tuple[Callable[[Func], Func], ...] = (
     prune,
     simplify,
     share,
+    shapes,
+    prune,
+    remember,
+    prune,
     order,
     hoist,
     prune,
@@ -168,6 +175,7 @@ def differentiate(
     emitted_name = "_".join([_identifier(name), *whats, request.what])
     func = _halves(replace(func, name=emitted_name), stages)
     func = stages["bufferize"] = _verified(bufferize(func), "bufferize")
+    func = stages["bundle"] = _verified(bundle(func), "bundle")
     emitted = emit(func, structure, _header(request, func))
     return Derived(emitted, stages, seeds, written, arguments.leaves)
 
@@ -189,7 +197,7 @@ def _halves(func: Func, stages: Stages) -> Func:
         pair.whole = _verified(plain(whole), "plain")
         pair.split()
     for k in called_by([func]):
-        k.func = stages[k.name] = _verified(bufferize(_verified(k.body, "calls")), "bufferize")
+        k.func = stages[k.name] = _verified(bundle(bufferize(_verified(k.body, "calls"))), "bundle")
     return _verified(plain(func), "plain")
 
 

@@ -55,10 +55,11 @@ class Selected:
     def _taint(self, block: Block) -> None:
         for s in block.stmts:
             if isinstance(s, Eqn):
-                rule = lookup(s.op)
-                singular = rule is not None and rule.singular and rule.elementwise
-                singular = singular or isinstance(s.op, Kept)
-                if singular or any(a in self.tainted for a in s.args):
+                if (
+                    (_is_elementwise(s) and _is_singular(s))
+                    or isinstance(s.op, Kept)
+                    or any(a in self.tainted for a in s.args)
+                ):
                     self.tainted.add(s.out)
                 continue
             if isinstance(s, Branch):
@@ -101,9 +102,15 @@ class Selected:
             or not _is_elementwise(s)
         ):
             return False
-        rule = lookup(s.op)
-        assert rule is not None
-        return rule.singular or any(a in self.tainted for a in (*s.args, s.out))
+        return _is_singular(s) or any(a in self.tainted for a in (*s.args, s.out))
+
+
+def _is_singular(s: Eqn) -> bool:
+    """Is some partial infinite or undefined somewhere?  Not in a division by a constant."""
+    rule = lookup(s.op)
+    if s.op in (operator.truediv, np.divide) and s.form is None and isinstance(s.args[1], Lit):
+        return not s.args[1].value
+    return rule is not None and rule.singular
 
 
 def _is_elementwise(s: Eqn) -> bool:
