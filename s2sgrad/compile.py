@@ -18,6 +18,7 @@ from s2sgrad.ir.types import INT
 from s2sgrad.modes import pulled, pushed, staged
 from s2sgrad.passes.activity import influences
 from s2sgrad.passes.bufferize import bufferize
+from s2sgrad.passes.bundle import bundle
 from s2sgrad.passes.seeds import Seeds
 from s2sgrad.pipeline import Stages, halves, tidy_kept, verified
 from s2sgrad.request import Request
@@ -92,6 +93,7 @@ def differentiate(
     emitted_name = "_".join([_identifier(name), *whats, request.what])
     func = halves(replace(func, name=emitted_name), stages)
     func = stages["bufferize"] = verified(bufferize(func), "bufferize")
+    func = stages["bundle"] = verified(bundle(func), "bundle")
     emitted = emit(func, structure, _header(request, func))
     return Derived(emitted, stages, seeds, written, arguments.leaves)
 
