@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from s2sgrad.derivative import Derivative, Wrt
 from s2sgrad.jacobians import Jacobian
+from s2sgrad.pullbacks import Pullback
 
 P = ParamSpec("P")
 V = TypeVar("V")
@@ -28,9 +28,10 @@ class _Vjp(Protocol):
 
 
 def _transform(fun: Callable[..., Any] | None, wrt: Wrt, what: str, has_aux: bool) -> Any:
+    kind = Pullback if what == "pullback" else Derivative
     if fun is None:
-        return lambda f: Derivative(f, wrt, what, has_aux)
-    return Derivative(fun, wrt, what, has_aux)
+        return lambda f: kind(f, wrt, what, has_aux)
+    return kind(fun, wrt, what, has_aux)
 
 
 @overload
@@ -209,11 +210,20 @@ def elementwise_grad(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any
     return _transform(fun, wrt, "elementwise_grad", False)
 
 
+@overload
+def pullback(
+    fun: Callable[..., V], wrt: Wrt = 0, *, has_aux: bool = False
+) -> Derivative[..., tuple[V, Callable[[Any], Any]]]: ...
+@overload
+def pullback(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _Vjp: ...
 def pullback(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
     """`(value, back)`: `back(out_bar)` gives the cotangents, and may be called many times.
 
-    The arguments are copied, so that changing them later does no harm; each `back` runs the
-    function again.
+    The function runs once, and what `back` needs is kept; changing the arguments or the value
+    later does no harm.  None in `out_bar` is zero.  With `has_aux` the function returns
+    `(out, aux)`, this `((out, aux), back)`.
+
+    `back` raises `TypeError` where `out_bar` has not the structure or the shapes of the result.
 
     >>> import numpy as np
     >>> from s2sgrad import pullback
@@ -221,22 +231,4 @@ def pullback(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bo
     >>> back(np.array([1.0, 0.0])), back(np.array([0.0, 1.0]))
     (array([2., 0.]), array([0., 4.]))
     """
-    if fun is None:
-        return lambda f: pullback(f, wrt, has_aux=has_aux)
-    return Pullback(_transform(fun, wrt, "vjp", has_aux))
-
-
-class Pullback:
-    """The result of `pullback`; `vjp` is the function that `back` runs."""
-
-    def __init__(self, derivative: Derivative[..., Any]) -> None:
-        self.vjp = derivative
-        self.primal = derivative.primal
-
-    def __call__(self, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], Any]]:
-        args, kwargs = copy.deepcopy((args, kwargs))
-
-        def back(out_bar: Any) -> Any:
-            return self.vjp(*args, **kwargs, out_bar=out_bar)[1]
-
-        return self.primal(*copy.deepcopy(args), **copy.deepcopy(kwargs)), back
+    return _transform(fun, wrt, "pullback", has_aux)

@@ -7,19 +7,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from s2sgrad.emit.load import load
-from s2sgrad.emit.source import Emitted, emit
+from s2sgrad.emit.results import Display, Result, renumbered
+from s2sgrad.emit.source import Emitted, emit_all
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.arguments import Arguments, Leaf, Path
 from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.values import Closure, Outside, Value, rebuild
-from s2sgrad.ir.graph import Block, Func
+from s2sgrad.ir.call import called_by
+from s2sgrad.ir.graph import Block, Func, Hole
 from s2sgrad.ir.types import INT
 from s2sgrad.modes import pulled, pushed, staged
 from s2sgrad.passes.activity import influences
 from s2sgrad.passes.bufferize import bufferize
+from s2sgrad.passes.halves import repeatable, split
 from s2sgrad.passes.seeds import Seeds
-from s2sgrad.pipeline import Stages, halves, tidy_kept, verified
+from s2sgrad.pipeline import LAST, Stages, settled, tidy_kept, verified
 from s2sgrad.request import Request
 
 
@@ -39,6 +42,7 @@ class Compiled:
     """An emitted function and what it stands on."""
 
     run: Callable[..., Any]
+    back: Callable[..., Any]  # of a pullback: the backward half; else `run` again
     source: str
     ir: dict[str, Func]
     scope: Scope
@@ -48,14 +52,17 @@ class Compiled:
     written: list[Leaf]
     leaves: list[Leaf]
     given: dict[str, Callable[..., Any]]  # functions of the user's that the text calls
+    calls: bool  # are there functions that are kept as calls?
 
 
 def compile_derivative(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
     """The derivative of the function `name` for one signature."""
     made = differentiate(closure, name, request, scope)
     text = made.emitted
+    run, back = load(text.source, (text.names[0], text.names[-1]), text.given)
     return Compiled(
-        load(text.source, text.name, text.given),
+        run,
+        back,
         text.source,
         made.stages,
         scope,
@@ -65,6 +72,7 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
         made.written,
         made.leaves,
         text.given,
+        bool(text.kept),
     )
 
 
@@ -90,10 +98,36 @@ def differentiate(
         func, structure, seeds = pulled(func, arguments, request, result, stages)
     whats = [stage.what for stage in request.inner]
     emitted_name = "_".join([_identifier(name), *whats, request.what])
-    func = halves(replace(func, name=emitted_name), stages)
-    func = stages["bufferize"] = verified(bufferize(func), "bufferize")
-    emitted = emit(func, structure, _header(request, func))
+    func = settled(replace(func, name=emitted_name), stages)
+    if request.what == "pullback":
+        bars = len(request.bars(arguments))
+        parts = _halves(func, structure, _identifier(name), request, seeds, bars)
+    else:
+        parts = [(func, structure, _header(request, func))]
+    parts = [(verified(bufferize(f), LAST), shown, head) for f, shown, head in parts]
+    stages[LAST] = parts[0][0]
+    emitted = emit_all(parts)
     return Derived(emitted, stages, seeds, written, arguments.leaves)
+
+
+Part = tuple[Func, Result, list[str]]  # a function, the structure of its result, its parameters
+
+
+def _halves(
+    func: Func, shown: Result, name: str, request: Request, seeds: Seeds, bars: int
+) -> list[Part]:
+    """The value and what is saved; the cotangents, of that and `out_bar`."""
+    assert isinstance(shown, Display)
+    n, taken = len(seeds.atoms), {k.name for k in called_by([func])}
+    while f"{name}_fwd" in taken:
+        name += "_"
+    first, second = split(func, n, len(seeds.params), (f"{name}_fwd", f"{name}_bwd"))
+    first, second = repeatable(first, second, n, bars)
+    value, gradient = shown.items
+    return [
+        (first, Display("tuple", (value, Hole(n))), _header(request, first)),
+        (second, renumbered(gradient, -n), list(second.names)),
+    ]
 
 
 def _front(

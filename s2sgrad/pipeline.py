@@ -55,7 +55,7 @@ def tidy_kept(func: Func) -> None:
         k.func = tidy(verified(k.body, "parse"), {}, k.name)
 
 
-def halves(func: Func, stages: Stages) -> Func:
+def settled(func: Func, stages: Stages) -> Func:
     """`func`, and the functions that it calls in their final form."""
     pairs = func.notes.get("pairs")
     for pair in pairs.made.values() if pairs is not None else ():

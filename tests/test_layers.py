@@ -30,7 +30,7 @@ LAYERS = [
     {"commands", "admission"},
     {"dispatch"},
     {"derivative"},
-    {"jacobians"},
+    {"jacobians", "pullbacks"},
     {"api"},
     {"testing", "cli"},
     {"__init__", "__main__"},

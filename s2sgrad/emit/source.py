@@ -50,7 +50,7 @@ class Emitted:
     """The text of a module with one function, and what it needs."""
 
     source: str
-    name: str
+    names: list[str]
     text: str  # of the function alone
     kept: list[str]  # of those that it calls
     imports: frozenset[str]
@@ -63,13 +63,19 @@ def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emi
 
     `header` are its parameters as they are written (`x`, `*`, `**options`), if not the names alone.
     """
-    kept, spelling = called_by([func]), expr.Spelling(func.names)
+    return emit_all([(func, result, func.names if header is None else header)])
+
+
+def emit_all(parts: Sequence[tuple[Func, Result, Sequence[str]]]) -> Emitted:
+    """Python source of functions that belong together; the first is the one that is named."""
+    funcs = [func for func, _, _ in parts]
+    kept, spelling = called_by(funcs), expr.Spelling(n for f in funcs for n in f.names)
     texts = [_Emitter(k.body, spelling).function(whole(k.body), k.body.names) for k in kept]
-    text = _Emitter(func, spelling).function(result, func.names if header is None else header)
+    own = [_Emitter(f, spelling).function(result, header) for f, result, header in parts]
     return Emitted(
-        module("\n\n".join([*texts, text]), spelling.imports, spelling.helpers),
-        func.name,
-        text,
+        module("\n\n".join([*texts, *own]), spelling.imports, spelling.helpers),
+        [f.name for f in funcs],
+        "\n\n".join(own),
         texts,
         frozenset(spelling.imports),
         spelling.helpers,
@@ -291,6 +297,10 @@ class _Emitter:
         value = self.names[source] if made is None else self.text(self.value(made))  # type: ignore[index]
         left = ", ".join(targets) + "," * (len(targets) == 1)
         self.line(depth, f"{left} = {value}")
+        if self.func.notes.get("again"):  # the caller may come back for the same tapes
+            for v in filter(None, self.apart.places(source)):
+                if is_tape(v):
+                    self.line(depth, f"{self.tapes[v]} = {self.tapes[v]}.copy()")
 
     def check_bound(self, s: Eqn, block: Block, depth: int) -> None:
         """A name that may be unbound is read where Python reads it, be it for that alone."""
