@@ -28,7 +28,7 @@ class _Vjp(Protocol):
 
 
 def _transform(fun: Callable[..., Any] | None, wrt: Wrt, what: str, has_aux: bool) -> Any:
-    kind = Pullback if what == "pullback" else Derivative
+    kind = {"pullback": Pullback, "jacobian": Jacobian, "hessian": Jacobian}.get(what, Derivative)
     if fun is None:
         return lambda f: kind(f, wrt, what, has_aux)
     return kind(fun, wrt, what, has_aux)
@@ -156,13 +156,20 @@ def hvp(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = 
     return _transform(fun, wrt, "hvp", has_aux)
 
 
-def jacobian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
+@overload
+def jacobian(
+    fun: Callable[P, Any], wrt: Wrt = 0, *, has_aux: bool = False
+) -> Derivative[P, Any]: ...
+@overload
+def jacobian(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _Grad: ...
+def jacobian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
     """The matrix of partial derivatives, an array of the shape `out.shape + arg.shape`.
 
     Several results, or a tuple or container in `wrt`, give the structure of the results, and in
     each place that of the arguments; a number by a number gives a number.  Columns by forward mode
-    or rows by reverse mode, whichever are fewer: the function is run once to see how many results
-    it has.  Raises `TypeError` for complex arguments.
+    or rows by reverse mode, whichever are fewer: for arguments of new shapes the function is run
+    once to see how many results it has.  With `has_aux` the function returns `(out, aux)`, this
+    `(matrix, aux)`.  Raises `TypeError` for complex arguments.
 
     >>> import numpy as np
     >>> from s2sgrad import jacobian
@@ -170,17 +177,21 @@ def jacobian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
     array([[2., 0.],
            [0., 4.]])
     """
-    if fun is None:
-        return lambda f: Jacobian(f, wrt, "jacobian")
-    return Jacobian(fun, wrt, "jacobian")
+    return _transform(fun, wrt, "jacobian", has_aux)
 
 
-def hessian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
+@overload
+def hessian(
+    fun: Callable[P, Any], wrt: Wrt = 0, *, has_aux: bool = False
+) -> Derivative[P, Any]: ...
+@overload
+def hessian(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _Grad: ...
+def hessian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
     """The second derivatives of a scalar-valued function, of the shape `arg.shape + arg.shape`.
 
     For a tuple in `wrt` a tuple of tuples: in row `i` and column `j` the derivative in argument `j`
-    of the gradient in argument `i`.  A column is one `hvp`.  Raises `TypeError` for complex
-    arguments.
+    of the gradient in argument `i`.  A column is one `hvp`.  With `has_aux` the result is
+    `(matrix, aux)`.  Raises `TypeError` for complex arguments.
 
     >>> import numpy as np
     >>> from s2sgrad import hessian
@@ -188,9 +199,7 @@ def hessian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
     array([[4., 2.],
            [2., 0.]])
     """
-    if fun is None:
-        return lambda f: Jacobian(f, wrt, "hessian")
-    return Jacobian(fun, wrt, "hessian")
+    return _transform(fun, wrt, "hessian", has_aux)
 
 
 @overload

@@ -26,7 +26,7 @@ from s2sgrad.passes.tangents import Fitting
 from s2sgrad.request import SEED_NAMES, Inner, Request, Target
 from s2sgrad.targets import below, check_target, named, target
 
-UNGUARDED = ("pullback",)  # their calls do more than to run what is emitted
+UNGUARDED = ("pullback", "jacobian", "hessian")  # their calls do more than to run what is emitted
 Wrt = int | str | tuple[int | str, ...]
 _P = inspect.Parameter
 P = ParamSpec("P")
@@ -260,12 +260,9 @@ class Derivative(Generic[P, R]):
                 values[n] = float(values[n])
         return values
 
-    def differentiated(self, *args: Any, **kwargs: Any) -> Any:
-        """What these arguments are differentiated in: the one, or a tuple of them."""
-        values = self._bind(args, kwargs)
-        targets = [target(self._callee, w, values) for w in self._wrt]
-        found = tuple(part(values[t.name], t.path) for t in targets)
-        return found[0] if self._bare else found
+    def _parts(self, targets: tuple[Target, ...], values: dict[str, Any]) -> tuple[Any, ...]:
+        """What the targets stand for in a call."""
+        return tuple(part(values[t.name], t.path) for t in targets if t.name in values)
 
     # -- compilations
 
@@ -328,7 +325,7 @@ class Derivative(Generic[P, R]):
     ) -> Request:
         whats = (self._bare, self._what, self._has_aux)
         head = header(self._callee, tuple(given))
-        return Request(given, targets, *whats, leaves, head, self._inner(values))
+        return Request(given, targets, *whats, leaves, head, inner=self._inner(values))
 
     def _inner(self, values: dict[str, Any]) -> tuple[Inner, ...]:
         stages = self._callee.inner

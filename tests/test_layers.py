@@ -23,7 +23,7 @@ LAYERS = [
     {"emit"},
     {"request"},
     {"pipeline", "returned"},
-    {"modes"},
+    {"modes", "matrices"},
     {"compile"},
     {"generic", "callee", "lowered", "overlap"},
     {"transpile", "targets", "frozen"},

@@ -66,15 +66,25 @@ def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emi
     return emit_all([(func, result, func.names if header is None else header)])
 
 
-def emit_all(parts: Sequence[tuple[Func, Result, Sequence[str]]]) -> Emitted:
-    """Python source of functions that belong together; the first is the one that is named."""
+def emit_all(
+    parts: Sequence[tuple[Func, Result, Sequence[str]]],
+    around: Callable[[expr.Spelling], tuple[str, str]] | None = None,
+) -> Emitted:
+    """Python source of functions that belong together.
+
+    `around` writes one more, which calls them: its name, the first of all, and its text.
+    """
     funcs = [func for func, _, _ in parts]
     kept, spelling = called_by(funcs), expr.Spelling(n for f in funcs for n in f.names)
     texts = [_Emitter(k.body, spelling).function(whole(k.body), k.body.names) for k in kept]
     own = [_Emitter(f, spelling).function(result, header) for f, result, header in parts]
+    names = [f.name for f in funcs]
+    if around is not None:
+        name, text = around(spelling)
+        own, names = [*own, text], [name, *names]
     return Emitted(
         module("\n\n".join([*texts, *own]), spelling.imports, spelling.helpers),
-        [f.name for f in funcs],
+        names,
         "\n\n".join(own),
         texts,
         frozenset(spelling.imports),

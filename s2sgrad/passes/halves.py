@@ -28,16 +28,17 @@ def split(func: Func, n: int, seeds: int, names: tuple[str, str]) -> tuple[Func,
     params, bars = body.params[:middle], body.params[middle:]
     back = [k for k, s in enumerate(body.stmts) if mirror.intersection(bound_by(s))]
     at = back[0] if back else len(body.stmts)
+    notes = {k: v for k, v in func.notes.items() if k in ("globals", "quiet")}
     first, second = _sorted(body.stmts[:at], set(bars))
     second += body.stmts[at:]
     saved = [v for v in reads([Block((), tuple(second), body.results[n:])]) if v not in bars]
     whole = Var("saved", SAVED)
     packed = Eqn(whole, ops.pack, tuple(saved))
     block = Block(params, (*first, packed), (*body.results[:n], whole))
-    forward = Func(names[0], block, func.names[:middle], func.file)
+    forward = Func(names[0], block, func.names[:middle], func.file, notes)
     unpacked = [Eqn(v, ops.getitem, (whole,), Form((Hole(0), k))) for k, v in enumerate(saved)]
     block = Block((whole, *bars), (*unpacked, *second), body.results[n:])
-    backward = Func(names[1], block, ("saved", *func.names[middle:]), func.file)
+    backward = Func(names[1], block, ("saved", *func.names[middle:]), func.file, notes)
     return forward, backward
 
 
@@ -53,19 +54,20 @@ def _sorted(stmts: tuple[Stmt, ...], bars: set[Var]) -> tuple[list[Stmt], list[S
     return first, second
 
 
-def repeatable(forward: Func, backward: Func, n: int, bars: int) -> tuple[Func, Func]:
-    """The halves for a caller who runs the second many times, and writes to what he has.
+def repeatable(forward: Func, backward: Func, n: int, bars: int, lent: bool) -> tuple[Func, Func]:
+    """The halves for a caller who runs the second many times.
 
-    The first half copies the arguments that it saves, and the results that share memory with what
-    it saves; the second copies the tapes that it takes items from, and those of its first
-    `bars` results, the cotangents, that are saved.
+    It copies the tapes that it takes items from, and those of its first `bars` results, the
+    cotangents, that are saved.  `lent`: the caller may write to the arguments and the results while
+    he has what is saved, so the first half copies what they share with that.
     """
     gradient, owners = backward.body.results[:bars], backward.body.results[bars:]
     alone = replace(backward, body=replace(backward.body, results=gradient))
     alone = finish(alone, 0, [atom_type(g) for g in gradient])
     results = (*alone.body.results, *owners)
     backward = replace(alone, body=replace(alone.body, results=results))
-    return _apart(forward, n), replace(backward, notes={**backward.notes, "again": True})
+    forward = _apart(forward, n) if lent else forward
+    return forward, replace(backward, notes={**backward.notes, "again": True})
 
 
 def _apart(func: Func, n: int) -> Func:

@@ -29,7 +29,7 @@ from s2sgrad.ir.graph import (
     Var,
     atom_type,
 )
-from s2sgrad.ir.types import INT, UNKNOWN, Array, Scalar, Static, Type, Unknown
+from s2sgrad.ir.types import INT, UNKNOWN, Array, Scalar, Static, Type, Unknown, is_differentiable
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.activity import active
 
@@ -131,8 +131,12 @@ def _whole(result: Value) -> Signature:
     return Struct(tuple(map(_whole, result.items)), kind, result.keys if kind == "dict" else ())
 
 
-def plan(func: Func, result: Value, what: str, has_aux: bool, seed: Signature | None) -> Seeds:
+def plan(
+    func: Func, result: Value, what: str, has_aux: bool, seed: Signature | None, flat: bool = False
+) -> Seeds:
     """The seeds of a transform; those of `vjp` have the structure `seed`, or that of the result.
+
+    `flat`: each is a parameter of its own.
 
     Raises `UnfitResult` where the result is not the scalar that the transform asks for.
     """
@@ -140,7 +144,9 @@ def plan(func: Func, result: Value, what: str, has_aux: bool, seed: Signature | 
     if has_aux:
         result, aux = paired(result, func.name)
     seeds = Seeds(result=result, name=func.name)
-    if what in ("vjp", "pullback"):
+    if flat and what == "pullback":
+        _one_by_one(result, seeds, func)
+    elif what in ("vjp", "pullback"):
         _given(result, seed or _whole(result), (), seeds, func.name)
         if seeds.given:
             if seeds.given[0][0]:
@@ -158,6 +164,24 @@ def plan(func: Func, result: Value, what: str, has_aux: bool, seed: Signature | 
         seeds.atoms.append(Lit(1.0))
     seeds.atoms += [Lit(0.0)] * len(leaves(aux) or () if aux is not None else ())
     return seeds
+
+
+def _one_by_one(result: Value, seeds: Seeds, func: Func) -> None:
+    """A parameter for each result that has a derivative."""
+    taken = {*func.names, "saved"}
+    for a in leaves(result) or ():
+        t = atom_type(a)  # type: ignore[arg-type]
+        if not is_differentiable(t):
+            seeds.atoms.append(Lit(0.0))
+            continue
+        hint = a.hint if isinstance(a, Var) and a.hint and not a.hint.startswith(".") else "out"
+        n, name = 1, f"{hint}_bar"
+        while name in taken:
+            n += 1
+            name = f"{hint}_bar{n}"
+        taken.add(name)
+        seeds.params.append(Var(name, t))
+        seeds.atoms.append(seeds.params[-1])
 
 
 def paired(result: Value, name: str) -> tuple[Value, Value]:
