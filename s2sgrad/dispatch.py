@@ -16,7 +16,8 @@ from s2sgrad.callee import Callee
 from s2sgrad.compile import Compiled
 from s2sgrad.front.resolve import Cell, Getter, Global, Member
 from s2sgrad.front.structure import Const, Signature, Struct, is_literal, signature_of
-from s2sgrad.ir.types import Array, Scalar
+from s2sgrad.ir.opaque import CLASSES
+from s2sgrad.ir.types import Array, Scalar, Static
 
 Call = Callable[..., Any]
 _P = inspect.Parameter
@@ -152,6 +153,8 @@ class _Guard:
         if isinstance(s, Scalar):
             cls = np.dtype(s.char).type if s.char else _TYPES[s.kind]
             return [f"type({first}) is {self.bind('type', cls)}"]
+        if isinstance(s, Static):
+            return [f"isinstance({first}, {self.bind('type', CLASSES[s.name])})"]
         assert isinstance(s, Array)
         dtype = self.bind("dtype", np.dtype(s.char))
         tests = [f"type({first}) is _s2s_nd", f"{value}.dtype == {dtype}"]

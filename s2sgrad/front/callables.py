@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.front.effects import Effects
 from s2sgrad.front.memory import Ref
-from s2sgrad.front.unroll import Unrolling
 from s2sgrad.front.values import Choice, Known, Partial, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Eqn, Form, Hole, Lit, Pack, Range, Var
@@ -37,7 +37,7 @@ _MOST_ITEMS = 512  # of a `range` that is a value
 _serial = itertools.count(1)
 
 
-class Callables(Unrolling):
+class Callables(Effects):
     """Calls of what takes or makes functions."""
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: Any) -> Value:

@@ -25,6 +25,8 @@ from s2sgrad.rules.registry import lookup as rule_of
 Getter = Callable[[], Any]
 _MISSING = object()
 _DECORATORS = [functools.wraps, functools.cache, functools.lru_cache]  # the parser knows them
+# Python's own, known by what they do and not by their source.
+_NOT_FOLLOWED = ("logging", "warnings", "random", "contextlib", "time", "dataclasses")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Scope:
     found: dict[tuple[int, str], Value] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
     taken: frozenset[str] = frozenset()  # names that what is read from outside must not have
+    runs = True  # what the program imports may be imported
 
     @property
     def variables(self) -> dict[str, Var]:
@@ -153,6 +156,8 @@ class Scope:
         if any(obj is d for d in _DECORATORS):
             return Known(obj)
         if isinstance(obj, types.FunctionType) and rule_of(obj) is None:
+            if obj.__module__ in _NOT_FOLLOWED:
+                return Known(obj)
             return self.closure(obj)
         if isinstance(obj, functools._lru_cache_wrapper):
             return self.static(obj.__wrapped__)  # a cache changes no value
