@@ -188,6 +188,9 @@ def call(
             return ast.Tuple(args, ast.Load())
         if op is ops.list_:
             return ast.List(args, ast.Load())
+        if op is ops.is_caught:
+            classes = args[1] if len(args) == 2 else ast.Tuple(args[1:], ast.Load())
+            return ast.Call(name("isinstance"), [args[0], classes], [])
         if op is ops.spread_list:
             items = ast.Call(name("len"), [args[1]], [])
             return ast.BinOp(ast.List([args[0]], ast.Load()), ast.Mult(), items)

@@ -1,8 +1,8 @@
 """`match`, `with` and some tests in simpler statements, before exits are put in order.
 
 A `match` becomes a chain of `if`; whether a container has the shape of a pattern is asked by a
-`Shaped`, which the parser answers from the structure that it knows.  The block of a `with` is
-entered by an `Entered`, and stays where it is.
+`Shaped`, which the parser answers from the structure that it knows.  A `with` of several managers
+is one in another, each a `Managed`.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ class Shaped(ast.expr):
         self.subject, self.pattern = subject, pattern
 
 
-class Entered(ast.stmt):
-    """The head of a `with`."""
+class Managed(ast.stmt):
+    """A `with` of one manager."""
 
-    _fields = ("items",)
+    _fields = ("item", "body")
 
-    def __init__(self, items: list[ast.withitem]) -> None:
+    def __init__(self, item: ast.withitem, body: list[ast.stmt]) -> None:
         super().__init__()
-        self.items = items
+        self.item, self.body = item, body
 
 
 def desugar(stmts: Sequence[ast.stmt], calls_bind: bool = False) -> list[ast.stmt]:
-    """The statements without `match` and `with`; functions inside are left alone.
+    """The statements without `match`, and with one manager a `with`; functions inside are left alone.
 
     `calls_bind`: inner functions rebind names of this one.
     """
@@ -53,7 +53,12 @@ class _Desugar:
         out: list[ast.stmt] = []
         for s in stmts:
             if isinstance(s, ast.With):
-                out += [_at(s, Entered(s.items)), *self.block(s.body)]
+                body = self.block(s.body)
+                for item in reversed(s.items):
+                    body = [_at(s, Managed(item, body))]
+                out += body
+            elif isinstance(s, ast.Try):
+                out.append(self.try_(s))
             elif isinstance(s, ast.Match):
                 out += self.match(s)
             elif isinstance(s, ast.If):
@@ -66,6 +71,15 @@ class _Desugar:
             else:
                 out.append(s)
         return out
+
+    def try_(self, s: ast.Try) -> ast.stmt:
+        handlers = [
+            ast.copy_location(ast.ExceptHandler(h.type, h.name, self.block(h.body)), h)
+            for h in s.handlers
+        ]
+        return _at(
+            s, ast.Try(self.block(s.body), handlers, self.block(s.orelse), self.block(s.finalbody))
+        )
 
     def while_(self, s: ast.While) -> list[ast.stmt]:
         """The loop; a test that binds names is asked at the top of each turn.

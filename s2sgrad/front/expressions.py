@@ -28,6 +28,7 @@ from s2sgrad.front.values import (
     Namespace,
     Tup,
     Value,
+    spoken,
 )
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
@@ -180,7 +181,7 @@ class Expressions(Memory):
         return out
 
     def span(self, node: ast.AST) -> Span:
-        return span_of(node, self.file)
+        return span_of(node, getattr(node, "from_file", self.file))
 
     def refuse(
         self, at: ast.AST, message: str, way_out: str, anchor: str = ""
@@ -220,7 +221,7 @@ class Expressions(Memory):
         if isinstance(value, Ref):  # the name of a view is that of what was read of it last
             made = self.read(value, self._node) if value.path else value.root.first
         if isinstance(made, Var) and not made.hint and name != "_":  # that says: not used
-            object.__setattr__(made, "hint", name)  # a hint is not part of what a value is
+            object.__setattr__(made, "hint", spoken(name))  # a hint is not part of what a value is
         return value
 
     # -- expressions

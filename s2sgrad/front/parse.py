@@ -17,14 +17,15 @@ import numpy as np
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.expressions import RAISED
 from s2sgrad.front.infer import fits
-from s2sgrad.front.join import Join, Unreached
+from s2sgrad.front.join import Arm, Join, Unreached
 from s2sgrad.front.kept import Keeping, packed
 from s2sgrad.front.lists import changed_names
 from s2sgrad.front.memory import Ref, Root, is_array, may_overlap_unequally, refs
 from s2sgrad.front.normalize import RESULT, normalize
+from s2sgrad.front.resolve import own_nodes, refuse_kind
 from s2sgrad.front.signature import shape
 from s2sgrad.front.values import Closure, Outside, Tup, Value, leaves, same
-from s2sgrad.ir.graph import UNDEF, Block, Func, Lit, Var
+from s2sgrad.ir.graph import UNDEF, Atom, Block, Func, Lit, Var
 from s2sgrad.ir.types import Array, List
 
 
@@ -45,6 +46,7 @@ def parse(
     p.lenient = lenient
     p.scope = scope
     p.file = closure.file
+    refuse_kind(closure.node, name, closure.file, primal=True)
     result = p.invoke(closure, {n: p.argument(v) for n, v in params}, closure.node)
     found = leaves(result)
     if found is None:
@@ -260,14 +262,22 @@ class Parser(Keeping):
         if isinstance(test, Lit):
             self.parse_block(s.body if test.value else s.orelse)
             return
+        self.branch(test, lambda: self.parse_block(s.body), lambda: self.parse_block(s.orelse), s)
+
+    def branch(
+        self, test: Atom, then: Callable[[], None], orelse: Callable[[], None], at: ast.AST
+    ) -> None:
+        """Both arms, and what holds after them."""
+        self.joined_arms(test, [self.arm(then), self.arm(orelse)], at)
+
+    def joined_arms(self, test: Atom, arms: list[Arm], at: ast.AST) -> None:
         before = dict(self.env)
-        arms = [self.arm(lambda body=body: self.parse_block(body)) for body in (s.body, s.orelse)]  # type: ignore[misc]
         raised = tuple(bool(arm.env.pop(RAISED, None)) for arm in arms)
         if all(raised):
             if any(arm.unreached for arm in arms):
                 raise Unreached
             self.env[RAISED] = Lit(True)
-        join = Join(self, arms, s)
+        join = Join(self, arms, at)
         for n, (a, b) in self.merge(arms[0].env, arms[1].env, before, raised).items():
             self.env[n] = join.phi(n, a, b)
         join.close(test, (raised[0], raised[1]))
@@ -311,14 +321,6 @@ def stored_names(node: ast.AST) -> set[str]:
     return {
         n.id for n in own_nodes(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
     }
-
-
-def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a function without those of the functions in it."""
-    for child in ast.iter_child_nodes(node):
-        yield child
-        if not isinstance(child, ast.FunctionDef | ast.Lambda | ast.ClassDef):
-            yield from own_nodes(child)
 
 
 def _keyword(s: ast.stmt) -> str:

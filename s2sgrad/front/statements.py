@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.front.callables import Callables
-from s2sgrad.front.desugar import Entered, Shaped
+from s2sgrad.front.desugar import Shaped
 from s2sgrad.front.expressions import RAISED
+from s2sgrad.front.managers import Managers
 from s2sgrad.front.values import Known, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import UNDEF, Lit, Var
@@ -20,12 +20,8 @@ IMPORTABLE = {"numpy", "scipy", "math", "operator", "functools", "itertools"}
 _NUMBERS = (int, float, complex, str, bool, bytes)
 
 
-class Statements(Callables):
+class Statements(Managers):
     """Simple statements other than assignments."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.quiet: dict[str, str] = {}  # what `np.errstate` ignores somewhere in the program
 
     def stmt_Delete(self, s: ast.Delete) -> None:
         for target in s.targets:
@@ -83,32 +79,6 @@ class Statements(Callables):
                 )
 
     def stmt_Nonlocal(self, s: ast.Nonlocal) -> None: ...  # see `Parser.inline`
-
-    # -- `with`
-
-    def stmt_Entered(self, s: Entered) -> None:
-        for item in s.items:
-            call = item.context_expr
-            fn = self.expr(call.func) if isinstance(call, ast.Call) else None
-            if not (isinstance(fn, Known) and fn.obj is np.errstate and item.optional_vars is None):
-                raise self.refuse(
-                    call, "a `with` of something other than `np.errstate(...)`", "", "statement"
-                )
-            assert isinstance(call, ast.Call)
-            self.errstate(call)
-
-    def errstate(self, call: ast.Call) -> None:
-        """What is ignored here is ignored in the whole derivative."""
-        for k in call.keywords:
-            how = self.expr(k.value)
-            if k.arg is None or call.args or not isinstance(how, Lit):
-                raise self.refuse(call, "settings of `np.errstate` that are computed", "", "with")
-            if how.value not in ("ignore", "warn"):
-                raise self.refuse(
-                    call, f"`np.errstate` with {how.value!r}", "`ignore`, or an assert", "with"
-                )
-            if how.value == "ignore":
-                self.quiet[k.arg] = how.value
 
     # -- `match`
 

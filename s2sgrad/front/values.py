@@ -100,7 +100,24 @@ class Choice:
     orelse: Value
 
 
-Value = Atom | Ref | Tup | Known | Closure | Method | Bound | Namespace | Partial | Choice
+@dataclass(slots=True, eq=False)
+class Generated:
+    """What a call of a generator function returns: it runs as a loop consumes it, once."""
+
+    function: Closure
+    arguments: dict[str, Value]
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Manager:
+    """A generator function made a context manager, and what a call of it returns."""
+
+    function: Value
+    made: Generated | None = None
+
+
+Value = Generated | Manager | Atom | Ref | Tup | Known | Closure | Method | Bound | Namespace | Partial | Choice
 
 
 class Outside(Protocol):
@@ -112,6 +129,13 @@ class Outside(Protocol):
 
     def static(self, obj: Any) -> Value:
         """What a leaf of an argument stands for that is no number."""
+
+
+def spoken(name: str) -> str:
+    """The name as the program has it: that of a generator's variable is `.g1.i` while parsing."""
+    while name.startswith(".g") and "." in name[1:]:
+        name = name[name.index(".", 1) + 1 :]
+    return name
 
 
 def leaves(v: Value) -> list[Atom | Ref] | None:

@@ -53,7 +53,7 @@ def carries_derivative(eqn: Eqn) -> bool:
         return True
     if eqn.effect:
         return True  # a draw, say; one that depends on what is differentiated is refused
-    if eqn.op in (ops.not_, ops.part, ops.fstring, ops.pack, ops.held):
+    if eqn.op in (ops.not_, ops.part, ops.fstring, ops.pack, ops.held, ops.is_caught):
         return False
     rule = lookup(eqn.op)
     if rule is None and isinstance(eqn.op, Helper):

@@ -36,11 +36,13 @@ from s2sgrad.ir.graph import (
     Var,
     atom_type,
     call_args,
+    is_attempt,
 )
 from s2sgrad.ir.span import Span
 from s2sgrad.ir.types import INT, Array, List, Scalar, Seq, Several, Type, Unknown, is_real, kind_of
 from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.activity import active, carries_derivative
+from s2sgrad.passes.attempts import flag_of, with_flags
 from s2sgrad.passes.calls import Pair, Pairs, forward_call, reverse_call
 from s2sgrad.passes.generic import Call, by_helpers, uncounted
 from s2sgrad.passes.lists import LISTS, list_cotangents
@@ -137,6 +139,7 @@ class _Frame:
 class _Reverse:
     def __init__(self, func: Func, wrt: Sequence[Var], pairs: Pairs | None = None) -> None:
         self.func, self.wrt = func, wrt
+        func = self.func = with_flags(func)
         self.pairs = pairs or Pairs(_reversed)
         self.saved: dict[Eqn, tuple[Pair, Var]] = {}  # calls that have a backward half
         self.active = active(func, wrt, func.body.results)
@@ -685,7 +688,7 @@ class _Reverse:
             ends = (*bars_out, *(item for _, _, item in tape))
             blocks.append(Block(params, (*f.prelude, *f.stmts), ends))
             walked.append(sources)
-        test = self.need(s.test)
+        test = self.need(flag_of(s) if is_attempt(s.test) else s.test)
         outs = (*new, *(seq for tape in tapes for _, seq, _ in tape))
         self.frame.stmts.append(
             Branch(outs, test, (walked[0], walked[1]), blocks[0], blocks[1], len(new), s.at)
