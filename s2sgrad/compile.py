@@ -28,6 +28,7 @@ from s2sgrad.passes.defer import defer
 from s2sgrad.passes.finish import finish
 from s2sgrad.passes.forward import forward, has_tangent
 from s2sgrad.passes.hoist import hoist
+from s2sgrad.passes.inner import Inner as Passes
 from s2sgrad.passes.order import order
 from s2sgrad.passes.plain import plain
 from s2sgrad.passes.prune import prune
@@ -337,7 +338,7 @@ def _front(
         arguments = Arguments(outside.static, floats)
         arguments.add(request.signatures)
         values = list(arguments.values.items())
-        func, result = parse(closure, values, arguments.params, name, scope=outside)
+        func, result = parse(closure, values, arguments.params, name, scope=outside, passes=Passes)
         return arguments, func, rebuild(result, list(func.body.results))
 
     arguments, func, result = parsed(frozenset())

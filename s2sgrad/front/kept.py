@@ -235,7 +235,7 @@ class Keeping(Statements):
     def parse_kept(self, spec: Specialised, bound: dict[str, Value], at: ast.AST) -> None:
         """The body, on parameters of its own."""
         sub = type(self)()
-        for name in ("scope", "registry", "outside", "quiet"):
+        for name in ("scope", "registry", "outside", "quiet", "passes"):
             setattr(sub, name, getattr(self, name))
         sub.versions, sub.aliased = dict(self.versions), dict(self.aliased)
         sub.frames, sub.active_calls = list(self.frames), list(self.active_calls)

@@ -24,6 +24,7 @@ from s2sgrad.front.memory import Ref, Root, is_array, may_overlap_unequally, ref
 from s2sgrad.front.normalize import RESULT, normalize
 from s2sgrad.front.resolve import own_nodes, refuse_kind
 from s2sgrad.front.signature import shape
+from s2sgrad.front.transforms import Passes
 from s2sgrad.front.values import Closure, Outside, Tup, Value, leaves, same
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Func, Lit, Var
 from s2sgrad.ir.types import Array, List
@@ -36,15 +37,18 @@ def parse(
     name: str,
     lenient: bool = False,
     scope: Outside | None = None,
+    passes: Passes | None = None,
 ) -> tuple[Func, Value]:
     """The function as IR on `inputs`, of which the parameters are made; and its result's structure.
 
     `lenient`: to look at, not to differentiate; `y += v` of an unknown `y` is taken to rebind it.
+    `passes` derive what the program itself derives.
     Raises `DifferentiationError` at the first construct that is not supported.
     """
     p = Parser()
     p.lenient = lenient
     p.scope = scope
+    p.passes = passes
     p.file = closure.file
     refuse_kind(closure.node, name, closure.file, primal=True)
     result = p.invoke(closure, {n: p.argument(v) for n, v in params}, closure.node)

@@ -10,7 +10,7 @@ import numpy as np
 
 from s2sgrad.front.desugar import Shaped
 from s2sgrad.front.expressions import RAISED
-from s2sgrad.front.managers import Managers
+from s2sgrad.front.transforms import Transforms
 from s2sgrad.front.values import Known, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import UNDEF, Lit, Var
@@ -20,7 +20,7 @@ IMPORTABLE = {"numpy", "scipy", "math", "operator", "functools", "itertools"}
 _NUMBERS = (int, float, complex, str, bool, bytes)
 
 
-class Statements(Managers):
+class Statements(Transforms):
     """Simple statements other than assignments."""
 
     def stmt_Delete(self, s: ast.Delete) -> None:

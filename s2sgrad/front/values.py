@@ -117,7 +117,17 @@ class Manager:
     made: Generated | None = None
 
 
-Value = Generated | Manager | Atom | Ref | Tup | Known | Closure | Method | Bound | Namespace | Partial | Choice
+@dataclass(frozen=True, slots=True, eq=False)
+class Transformed:
+    """`grad(f)` in a program."""
+
+    what: str
+    function: Value
+    wrt: Any
+    has_aux: bool
+
+
+Value = Generated | Manager | Transformed | Atom | Ref | Tup | Known | Closure | Method | Bound | Namespace | Partial | Choice
 
 
 class Outside(Protocol):
@@ -182,4 +192,4 @@ def same(a: Value, b: Value) -> bool:
     return a is b
 
 
-CALLABLE = (Known, Closure, Bound, Partial, Choice)
+CALLABLE = (Known, Closure, Bound, Partial, Choice, Transformed)
