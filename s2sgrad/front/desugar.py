@@ -25,6 +25,26 @@ class Shaped(ast.expr):
         self.subject, self.pattern = subject, pattern
 
 
+class Positional(ast.expr):
+    """Position `k` of a class pattern, of the subject."""
+
+    _fields = ("subject",)
+
+    def __init__(self, subject: ast.expr, pattern: ast.MatchClass, k: int) -> None:
+        super().__init__()
+        self.subject, self.pattern, self.k = subject, pattern, k
+
+
+class Rest(ast.expr):
+    """The items of a dict that a pattern does not name."""
+
+    _fields = ("subject",)
+
+    def __init__(self, subject: ast.expr, keys: list[ast.expr]) -> None:
+        super().__init__()
+        self.subject, self.keys = subject, keys
+
+
 class Managed(ast.stmt):
     """A `with` of one manager."""
 
@@ -107,7 +127,7 @@ class _Desugar:
             out.append(ast.Assign([ast.Name(name, ast.Store())], s.subject))
             subject = ast.Name(name, ast.Load())
         rest: list[ast.stmt] = []
-        for case in reversed(s.cases):
+        for case in reversed([one for c in s.cases for one in _alternatives(c)]):
             rest = self.case(case, subject, rest)
         out += rest
         for node in out:
@@ -161,11 +181,26 @@ def _pattern(p: ast.pattern, subject: ast.expr, into: _Tried) -> None:
         elif isinstance(p, ast.MatchMapping):
             for key, inner in zip(p.keys, p.patterns, strict=True):
                 _pattern(inner, ast.Subscript(subject, key, ast.Load()), into)
+            if p.rest is not None:
+                into.binds.append((p.rest, Rest(subject, p.keys)))
         elif isinstance(p, ast.MatchClass):
-            if p.patterns:  # `float(x)`: the parser has seen that the class is a number's
-                _pattern(p.patterns[0], subject, into)
+            for k, inner in enumerate(p.patterns):
+                _pattern(inner, Positional(subject, p, k), into)
             for attr, inner in zip(p.kwd_attrs, p.kwd_patterns, strict=True):
                 _pattern(inner, ast.Attribute(subject, attr, ast.Load()), into)
+
+
+def _alternatives(case: ast.match_case) -> list[ast.match_case]:
+    """A case of alternatives that bind names, as one case for each.
+
+    A guard is asked of the first that fits alone: then the case stays as it is.
+    """
+    p = case.pattern
+    if not isinstance(p, ast.MatchOr) or case.guard is not None:
+        return [case]
+    if not any(isinstance(n, ast.MatchAs | ast.MatchStar) and n.name for n in ast.walk(p)):
+        return [case]
+    return [ast.match_case(one, None, case.body) for one in p.patterns]
 
 
 def _either(p: ast.MatchOr, subject: ast.expr, into: _Tried) -> None:

@@ -15,9 +15,12 @@ import numpy as np
 
 from s2sgrad.front.attempts import Attempts, Handler
 from s2sgrad.front.desugar import Managed
+from s2sgrad.front.effects import NONE
 from s2sgrad.front.generators import Wrap
 from s2sgrad.front.values import Bound, Closure, Generated, Known, Manager, Tup, Value
 from s2sgrad.ir.graph import Lit
+from s2sgrad.ir.opaque import MethodOf
+from s2sgrad.ir.types import Static
 
 
 class Managers(Attempts):
@@ -26,6 +29,7 @@ class Managers(Attempts):
     def __init__(self) -> None:
         super().__init__()
         self.quiet: dict[str, str] = {}  # what `np.errstate` ignores somewhere in the program
+        self.hushed = [False]  # are warnings ignored, in each `catch_warnings` around?
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: Any) -> Value:
         if isinstance(fn, Manager) and fn.made is None:
@@ -34,7 +38,25 @@ class Managers(Attempts):
                 return Manager(fn.function, made)
         if isinstance(fn, Known) and fn.obj is contextlib.contextmanager and len(args) == 1:
             return Manager(args[0])
+        if isinstance(fn, Known) and fn.obj in (warnings.simplefilter, warnings.filterwarnings):
+            return self.filter_warnings(args, node)
+        if isinstance(fn, Known) and fn.obj is warnings.warn and self.hushed[-1]:
+            return Lit(None)
         return super().call(fn, args, kwargs, node)
+
+    def filter_warnings(self, args: list[Value], node: ast.AST) -> Value:
+        how = args[0].value if args and isinstance(args[0], Lit) else None
+        if how not in ("ignore", "always", "default", "once") or len(self.hushed) < 2:
+            raise self.refuse(
+                node,
+                "a filter of warnings that raises, or that outlasts the function",
+                "set it outside, or `ignore` them in a `with warnings.catch_warnings():`",
+                "with",
+            )
+        if how == "ignore":
+            self.hushed[-1] = True
+            self.quiet["all"] = how
+        return Lit(None)
 
     def stmt_Managed(self, s: Managed) -> None:
         node = s.item.context_expr
@@ -52,9 +74,23 @@ class Managers(Attempts):
             self.bind_manager(s, value)
             self.parse_block(s.body)
         elif obj is warnings.catch_warnings and s.item.optional_vars is None:
+            self.hushed.append(self.hushed[-1])
             self.parse_block(s.body)
+            self.hushed.pop()
+        elif obj is np.printoptions and isinstance(node, ast.Call):
+            self.print_options(node, s)
         else:
             self.manage(self.expr(node), s)
+
+    def print_options(self, node: ast.Call, s: Managed) -> None:
+        """How arrays are shown changes nothing but text: entered and left as it is written."""
+        options = {k.arg: self.expr(k.value) for k in node.keywords if k.arg is not None}
+        made = self.act(np.printoptions, [], options, Static("manager"), node)
+        cls = contextlib._GeneratorContextManager
+        self.act(MethodOf(cls, "__enter__"), [made], {}, NONE, s)
+        none: list[Value] = [Lit(None)] * 3
+        leave = MethodOf(cls, "__exit__")
+        self.finally_(s.body, lambda: void(self.act(leave, [made, *none], {}, NONE, s)), s)
 
     def manage(self, value: Value, s: Managed) -> None:
         """A manager that is written in Python."""

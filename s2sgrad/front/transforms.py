@@ -161,7 +161,8 @@ class Transforms(Managers):
         body = substitute(made.body, dict(back))
         self.stmts += body.stmts
         roots = [r for v in given for x in refs(v) for r in (x.root, *x.root.linked)]
-        results = [self.own(a, roots) for a in body.results]
+        results = [self.own(a, roots) for a in body.results[:n]]
+        results += [self.own(a) for a in body.results[n:]]  # in memory of their own
         value = rebuild(result, list(results[:n]))
         if fn.what == "jvp":
             shown = result.items[0] if fn.has_aux and isinstance(result, Tup) else result
