@@ -141,7 +141,8 @@ class Expressions(Memory):
         self.choosing = 0  # conditional expressions around
         self.stored: set[str] = set()  # names that the function binds
         self.rebound: list[str] = []  # names that calls of its inner functions may bind
-        self.aliased: dict[tuple[int, str], dict[str, Value]] = {}  # frames of `nonlocal` names
+        self.aliased: dict[tuple[int, str], tuple[dict[str, Value], str]] = {}  # `nonlocal` names
+        self.chain: tuple[dict[str, Value], ...] = ()  # names of the functions around this one
         self.outside: dict[Var, Ref] = {}  # arrays that are not the function's own
 
     # -- building
@@ -275,8 +276,8 @@ class Expressions(Memory):
         env, outer = self.env, self.lookup
 
         def lookup(name: str, at: ast.AST) -> Value:
-            frame = self.aliased.get((id(env), name), env)
-            return frame[name] if name in frame else outer(name, at)
+            frame, key = self.aliased.get((id(env), name), (env, name))
+            return frame[key] if key in frame else outer(name, at)
 
         args = node.args
         positional = [*args.posonlyargs, *args.args]
@@ -285,7 +286,8 @@ class Expressions(Memory):
         for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True):
             if d is not None:
                 defaults[a.arg] = self.expr(d)
-        return Closure(node, lookup, defaults, self.file, (node, id(env)), env)
+        chain = (env, *self.chain)
+        return Closure(node, lookup, defaults, self.file, (node, id(env)), env, chain)
 
     def expr_Lambda(self, node: ast.Lambda) -> Value:
         return self.closure(node)

@@ -113,8 +113,9 @@ class Loops(Lists):
 
     def assume(self, s: ast.For | ast.While, env: dict[str, Value]) -> _Assumed:
         assumed = _Assumed({}, {}, {})
-        rebound = [*_bound(s, augmented=False), *self.rebound]
-        for n in dict.fromkeys([*_bound(s, augmented=True), *self.rebound]):
+        cells = [*self.rebound, *(n for n in env if n.startswith(".cell"))]
+        rebound = [*_bound(s, augmented=False), *cells]
+        for n in dict.fromkeys([*_bound(s, augmented=True), *cells]):
             value = env.get(n, UNDEF)
             found = leaves(value)
             if found is None or (n not in rebound and self.is_memory(value)):

@@ -7,6 +7,7 @@ a loop carries is found by parsing its body until the types of the carried value
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +29,8 @@ from s2sgrad.front.transforms import Passes
 from s2sgrad.front.values import Closure, Outside, Tup, Value, leaves, same
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Func, Lit, Var
 from s2sgrad.ir.types import Array, List
+
+_serial = itertools.count(1)
 
 
 def parse(
@@ -64,6 +67,11 @@ def parse(
 class Parser(Keeping):
     """Statements; expressions and loops are in the base classes."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.outer_rebound: list[str] = []  # what calls may rebind, in the frame of the caller
+        self.ended: list[dict[str, Value]] = []  # frames whose variables live on in functions
+
     def argument(self, v: Value) -> Value:
         """An argument as the program sees it."""
         if isinstance(v, Tup):
@@ -77,6 +85,8 @@ class Parser(Keeping):
         """The value of a call: its body is parsed where it stands."""
         saved = self.env, self.lookup, self.file, self.changed, self.stored, self.rebound
         self.changed = changed_names(closure.node)
+        chain, self.chain = self.chain, closure.chain
+        outer, self.outer_rebound = self.outer_rebound, self.rebound
         self.stored, self.rebound = stored_names(closure.node), rebound_names(closure.node)
         self.env, self.lookup, self.file = dict(bound), closure.lookup, closure.file
         self.active_calls.append((closure.key, shape(packed(bound))))
@@ -86,6 +96,7 @@ class Parser(Keeping):
                 self.parse_block(normalize(closure.node))
             return self.env.get(RESULT, Lit(None))
         finally:
+            self.outer_rebound, self.chain = outer, chain
             self.frames.pop()
             self.active_calls.pop()
             self.env, self.lookup, self.file, self.changed, self.stored, self.rebound = saved
@@ -94,29 +105,46 @@ class Parser(Keeping):
     def shared_names(
         self, closure: Closure, caller: dict[str, Value], at: ast.AST
     ) -> Iterator[None]:
-        """`nonlocal` names live in the frame of the call while it is parsed."""
-        names = nonlocal_names(closure.node)
-        if not names:
-            yield
-            return
-        scope = closure.scope
-        owners = {n: self.aliased.get((id(scope), n), scope) for n in names}
-        if any(owner is not caller for owner in owners.values()):
+        """What inner functions rebind (`nonlocal`) lives in the frame of the call while it is parsed.
+
+        So loops and branches of the call see it change, whichever function rebinds it; under its own
+        name in a function that declares it, else under a hidden one (`.cell1.n`).
+        """
+        own = {_cell(closure, n): n for n in nonlocal_names(closure.node)}
+        seen = self.visible_cells(caller)
+        if any(cell not in seen for cell in own):
             raise self.refuse(
                 at,
-                f"`{closure.node.name}` rebinds names of a function around it, but is not called "  # type: ignore[union-attr]
-                "in that function itself",
+                f"`{closure.node.name}` rebinds names of a function around it, and is called where "  # type: ignore[union-attr]
+                "these are not at hand",
                 "return the new value, or call it where the names are bound",
                 "nonlocal",
             )
         before = dict(self.aliased)
-        self.env.update({n: caller.get(n, UNDEF) for n in names})
-        self.aliased.update({(id(scope), n): self.env for n in names})
+        local = {cell: own.get(cell, f".cell{next(_serial)}.{cell[1]}") for cell in seen}
+        for cell, name in seen.items():
+            self.env[local[cell]] = caller.get(name, UNDEF)
+            self.aliased[cell] = self.env, local[cell]
+        env = self.env
         try:
             yield
         finally:
             self.aliased = before
-        caller.update({n: self.env[n] for n in names})
+        caller.update({name: env[local[cell]] for cell, name in seen.items()})
+        for n in self.rebound:  # functions that were made here may live on
+            if n in env and (id(env), n) not in seen:
+                name = f".cell{next(_serial)}.{n}"
+                caller[name] = env[n]
+                self.aliased[id(env), n] = caller, name
+                self.ended.append(env)
+
+    def visible_cells(self, frame: dict[str, Value]) -> dict[tuple[int, str], str]:
+        """The variables in a frame that inner functions rebind, and their names there."""
+        found = {cell: name for cell, (env, name) in self.aliased.items() if env is frame}
+        for n in self.outer_rebound:
+            if n in frame:
+                found.setdefault((id(frame), n), n)
+        return found
 
     def parse_block(self, stmts: Sequence[ast.stmt]) -> None:
         for s in stmts:
@@ -308,6 +336,12 @@ class Parser(Keeping):
             else:
                 joined[n] = (x, y)
         return joined
+
+
+def _cell(closure: Closure, name: str) -> tuple[int, str]:
+    """The variable that a function declares `nonlocal`: that of the nearest function with it."""
+    owners = (env for env in closure.chain if name in env)
+    return id(next(owners, closure.scope)), name
 
 
 def nonlocal_names(node: ast.AST) -> list[str]:

@@ -56,6 +56,7 @@ class Closure:
     file: str
     key: object  # which function it is, to recognise recursion
     scope: dict[str, Value] | None = None  # names of the function around it
+    chain: tuple[dict[str, Value], ...] = ()  # those of all functions around it, innermost first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,8 +143,8 @@ class Outside(Protocol):
 
 
 def spoken(name: str) -> str:
-    """The name as the program has it: that of a generator's variable is `.g1.i` while parsing."""
-    while name.startswith(".g") and "." in name[1:]:
+    """The name as the program has it: while parsing some are hidden, `.g1.i`, `.cell2.n`."""
+    while name.startswith((".g", ".cell")) and "." in name[1:]:
         name = name[name.index(".", 1) + 1 :]
     return name
 
