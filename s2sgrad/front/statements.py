@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.front.building import RAISED
 from s2sgrad.front.desugar import Positional, Rest, Shaped
-from s2sgrad.front.expressions import RAISED
 from s2sgrad.front.transforms import Transforms
 from s2sgrad.front.values import Known, Tup, Value
 from s2sgrad.ir import ops
