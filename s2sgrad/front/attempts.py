@@ -8,11 +8,14 @@ is bound before the first is.  Any other name may not be read there.
 from __future__ import annotations
 
 import ast
+import functools
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from s2sgrad.front.building import RAISED
+from s2sgrad.front.building import RAISED, Poison
+from s2sgrad.front.desugar import Managed
 from s2sgrad.front.generators import Generators
 from s2sgrad.front.join import Arm
 from s2sgrad.front.memory import Root, Stale, now
@@ -26,7 +29,8 @@ from s2sgrad.ir.graph import UNDEF, Atom, Attempt, Block, Eqn, Lit, Stmt, Var
 from s2sgrad.ir.types import BOOL, Static
 
 OK = ".ok"
-_SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Pass, ast.Assert, ast.Raise)
+_serial = itertools.count(1)
+_RISKY = (ast.Call, ast.Raise, ast.Assert, ast.Subscript, ast.BinOp, ast.For, ast.While, ast.Try)
 Types = tuple[type[BaseException], ...]
 
 
@@ -38,6 +42,7 @@ class Handler:
     name: str | None
     run: Callable[[], None]
     asks: bool = False  # is the exception itself needed?
+    again: bool = False  # is it raised again?
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +76,11 @@ class Attempts(Generators):
             return
         handlers = [
             Handler(
-                self.caught_by(h.type), h.name, lambda h=h: self.parse_block(h.body), _asks(h)  # type: ignore[misc]
+                self.caught_by(h.type),
+                h.name,
+                lambda h=h: self.parse_block(h.body),  # type: ignore[misc]
+                _asks(h),
+                _again(h),
             )
             for h in s.handlers
         ]
@@ -98,7 +107,7 @@ class Attempts(Generators):
             done = len(stmts)
             last()
         acts = any(e.effect for e in _equations(stmts[done:]))
-        if not acts or not any(self.raises(s) for s in stmts[:done]):
+        if not acts or not _raise(stmts[:done], (BaseException,)):
             self.stmts += stmts
             return
         self.env.clear()
@@ -111,7 +120,7 @@ class Attempts(Generators):
             self.emit(ops.raise_, raised, at=at, effect=True)
             self.env[RAISED] = Lit(True)
 
-        self.attempt(body, [Handler((BaseException,), None, again)], last, at)
+        self.attempt(body, [Handler((BaseException,), None, again, again=True)], last, at)
 
     # -- the parts of a `try`
 
@@ -124,7 +133,8 @@ class Attempts(Generators):
     ) -> None:
         """The body; the handlers, where it may raise what they catch."""
         steps, stmts, after = self.tried(body, handlers)
-        risky = [k for k, step in enumerate(steps) if self.is_risky(steps, k, stmts)]
+        classes = tuple(dict.fromkeys(c for h in handlers for c in h.classes))
+        risky = [k for k in range(len(steps)) if _raise(_made_by(steps, k, stmts), classes)]
         if not risky:
             self.stmts += stmts
             self.env.clear()
@@ -133,10 +143,17 @@ class Attempts(Generators):
             orelse()
             return
         first = steps[risky[0]]
+        if len(risky) > 1 and not any(h.again for h in handlers):
+            certain = self.certain(steps, risky, after[0])
+            if any(is_poison(v) and v is not first.env.get(n) for n, v in certain.items()):
+                self.step_by_step(body, steps, risky, handlers, orelse, at)
+                return
         self.refuse_half_written(steps, risky, stmts, after[1])
         self.stmts += stmts[: first.start]
-        done = tuple(map(_marked, stmts[first.start :]))
-        then = Arm(list(done), {**after[0], OK: Lit(True)}, after[1], self.views.new_child(), first.mark)
+        done = [_marked(s, classes) for s in stmts[first.start :]]
+        then = Arm(
+            done, {**after[0], OK: Lit(True)}, after[1], self.views.new_child(), first.mark
+        )
         self.env.clear()
         self.env.update({**self.certain(steps, risky, after[0]), OK: Lit(False)})
         self.versions = dict(first.versions)
@@ -144,7 +161,6 @@ class Attempts(Generators):
         self.env.clear()
         self.env.update(first.env)
         self.versions = dict(first.versions)
-        classes = tuple(dict.fromkeys(c for h in handlers for c in h.classes))
         always, never = RAISED in then.env, RAISED in left.env
         for arm in (then, left) if always or never else ():
             arm.env.pop(OK, None)
@@ -156,6 +172,60 @@ class Attempts(Generators):
             self.branch(ok, orelse, lambda: None, at)
         else:
             orelse()
+
+    def step_by_step(
+        self,
+        body: Sequence[ast.stmt],
+        steps: list[_Step],
+        risky: list[int],
+        handlers: list[Handler],
+        orelse: Callable[[], None],
+        at: ast.AST,
+    ) -> None:
+        """Each statement that may raise is tried alone, so that what it left behind is known."""
+        name = f".failed{next(_serial)}"
+        failed, error = name, f"{name}.error"
+        classes = tuple(dict.fromkeys(c for h in handlers for c in h.classes))
+        self.env[failed] = Lit(False)
+        asks = len(handlers) > 1 or any(h.asks for h in handlers)
+
+        lost: set[str] = set()  # what is not certain where it failed
+
+        def fail() -> None:
+            self.env[failed] = Lit(True)
+            for n in [n for n, v in self.env.items() if is_poison(v)]:
+                lost.add(n)
+                self.env[n] = UNDEF
+
+        def handled() -> None:
+            why = "is bound in the body of a `try`: its value here is not certain"
+            self.env.update({n: self.poison(f"`{n}` {why}") for n in lost})
+            self.handle_next(handlers, self.env.pop(error, None), at)
+
+        def note() -> None:
+            fail()
+            self.env[error] = self.env[".error"]
+
+        one = Handler(classes, ".error" if asks else None, note if asks else fail, asks)
+        cuts = [0, *(k + 1 for k in risky[:-1]), len(steps)]
+        for start, end in itertools.pairwise(cuts):
+            part = list(body[start:end])
+            go_on = functools.partial(self.attempt, part, [one], lambda: None, at)
+            self.unless(failed, lambda: None, go_on, at)
+        self.unless(failed, handled, orelse, at)
+        for n in (failed, error):
+            self.env.pop(n, None)
+
+    def unless(
+        self, flag: str, then: Callable[[], None], orelse: Callable[[], None], at: ast.AST
+    ) -> None:
+        """`then` if the flag is set, else `orelse`."""
+        test = self.env[flag]
+        if isinstance(test, Lit):
+            (then if test.value else orelse)()
+        else:
+            assert isinstance(test, Var)
+            self.branch(test, then, orelse, at)
 
     def tried(
         self, body: Sequence[ast.stmt], handlers: list[Handler]
@@ -189,7 +259,7 @@ class Attempts(Generators):
             self.stmts.append(Eqn(error, ops.caught, (), None, self.span(at), effect=True))
         self.handle_next(handlers, error, at)
 
-    def handle_next(self, handlers: list[Handler], error: Var | None, at: ast.AST) -> None:
+    def handle_next(self, handlers: list[Handler], error: Any, at: ast.AST) -> None:
         one, *rest = handlers
         if not rest:
             self.run_handler(one, error)
@@ -205,7 +275,7 @@ class Attempts(Generators):
             at,
         )
 
-    def run_handler(self, one: Handler, error: Var | None) -> None:
+    def run_handler(self, one: Handler, error: Any) -> None:
         if one.name is not None and error is not None:
             self.env[one.name] = error
         one.run()
@@ -213,12 +283,6 @@ class Attempts(Generators):
             self.env.pop(one.name, None)
 
     # -- what is certain where a handler begins
-
-    def raises(self, s: Stmt) -> bool:
-        return any(map(may_raise, _equations([s])))
-
-    def is_risky(self, steps: list[_Step], k: int, stmts: list[Stmt]) -> bool:
-        return any(map(self.raises, _made_by(steps, k, stmts)))
 
     def certain(
         self, steps: list[_Step], risky: list[int], after: dict[str, Value]
@@ -241,13 +305,10 @@ class Attempts(Generators):
         self, steps: list[_Step], k: int, name: str, after: dict[str, Value]
     ) -> bool:
         """May the statement have bound the name, and then raise?"""
-        node = steps[k].node
-        end = steps[k + 1].env if k + 1 < len(steps) else after
-        if isinstance(node, _SIMPLE):
-            changed = not same(steps[k].env.get(name, UNDEF), end.get(name, UNDEF))
-            return changed and name not in _targets(node)
-        bound = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and not _loads(n)}
-        return name in bound or not same(steps[k].env.get(name, UNDEF), end.get(name, UNDEF))
+        if name in self.rebound or name.startswith(".cell"):  # a call may have done it
+            end = steps[k + 1].env if k + 1 < len(steps) else after
+            return not same(steps[k].env.get(name, UNDEF), end.get(name, UNDEF))
+        return not _bound_last([steps[k].node], name)
 
     def refuse_half_written(
         self,
@@ -285,10 +346,15 @@ def _equations(stmts: Sequence[Stmt]) -> list[Eqn]:
     return list(equations(Block((), tuple(stmts), ())))
 
 
-def _marked(s: Stmt) -> Stmt:
+def _raise(stmts: Sequence[Stmt], classes: Types) -> bool:
+    """May one of the statements raise one of these?"""
+    return any(may_raise(e, classes) for e in _equations(stmts))
+
+
+def _marked(s: Stmt, classes: Types) -> Stmt:
     """The statement, what may raise in it marked: it is kept, and stays where it is."""
     def mark(e: Eqn) -> Eqn:
-        return replace(e, raises=True) if may_raise(e) and not e.raises else e
+        return replace(e, raises=True) if not e.raises and may_raise(e, classes) else e
 
     return map_equations(Block((), (s,), ()), mark).stmts[0]
 
@@ -296,6 +362,32 @@ def _marked(s: Stmt) -> Stmt:
 def _asks(h: ast.ExceptHandler) -> bool:
     names = (n.id for s in h.body for n in ast.walk(s) if isinstance(n, ast.Name))
     return h.name is not None and h.name in names
+
+
+def _again(h: ast.ExceptHandler) -> bool:
+    return any(isinstance(n, ast.Raise) and n.exc is None for s in h.body for n in ast.walk(s))
+
+
+def is_poison(v: Value) -> bool:
+    """Is it a name that may not be read?"""
+    return isinstance(v, Known) and isinstance(v.obj, Poison)
+
+
+def _bound_last(stmts: Sequence[ast.stmt], name: str) -> bool:
+    """Can nothing raise once the statements have bound the name, as far as their text tells?"""
+    for k, s in enumerate(stmts):
+        bound = {n.id for n in ast.walk(s) if isinstance(n, ast.Name) and not _loads(n)}
+        if name not in bound:
+            continue
+        if any(isinstance(n, _RISKY) for rest in stmts[k + 1 :] for n in ast.walk(rest)):
+            return False
+        inner = [b for f in ("body", "orelse") if isinstance(b := getattr(s, f, None), list)]
+        if isinstance(s, ast.If | Managed):
+            if not all(_bound_last(b, name) for b in inner):
+                return False
+        elif inner or name not in _targets(s):
+            return False
+    return True
 
 
 def _targets(node: ast.stmt) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -25,8 +26,26 @@ _DIVISIONS = {operator.truediv, operator.floordiv, operator.mod}
 _BY_LITERALS = {np.zeros, np.ones, np.eye, np.identity, np.full}
 
 
-def may_raise(e: Eqn) -> bool:
-    """May this end with an exception?  Where that is not known, it may."""
+def may_raise(e: Eqn, classes: tuple[type[BaseException], ...]) -> bool:
+    """May this end with an exception of one of these classes?  Where that is not known, it may."""
+    kinds = _kinds(e)
+    related = any(issubclass(k, c) or issubclass(c, k) for k in kinds for c in classes)
+    return related and _may_raise(e)
+
+
+def _kinds(e: Eqn) -> tuple[type[BaseException], ...]:
+    """The exceptions that the operation is known to raise."""
+    name = getattr(e.op, "__name__", "")
+    if e.op in _DIVISIONS:
+        return (ZeroDivisionError, FloatingPointError, ValueError)
+    if e.op is operator.pow:
+        return (OverflowError, ZeroDivisionError, FloatingPointError, ValueError)
+    if getattr(math, name, None) is e.op:
+        return (ValueError, OverflowError, TypeError)
+    return (BaseException,)
+
+
+def _may_raise(e: Eqn) -> bool:
     if e.raises or e.effect:
         return e.op is not ops.caught
     types = [atom_type(a) for a in e.args]
