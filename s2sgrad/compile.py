@@ -22,6 +22,7 @@ from s2sgrad.matrices import MATRICES, around, directional
 from s2sgrad.modes import pulled, pushed, staged
 from s2sgrad.passes.activity import influences
 from s2sgrad.passes.halves import repeatable, split
+from s2sgrad.passes.inner import Inner
 from s2sgrad.passes.seeds import Seeds
 from s2sgrad.pipeline import Stages, final, settled, tidy_kept, verified
 from s2sgrad.request import Request
@@ -151,7 +152,7 @@ def _front(
         arguments = Arguments(outside.static, floats)
         arguments.add(request.signatures)
         values = list(arguments.values.items())
-        func, result = parse(closure, values, arguments.params, name, scope=outside)
+        func, result = parse(closure, values, arguments.params, name, scope=outside, passes=Inner)
         return arguments, func, rebuild(result, list(func.body.results))
 
     arguments, func, result = parsed(frozenset())

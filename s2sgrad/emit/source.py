@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from s2sgrad.emit import expr, printer
+from s2sgrad.emit import attempts, expr, printer
 from s2sgrad.emit.apart import Apart
 from s2sgrad.emit.facts import Order, called, collected, handed_on, minus_one
 from s2sgrad.emit.live import at_hand, is_tape, liveness, uses
@@ -32,6 +32,7 @@ from s2sgrad.ir.graph import (
     Undef,
     Var,
     atom_type,
+    is_attempt,
 )
 from s2sgrad.ir.types import Array, List, Saved, Scalar, Unknown
 from s2sgrad.ir.walk import bound_by
@@ -131,6 +132,7 @@ class _Emitter:
         fixed: frozenset[str] = func.notes.get("globals", frozenset())
         self.names = Names(func, spans, RESERVED | called(func.body) | fixed)
         self.handed = handed_on(func.body)
+        self.caught: dict[Var, str] = {}  # exceptions that are being handled
         self.lines: list[str] = []
         self.tapes: dict[Var, str] = {}
         self.exits: Exits = {}  # branches whose arms leave a loop
@@ -182,7 +184,7 @@ class _Emitter:
 
     def is_ternary(self, s: Branch) -> bool:
         """Is the branch one value, each arm an expression?"""
-        if s.joined != 1 or len(s.outs) != 1 or s.walked != ((), ()):
+        if is_attempt(s.test) or s.joined != 1 or len(s.outs) != 1 or s.walked != ((), ()):
             return False
         for arm in s.arms:
             for inner in arm.stmts:
@@ -196,7 +198,11 @@ class _Emitter:
 
     def atom(self, a: Atom) -> ast.expr:
         if isinstance(a, Lit):
+            if attempts.is_exception(a.value):
+                return expr.name(attempts.spelled(a.value, self.spelling, self))
             return expr.constant(a.value)
+        if a in self.caught:
+            return expr.name(self.caught[a])
         made = self.folded.get(a)
         if made is None:
             return expr.name(self.tapes[a] if is_tape(a) else self.names[a])
@@ -269,7 +275,7 @@ class _Emitter:
                 self.append_collected(block, bound_by(s), depth)
 
     def eqn(self, s: Eqn, block: Block, depth: int) -> None:
-        if s.out in self.folded or s.out in self.apart.reads:
+        if s.out in self.folded or s.out in self.apart.reads or s.op is ops.caught:
             return
         if self.apart.is_read(s):
             self.take_apart(s, depth)
@@ -570,11 +576,13 @@ class _Emitter:
 
     def branch(self, s: Branch, depth: int) -> None:
         seqs = (s.collected(0), s.collected(1))
+        before = set(self.tapes.values())
         self.open_tapes([*seqs[0], *seqs[1]], (), depth)
         arms: list[list[str]] = []
         left: list[bool] = []
         for k, arm in enumerate(s.arms):
             outer, self.lines = self.lines, []
+            self.caught.update(attempts.named(arm, self.names))
             self.pops(arm.params, s.walked[k], depth + 1)
             self.begin(arm, seqs[k], arm.results[s.joined :], depth + 1)
             self.stmts(arm, arm.stmts, depth + 1)
@@ -583,6 +591,9 @@ class _Emitter:
             arms.append(self.lines)
             self.lines = outer
         then, orelse = arms
+        if is_attempt(s.test):
+            self.lines += attempts.lines(s, then, orelse, before, depth, self)
+            return
         test = self.atom(s.test)
         if not then and orelse:
             if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
