@@ -148,11 +148,13 @@ def _front(
     nowhere needs it as a size or index.
     """
 
+    keeps = not request.inner  # a derivative of a derivative cannot go through halves
+
     def parsed(floats: frozenset[tuple[str, Path]]) -> tuple[Arguments, Func, Value]:
         arguments = Arguments(outside.static, floats)
         arguments.add(request.signatures)
         values = list(arguments.values.items())
-        func, result = parse(closure, values, arguments.params, name, scope=outside, passes=Inner)
+        func, result = parse(closure, values, arguments.params, name, scope=outside, passes=Inner, keeps=keeps)
         return arguments, func, rebuild(result, list(func.body.results))
 
     arguments, func, result = parsed(frozenset())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -41,17 +42,18 @@ def parse(
     lenient: bool = False,
     scope: Outside | None = None,
     passes: Passes | None = None,
+    keeps: bool = False,
 ) -> tuple[Func, Value]:
     """The function as IR on `inputs`, of which the parameters are made; and its result's structure.
 
     `lenient`: to look at, not to differentiate; `y += v` of an unknown `y` is taken to rebind it.
-    `passes` derive what the program itself derives.
+    `passes` derive what the program itself derives; `keeps`: long functions stay functions.
     Raises `DifferentiationError` at the first construct that is not supported.
     """
     p = Parser()
     p.lenient = lenient
     p.scope = scope
-    p.passes = passes
+    p.passes, p.keeps = passes, keeps
     p.file = closure.file
     refuse_kind(closure.node, name, closure.file, primal=True)
     result = p.invoke(closure, {n: p.argument(v) for n, v in params}, closure.node)
@@ -86,6 +88,7 @@ class Parser(Keeping):
         saved = self.env, self.lookup, self.file, self.changed, self.stored, self.rebound
         self.changed = changed_names(closure.node)
         chain, self.chain = self.chain, closure.chain
+        called, self.called = self.called, calls_by_name(closure.node)
         outer, self.outer_rebound = self.outer_rebound, self.rebound
         self.stored, self.rebound = stored_names(closure.node), rebound_names(closure.node)
         self.env, self.lookup, self.file = dict(bound), closure.lookup, closure.file
@@ -96,7 +99,7 @@ class Parser(Keeping):
                 self.parse_block(normalize(closure.node))
             return self.env.get(RESULT, Lit(None))
         finally:
-            self.outer_rebound, self.chain = outer, chain
+            self.outer_rebound, self.chain, self.called = outer, chain, called
             self.frames.pop()
             self.active_calls.pop()
             self.env, self.lookup, self.file, self.changed, self.stored, self.rebound = saved
@@ -342,6 +345,12 @@ def _cell(closure: Closure, name: str) -> tuple[int, str]:
     """The variable that a function declares `nonlocal`: that of the nearest function with it."""
     owners = (env for env in closure.chain if name in env)
     return id(next(owners, closure.scope)), name
+
+
+def calls_by_name(node: ast.AST) -> Counter[str]:
+    """How often a function calls what stands behind a name."""
+    calls = (n.func for n in own_nodes(node) if isinstance(n, ast.Call))
+    return Counter(f.id for f in calls if isinstance(f, ast.Name))
 
 
 def nonlocal_names(node: ast.AST) -> list[str]:

@@ -43,7 +43,7 @@ from s2sgrad.ir.graph import (
 from s2sgrad.ir.types import Array, List, Scalar, Several, Type, is_differentiable, kind_of
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.activity import STRUCTURAL, active, carries_derivative, contents
-from s2sgrad.passes.calls import refused
+from s2sgrad.passes.pushed_calls import PushedCalls, push_call
 from s2sgrad.passes.pushing import ZERO, Answers, Pushing, dot_hint
 from s2sgrad.passes.record import Recorder, Symbol
 from s2sgrad.rules.registry import canonical, lookup
@@ -72,7 +72,12 @@ def forward(func: Func, tangents: Mapping[Var, Atom]) -> Func:
 
     Raises `DifferentiationError`, with the place, where an operation has no forward rule.
     """
-    return _Forward(func, tangents).build()
+    return _Forward(func, tangents, PushedCalls(_pushed)).build()
+
+
+def _pushed(func: Func, tangents: Mapping[Var, Atom], calls: PushedCalls) -> Func:
+    """A kept function with the tangents of its results."""
+    return _Forward(func, tangents, calls).build()
 
 
 def has_tangent(result: Atom) -> bool:
@@ -81,8 +86,8 @@ def has_tangent(result: Atom) -> bool:
 
 
 class _Forward:
-    def __init__(self, func: Func, tangents: Mapping[Var, Atom]) -> None:
-        self.func = func
+    def __init__(self, func: Func, tangents: Mapping[Var, Atom], calls: PushedCalls) -> None:
+        self.func, self.calls = func, calls
         self.active = active(func, tangents, func.body.results)
         self.dots: dict[Var, Atom] = dict(tangents)
         self.items: dict[Var, list[Atom | None]] = {}  # of operations with several results
@@ -194,6 +199,10 @@ class _Forward:
         if not self.moves(s):
             self.stmts.extend((s, *reads))
             return
+        if isinstance(s.op, Kept):
+            self.recorder.at = s.at
+            push_call(self, s, reads)
+            return
         outer, self.recorder.stmts, self.recorder.at = self.stmts, [], s.at
         self.push(s, reads)
         made, self.recorder.stmts = self.stmts, outer
@@ -210,8 +219,6 @@ class _Forward:
 
     def push(self, s: Eqn, reads: Sequence[Eqn]) -> None:
         """Write the tangent of the result of `s`."""
-        if isinstance(s.op, Kept):
-            raise refused(s, "tangents (forward mode)")
         if isinstance(s.out.type, Several) and s.out.type.open:
             raise self.rules.refused(
                 s, "how many results it has is not known before the program runs"
