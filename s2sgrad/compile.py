@@ -20,7 +20,7 @@ from s2sgrad.ir.graph import Block, Func, Hole
 from s2sgrad.ir.types import INT
 from s2sgrad.matrices import MATRICES, around, directional
 from s2sgrad.modes import pulled, pushed, staged
-from s2sgrad.passes.activity import influences
+from s2sgrad.passes.activity import influences, refuse_draws
 from s2sgrad.passes.halves import repeatable, split
 from s2sgrad.passes.inner import Inner
 from s2sgrad.passes.seeds import Seeds
@@ -97,6 +97,8 @@ def differentiate(
         func, result = staged(func, arguments, request, stage, result, stages)
     whole = "_".join([_identifier(name), *(stage.what for stage in request.inner), request.what])
     asked = directional(request) if request.what in MATRICES else request
+    if asked.what in ("jvp", "hvp") and asked is not request:
+        refuse_draws(func)
     mode = pushed if asked.what == "jvp" else pulled
     func, structure, seeds = mode(func, arguments, asked, result, stages)
     func = settled(replace(func, name=whole.removesuffix(request.what) + asked.what), stages)

@@ -184,7 +184,7 @@ def call(
             return _copy(args[0])
         if op is np.size and _is_array(operands[0]):
             return _size(args)
-        if op is ops.pack:
+        if op in (ops.pack, ops.shown):
             return ast.Tuple(args, ast.Load())
         if op is ops.list_:
             return ast.List(args, ast.Load())

@@ -216,7 +216,7 @@ class Callables(Effects):
             if all(isinstance(i, Lit) for i in known):
                 return Lit(tuple(i.value for i in known if isinstance(i, Lit)))
             out = Var("", Static("tuple"))
-            self.stmts.append(Eqn(out, ops.pack, tuple(known), None, self.span(at)))
+            self.stmts.append(Eqn(out, ops.shown, tuple(known), None, self.span(at)))
             return out
         if isinstance(v, Closure):
             return Lit(getattr(v.node, "name", "<lambda>"))

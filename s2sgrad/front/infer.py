@@ -25,6 +25,7 @@ from s2sgrad.ir.graph import (
     fill,
 )
 from s2sgrad.ir.types import (
+    FLOAT,
     INT,
     UNDEFINED,
     UNKNOWN,
@@ -107,6 +108,8 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return first.items[index] if isinstance(index, int) and not first.open else UNKNOWN
     if any(isinstance(t, Unknown | Static) for t in types):
         return infer_unknown(op, args, form)
+    if op is operator.truediv and all(map(_is_python_number, args)):
+        return FLOAT  # whatever the divisor is
     squeezed = first.shape if op is np.squeeze and form is None and isinstance(first, Array) else ()
     if any(d != 1 and may_be_one(d) for d in squeezed):
         return UNKNOWN  # how many axes are left depends on the sizes
@@ -334,6 +337,12 @@ def _indexed(
 
 def _plain_ranks(a: Array, b: Array) -> bool:
     return 1 <= len(a.shape) <= 2 and 1 <= len(b.shape) <= 2
+
+
+def _is_python_number(a: Atom) -> bool:
+    """A float, int or bool of Python's own."""
+    t = atom_type(a)
+    return isinstance(t, Scalar) and not t.char and t.kind != "complex"
 
 
 def _is_int(t: Type | None) -> bool:

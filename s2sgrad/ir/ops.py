@@ -97,6 +97,11 @@ def pack(*values: Any) -> tuple[Any, ...]:
     return values
 
 
+def shown(*values: Any) -> tuple[Any, ...]:
+    """A tuple that is data: it is shown in a text."""
+    return values
+
+
 def held(results: tuple[Any, ...], k: int) -> Any:
     """What a forward half saved: it may hold the arguments of the call."""
     return results[k]
