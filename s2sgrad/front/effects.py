@@ -114,11 +114,7 @@ class Effects(Unrolling):
             if module is not None:
                 space, cls = _DRAWS[module]
                 return self.draw(
-                    _Source(cls, lambda name: getattr(space, name)),
-                    obj.__name__,
-                    args,
-                    kwargs,
-                    node,
+                    _Source(cls, lambda name: getattr(space, name)), obj.__name__, args, kwargs, node
                 )
         return super().call(fn, args, kwargs, node)
 

@@ -128,21 +128,7 @@ class Transformed:
     has_aux: bool
 
 
-Value = (
-    Generated
-    | Manager
-    | Transformed
-    | Atom
-    | Ref
-    | Tup
-    | Known
-    | Closure
-    | Method
-    | Bound
-    | Namespace
-    | Partial
-    | Choice
-)
+Value = Generated | Manager | Transformed | Atom | Ref | Tup | Known | Closure | Method | Bound | Namespace | Partial | Choice
 
 
 class Outside(Protocol):

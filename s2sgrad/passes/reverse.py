@@ -13,20 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from s2sgrad.errors import InternalError
-from s2sgrad.ir.graph import (
-    Atom,
-    Block,
-    Branch,
-    Eqn,
-    Func,
-    Lit,
-    Loop,
-    Range,
-    Stmt,
-    Var,
-    atom_type,
-    is_attempt,
-)
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Stmt, Var, atom_type, is_attempt
 from s2sgrad.ir.types import INT, Seq
 from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.adjoints import Adjoints
