@@ -53,6 +53,7 @@ UNARY: dict[Any, type[ast.unaryop]] = {
     operator.invert: ast.Invert,
     ops.not_: ast.Not,
 }
+METHODS = {np.ndarray.flatten, np.ndarray.astype}  # have no other spelling
 
 
 def name(text: str) -> ast.Name:
@@ -71,6 +72,8 @@ def constant(value: Any) -> ast.expr:
         return ast.Tuple([constant(v) for v in value], ast.Load())
     if isinstance(value, list):
         return ast.List([constant(v) for v in value], ast.Load())
+    if isinstance(value, np.dtype):
+        value = value.type
     if isinstance(value, type | type(np.sin)) or callable(value):
         return Spelling().function(value)
     return ast.Constant(value)
@@ -175,6 +178,8 @@ def call(
             return ast.UnaryOp(ast.UAdd(), args[0])  # of a number, that number
         if op is np.ndarray.copy or op is ops.copy:
             return _copy(args[0])
+        if op in METHODS:
+            return ast.Call(ast.Attribute(args[0], op.__name__, ast.Load()), args[1:], [])
         if op is np.size and _is_array(operands[0]):
             return _size(args)
         if op is ops.pack:
@@ -198,6 +203,10 @@ def call(
         return ast.Call(spelling.function(op), args, [])
     if op is ops.fstring:
         return _fstring(form.args[0], args)
+    if op in METHODS:
+        owner, *pos = (template(t, args) for t in form.args)
+        named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
+        return ast.Call(ast.Attribute(owner, op.__name__, ast.Load()), pos, named)
     if op is ops.part:
         return part(args[0], form.args[1])
     if op is ops.getitem:

@@ -54,7 +54,42 @@ class Parts(Operators):
             return self.transposed(owner, (), node)
         if isinstance(owner, Ref | Var) and node.attr in ("shape", "ndim", "size"):
             return self.shape_fact(self.read(owner, node), node)
-        return Method(owner, node.attr)
+        fact = getattr(self, f"attribute_{node.attr}", None)
+        found: Value | None = fact(owner, node) if fact and isinstance(owner, Ref | Var) else None
+        return Method(owner, node.attr) if found is None else found
+
+    def attribute_real(self, owner: Ref | Var, node: ast.AST) -> Value:
+        """`z.real`: of a real array, that array."""
+        real = kind_of(self.type_of(owner)) in ("float", "int", "bool")
+        return owner if real else self.component(np.real, owner, node)
+
+    def attribute_imag(self, owner: Ref | Var, node: ast.AST) -> Value:
+        return self.component(np.imag, owner, node)
+
+    def component(self, op: Callable[..., Any], owner: Ref | Var, node: ast.AST) -> Value:
+        """The real or imaginary part: a view."""
+        linked = (owner.root, *owner.root.linked) if isinstance(owner, Ref) else ()
+        return self.own(self.emit(op, (self.read(owner, node),), at=node), linked)
+
+    def attribute_flat(self, owner: Ref | Var, node: ast.AST) -> Value | None:
+        """`x.flat`: all elements in one row, whatever their order in memory."""
+        if not isinstance(owner, Ref):
+            return None
+        t = self.type_of(owner)
+        if isinstance(t, Array) and len(t.shape) == 1:
+            return owner
+        return owner.part(Pack("reshape", (-1,)))
+
+    def attribute_dtype(self, owner: Ref | Var, node: ast.AST) -> Value | None:
+        t = self.type_of(owner)
+        return Known(np.dtype(t.char)) if isinstance(t, Array | Scalar) and t.char else None
+
+    def attribute_mT(self, owner: Ref | Var, node: ast.AST) -> Value | None:
+        t = self.type_of(owner)
+        if not (isinstance(owner, Ref) and isinstance(t, Array)):
+            return None
+        n = len(t.shape)
+        return self.transposed(owner, (*range(n - 2), n - 1, n - 2), node)
 
     def transposed(self, owner: Ref, axes: tuple[int, ...], at: ast.AST) -> Value:
         t = self.type_of(owner)
@@ -130,19 +165,27 @@ class Parts(Operators):
         op = np.hstack if kind is np.r_ else np.column_stack
         return self.own(self.emit(op, tuple(atoms), form, node))
 
-    def index(self, node: ast.expr) -> Any:
+    def index(self, node: ast.expr, inner: bool = False) -> Any:
         """The template of an index, its atoms in their places."""
-        if isinstance(node, ast.Tuple):
-            return Pack("tuple", tuple(self.index(e) for e in node.elts))
+        if isinstance(node, ast.Tuple) and not inner:
+            return Pack("tuple", tuple(self.index(e, True) for e in node.elts))
         if isinstance(node, ast.Slice):
             parts = (node.lower, node.upper, node.step)
             return Pack("slice", tuple(None if e is None else self.index(e) for e in parts))
-        return self.index_of(self.expr(node), node)
+        return self.index_of(self.expr(node), node, inner)
 
-    def index_of(self, value: Value, node: ast.AST) -> Any:
-        """The template of an index that is a value."""
-        if isinstance(value, Tup) and value.kind == "tuple":
-            return Pack("tuple", tuple(self.index_of(i, node) for i in value.items))
+    def index_of(self, value: Value, node: ast.AST, inner: bool = False) -> Any:
+        """The template of an index that is a value; `inner`: an item of a tuple."""
+        if isinstance(value, Tup) and value.kind == "slice":
+            return Pack("slice", tuple(self.index_of(i, node) for i in value.items))
+        if isinstance(value, Tup) and value.kind == "tuple" and not inner:
+            return Pack("tuple", tuple(self.index_of(i, node, True) for i in value.items))
+        if isinstance(value, Tup) and value.is_sequence:  # `x[[0, 2]]`
+            constants = [i.value for i in value.items if isinstance(i, Lit)]
+            if len(constants) == len(value.items) and {type(c) for c in constants} == {int}:
+                return Pack("list", tuple(constants))
+            whole: dict[str, Value] = {} if value.items else {"dtype": Known(int)}
+            value = self.emit_call(np.array, [value], whole, node)
         value = self.read(value, node)
         if isinstance(value, Known) and value.obj is None:
             return None
@@ -156,7 +199,8 @@ class Parts(Operators):
             return value
         if is_float(value) and isinstance(self.type_of(value), Scalar):
             raise self.refuse(node, WHY, WAY_OUT, "int")
-        raise self.refuse(node, "this index is not supported yet", "", "index")
+        way_out = "index by ints, slices, masks, lists or arrays of ints"
+        raise self.refuse(node, "this index is not supported", way_out, "index")
 
     def items(self, value: Value, at: ast.AST, n: int | None = None) -> list[Value]:
         """The items of something that is unpacked."""
@@ -179,6 +223,7 @@ class Parts(Operators):
 
 
 def _copies(step: Any) -> bool:
-    """Is the index one that copies: by a mask or an array of ints?"""
+    """Is the index one that copies: by a mask, a list or an array of ints?"""
     items = step.items if isinstance(step, Pack) and step.kind == "tuple" else (step,)
-    return any(isinstance(i, Var) and isinstance(i.type, Array) for i in items)
+    listed = any(isinstance(i, Pack) and i.kind == "list" for i in items)
+    return listed or any(isinstance(i, Var) and isinstance(i.type, Array) for i in items)

@@ -81,6 +81,14 @@ def not_negative(d: Dim | None) -> bool:
     return d is not None and (isinstance(d, int) or "~" not in d)
 
 
+# The result has the shape of the first operand, if it has as many axes.
+_SAME_SHAPE: set[Any] = {
+    np.sort, np.argsort, np.flip, np.fliplr, np.flipud, np.roll, np.triu, np.tril, np.cumsum,
+    np.cumprod, np.nan_to_num, np.round, np.around, np.ndarray.astype, np.astype, np.real, np.imag,
+    np.ascontiguousarray, np.nancumsum, np.nancumprod,
+}  # fmt: skip
+
+
 def shape_of(
     op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None, fresh: tuple[Dim, ...]
 ) -> tuple[Dim, ...]:
@@ -92,6 +100,11 @@ def shape_of(
         if len(found) != len(fresh):
             return fresh
         return tuple(_first(_valid(d), f) for d, f in zip(found, fresh, strict=True))
+    if op in (np.array, np.asarray) and pos and isinstance(pos[0], Pack):
+        return _displayed(pos[0], args, fresh)
+    if op in _SAME_SHAPE and pos:
+        t = _type(pos[0], args)
+        return t.shape if isinstance(t, Array) and len(t.shape) == len(fresh) else fresh
     if op in (np.eye, np.identity) and len(pos) == 1 and not named:
         d = _valid(sizes(pos[0], args)[0])
         return fresh if d is None else (d, d)
@@ -138,6 +151,17 @@ def _moved(
     else:
         order = [k % len(order) for k in flat]
     return tuple(t.shape[k] for k in order)
+
+
+def _displayed(display: Any, args: tuple[Atom, ...], fresh: tuple[Dim, ...]) -> tuple[Dim, ...]:
+    """The extents of `np.array([[a, b], [c, d]])`: the lengths of the lists, and of an item."""
+    lengths: list[Dim] = []
+    while isinstance(display, Pack) and display.kind in ("list", "tuple"):
+        lengths.append(len(display.items))
+        display = display.items[0] if display.items else None
+    t = _type(display, args)
+    whole = (*lengths, *(t.shape if isinstance(t, Array) else ()))
+    return whole if len(whole) == len(fresh) else fresh
 
 
 def _stacked(a: Type | None, b: Type | None, fresh: tuple[Dim, ...]) -> tuple[Dim, ...]:

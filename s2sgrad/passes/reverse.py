@@ -42,6 +42,7 @@ from s2sgrad.ir.types import INT, Array, List, Scalar, Seq, Several, Type, Unkno
 from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.activity import active, carries_derivative
 from s2sgrad.passes.calls import Pair, Pairs, forward_call, reverse_call
+from s2sgrad.passes.distinct import is_distinct
 from s2sgrad.passes.generic import Call, by_helpers, uncounted
 from s2sgrad.passes.lists import LISTS, list_cotangents
 from s2sgrad.passes.record import Recorder, StaticFact, Symbol
@@ -458,7 +459,6 @@ class _Reverse:
 
     def last(self, s: Eqn, g: Atom, index: Any, atoms: tuple[Atom, ...], read: Atom) -> Atom:
         """Where an index repeats a place, the last element stored there alone counts."""
-        indices = [t for t in map(atom_type, atoms) if isinstance(t, Array)]
         if s.op is ops.setitem and any(isinstance(atom_type(a), Unknown) for a in atoms):
             raise DifferentiationError(
                 Refusal(
@@ -468,8 +468,8 @@ class _Reverse:
                     anchor="unknown-type",
                 )
             )
-        repeats = any(t.kind == "int" for t in indices)
-        if s.op is not ops.setitem or not repeats:
+        assert s.form is not None
+        if s.op is not ops.setitem or is_distinct(s.form.args[1], s.args, self.made_by):
             return read
         if (
             isinstance(index, Pack) and index.kind == "path"
