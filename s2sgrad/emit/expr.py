@@ -8,7 +8,7 @@ import math
 import operator
 import sys
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,13 @@ UNARY: dict[Any, type[ast.unaryop]] = {
     operator.invert: ast.Invert,
     ops.not_: ast.Not,
 }
+SPACES = {
+    "np": np,
+    "np.linalg": np.linalg,
+    "np.fft": np.fft,
+    "np.lib.stride_tricks": np.lib.stride_tricks,
+}
+_BASES = ("polynomial", "chebyshev", "legendre", "hermite", "hermite_e", "laguerre")
 METHODS = {np.ndarray.flatten, np.ndarray.astype}  # have no other spelling
 
 
@@ -97,6 +104,14 @@ def scipy_path(op: Any) -> list[str]:
     return []
 
 
+def spaces() -> Iterator[tuple[str, types.ModuleType]]:
+    """NumPy's modules, as programs name them: those that are loaded."""
+    yield from SPACES.items()
+    if "numpy.polynomial" in sys.modules:
+        for name in _BASES:
+            yield f"np.polynomial.{name}", getattr(np.polynomial, name)
+
+
 class Spelling:
     """How the emitted module names a function, and what it must import for that."""
 
@@ -116,7 +131,7 @@ class Spelling:
         if getattr(math, text, None) is op:
             self.imports.add("import math")
             return ast.Attribute(name("math"), text, ast.Load())
-        for prefix, space in (("np", np), ("np.linalg", np.linalg), ("np.fft", np.fft)):
+        for prefix, space in spaces():
             if getattr(space, text, None) is op:
                 self.imports.add("import numpy as np")
                 owner: ast.expr = name("np")

@@ -16,11 +16,20 @@ import numpy as np
 from s2sgrad.front.infer import fits
 from s2sgrad.front.memory import Ref
 from s2sgrad.front.methods import Methods
-from s2sgrad.front.values import Closure, Known, Partial, Tup, Value
+from s2sgrad.front.values import Closure, Known, Method, Partial, Tup, Value
 from s2sgrad.ir.graph import Atom, Eqn, Lit, Range, Var
 from s2sgrad.ir.types import Array, List, kind_of
 
 COUNTERS = {np.ndindex, np.ndenumerate, np.nditer}  # a `for` runs over them
+# The modules of `np.polynomial`, which is loaded when a program asks for it.
+_SERIES = {
+    "Polynomial": ("polynomial", "poly"),
+    "Chebyshev": ("chebyshev", "cheb"),
+    "Legendre": ("legendre", "leg"),
+    "Hermite": ("hermite", "herm"),
+    "HermiteE": ("hermite_e", "herme"),
+    "Laguerre": ("laguerre", "lag"),
+}
 Counted = tuple[Range, Callable[[Var], Value]]
 
 
@@ -51,6 +60,10 @@ class Elements(Methods):
             function, typed, *given = args
             assert isinstance(typed, Lit)
             return self.vectorized(function, given, typed.value, node)
+        if isinstance(op, type) and op.__module__.startswith("numpy.polynomial"):
+            if len(args) != 1 or kwargs:
+                raise self.refuse_applied(node, "a series with a domain or a window")
+            return self.series(op, args[0], node)
         if op is np.unstack:
             axis = [*args[1:], *kwargs.values(), Lit(0)][0]
             return self.emit_call(np.moveaxis, [args[0], axis, Lit(0)], {}, node)
@@ -60,6 +73,34 @@ class Elements(Methods):
 
     def refuse_applied(self, node: ast.AST, what: str) -> Exception:
         return self.refuse(node, f"{what} is not supported yet", "write the loop", "call")
+
+    # -- np.polynomial
+
+    def series(self, cls: Any, c: Value, node: ast.AST) -> Value:
+        """`Polynomial(c)`: the function of `x` that it is."""
+        whole = self.emit_call(np.asarray, [c], {}, node) if isinstance(c, Tup) else c
+        return Partial(Known(series_function(cls, "val")), (), {"c": whole, ".class": Known(cls)})
+
+    def is_series(self, v: Value) -> bool:
+        return isinstance(v, Partial) and ".class" in v.kwargs
+
+    def attribute(self, owner: Value, node: ast.Attribute) -> Value:
+        if isinstance(owner, Partial) and self.is_series(owner):
+            return owner.kwargs["c"] if node.attr == "coef" else Method(owner, node.attr)
+        return super().attribute(owner, node)
+
+    def method(
+        self, m: Method, args: list[Value], kwargs: dict[str, Value], node: ast.Call
+    ) -> Value:
+        if isinstance(m.owner, Partial) and self.is_series(m.owner):
+            cls = m.owner.kwargs[".class"]
+            assert isinstance(cls, Known)
+            if m.name not in ("deriv", "integ"):
+                raise self.refuse_method(m, node)
+            op = series_function(cls.obj, "der" if m.name == "deriv" else "int")
+            c = self.emit_call(op, [m.owner.kwargs["c"], *args], kwargs, node)
+            return self.series(cls.obj, c, node)
+        return super().method(m, args, kwargs, node)
 
     # -- np.vectorize
 
@@ -236,7 +277,10 @@ class Elements(Methods):
 
     def counted(self, op: Any, node: ast.Call) -> Counted:
         """`np.ndindex(m, n)`, `np.ndenumerate(x)`, `np.nditer(x)`: a loop over one number."""
-        args = [self.expr(a) for a in node.args]
+        args: list[Value] = []
+        for a in node.args:
+            star = isinstance(a, ast.Starred)
+            args += self.items(self.expr(a.value), a) if star else [self.expr(a)]  # type: ignore[attr-defined]
         if op is np.ndindex and not node.keywords:
             whole = args[0] if len(args) == 1 and isinstance(args[0], Tup) else Tup(tuple(args))
             assert isinstance(whole, Tup)
@@ -303,6 +347,12 @@ class Elements(Methods):
         now = self.read(flat, node)
         n = self.extent(now, 0, node)
         return Numbers(Lit(0), n, Lit(1)), lambda i: self.element(flat, i, node)
+
+
+def series_function(cls: type, what: str) -> Any:
+    """What evaluates, differentiates or integrates the series of a class of `np.polynomial`."""
+    module, name = _SERIES[cls.__name__]
+    return getattr(getattr(np.polynomial, module), f"{name}{what}")
 
 
 def _parameters(function: Value, n: int) -> list[str]:

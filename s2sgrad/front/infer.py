@@ -79,7 +79,10 @@ REDUCTIONS = {
     np.argmin,
 }
 
-_BY_STRUCTURE = {np.ix_, np.nonzero, np.unravel_index, np.meshgrid, np.broadcast_arrays, divmod}
+_BY_STRUCTURE = {
+    np.ix_, np.nonzero, np.unravel_index, np.meshgrid, np.broadcast_arrays, divmod, np.unique,
+    np.histogram,
+}  # fmt: skip
 
 
 def _literal_extents(types: list[Type | None]) -> list[tuple[float, int]]:

@@ -123,6 +123,10 @@ class Parts(Operators):
     def subscript(self, owner: Value, node: ast.Subscript) -> Value:
         if isinstance(owner, Known) and owner.obj in (np.r_, np.c_):
             return self.joined(owner.obj, node)
+        if isinstance(owner, Known) and owner.obj in (np.mgrid, np.ogrid):
+            return self.grid(owner.obj, node)
+        if isinstance(owner, Known) and owner.obj in (np.s_, np.index_exp):
+            return self.index_value(node.slice)
         if isinstance(owner, Namespace) and owner.by == "item":
             key = self.expr(node.slice)
             if isinstance(key, Lit):
@@ -153,17 +157,65 @@ class Parts(Operators):
         return self.own(value, (owner.root, *owner.root.linked))
 
     def joined(self, kind: Any, node: ast.Subscript) -> Value:
-        """`np.r_[...]` and `np.c_[...]` of vectors and numbers."""
+        """`np.r_[...]` and `np.c_[...]` of vectors, ranges and numbers."""
         given = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        atoms = [self.atom(e) for e in given if not isinstance(e, ast.Slice)]
+        values = [self.ranged(e) if isinstance(e, ast.Slice) else self.expr(e) for e in given]
+        atoms = [self.as_atom(v, node) for v in values]
         ranks = [len(t.shape) if isinstance(t, Array) else 0 for t in map(self.type_of, atoms)]
-        if len(atoms) < len(given) or not all(n <= 1 if kind is np.r_ else n == 1 for n in ranks):
+        if not all(n <= 1 if kind is np.r_ else n == 1 for n in ranks):
             raise self.refuse(
-                node, "ranges and matrices in `np.r_` and `np.c_`", "use np.concatenate", "index"
+                node, "matrices in `np.r_` and `np.c_`", "use np.concatenate", "index"
             )
         form = Form((Pack("list", tuple(map(Hole, range(len(atoms))))),))
         op = np.hstack if kind is np.r_ else np.column_stack
         return self.own(self.emit(op, tuple(atoms), form, node))
+
+    def as_atom(self, v: Value, node: ast.AST) -> Atom:
+        v = self.read(self.emit_call(np.array, [v], {}, node) if isinstance(v, Tup) else v, node)
+        if isinstance(v, Var | Lit):
+            return v
+        raise self.refuse(node, "a number or an array is needed here", "")
+
+    def ranged(self, s: ast.Slice) -> Value:
+        """What `start:stop:step` stands for in `np.mgrid` and `np.r_`; `5j` is a count."""
+        start, stop, step = (
+            None if e is None else self.expr(e) for e in (s.lower, s.upper, s.step)
+        )
+        if stop is None:
+            raise self.refuse(s, "a range without an end", "use np.arange", "index")
+        if isinstance(step, Lit) and isinstance(step.value, complex):
+            n = Lit(int(abs(step.value)))
+            return self.emit_call(np.linspace, [start or Lit(0), stop, n], {}, s)
+        bounds = [stop] if start is None and step is None else [start or Lit(0), stop]
+        return self.emit_call(np.arange, [*bounds, *([] if step is None else [step])], {}, s)
+
+    def grid(self, kind: Any, node: ast.Subscript) -> Value:
+        """`np.mgrid[...]`: `np.meshgrid` of ranges; `np.ogrid` is open, as `np.ix_` is."""
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if not all(isinstance(e, ast.Slice) for e in parts):
+            raise self.refuse(node, "this index of a grid is not supported", "", "index")
+        ranges = [self.ranged(e) for e in parts if isinstance(e, ast.Slice)]
+        if not isinstance(node.slice, ast.Tuple):
+            return ranges[0]
+        if kind is np.ogrid:
+            return self.emit_call(np.ix_, ranges, {}, node)
+        made = self.emit_call(np.meshgrid, ranges, {"indexing": Lit("ij")}, node)
+        return self.emit_call(np.array, [made], {}, node)
+
+    def index_value(self, node: ast.expr) -> Value:
+        """An index as a value: `np.s_[1:, 0]`."""
+        if isinstance(node, ast.Tuple):
+            return Tup(tuple(map(self.index_value, node.elts)))
+        if isinstance(node, ast.Slice):
+            bounds = (node.lower, node.upper, node.step)
+            return Tup(tuple(Lit(None) if e is None else self.expr(e) for e in bounds), "slice")
+        return self.expr(node)
+
+    def call_slice(self, args: list[Value], node: ast.Call) -> Value | None:
+        """`slice(start, stop)` is a value that is an index."""
+        none = Lit(None)
+        bounds = {1: (none, *args, none), 2: (*args, none), 3: tuple(args)}[len(args)]
+        return Tup(bounds, "slice")
 
     def index(self, node: ast.expr, inner: bool = False) -> Any:
         """The template of an index, its atoms in their places."""

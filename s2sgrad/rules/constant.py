@@ -39,7 +39,9 @@ zero(
     np.ndim, np.shape, np.size, np.zeros_like, np.ones_like, np.empty_like, np.zeros, np.ones,
     np.empty, np.eye, np.identity, np.tri, np.indices, np.result_type, np.can_cast,
     np.isscalar, np.iterable, np.tril_indices, np.triu_indices, np.diag_indices,
-    np.unravel_index, np.ravel_multi_index, np.ix_, np.finfo, np.iinfo, np.issubdtype,
+    np.unravel_index, np.ravel_multi_index, np.ix_, np.fft.fftfreq, np.fft.rfftfreq,
+    np.histogram_bin_edges, np.mask_indices, np.tril_indices_from, np.triu_indices_from,
+    np.diag_indices_from, np.finfo, np.iinfo, np.issubdtype,
 )  # fmt: skip
 zero(
     toolbox.is_complex, toolbox.zeros_like, toolbox.length, toolbox.count, toolbox.identity,
