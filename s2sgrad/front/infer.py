@@ -148,6 +148,8 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     t = type_of_value(result)
     if isinstance(t, Several) and not _sure_count(op, args, types, form, len(t.items)):
         return OPEN
+    if isinstance(t, Several):
+        t = sizes.of_several(op, args, form, t)
     if rule is not None and rule.maybe_complex:
         t = _as_complex(t)
     if isinstance(t, Array):

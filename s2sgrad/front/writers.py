@@ -155,6 +155,23 @@ class Writers(Expressions):
         step = self.index_of(Tup((row,) * len(t.shape)), node)
         self.write(target.part(step), self.to_store(value, node), node)
 
+    def store_component(self, target: ast.Attribute, value: Value) -> bool:
+        """`z.imag = v` of an array; False if it is no such store."""
+        if target.attr not in ("real", "imag"):
+            return False
+        owner = self.expr(target.value)
+        kind = kind_of(self.type_of(owner))
+        if not isinstance(owner, Ref) or kind is None or (kind, target.attr) == ("float", "imag"):
+            return False
+        if kind == "complex":
+            other = np.imag if target.attr == "real" else np.real
+            kept = self.emit_call(other, [owner], {}, target)
+            parts = [value, kept] if target.attr == "real" else [kept, value]
+            turned = self.binary(ast.Mult(), Lit(1j), parts[1], target)
+            value = self.binary(ast.Add(), parts[0], turned, target)
+        self.write(owner, self.to_store(value, target), target)
+        return True
+
     # -- ufuncs
 
     def add_at(

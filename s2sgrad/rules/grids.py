@@ -96,7 +96,7 @@ def gradient(g: Any, out: Any, f: Any, *varargs: Any, axis: Any = None, edge_ord
                 term = difference_back(bars[k], along) / spacings[k]
             total = term if total is None else total + term
     if len(varargs) != len(axes):
-        steps = [None if None in steps else sum(steps)][: len(varargs)]
+        steps = [None if any(s is None for s in steps) else sum(steps)][: len(varargs)]
     return total, *steps
 
 
