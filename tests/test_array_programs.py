@@ -114,3 +114,25 @@ def test_an_index_without_repeats_needs_no_scatter() -> None:
 
     w = np.array([1.0, 2.0, 3.0])
     np.testing.assert_allclose(grad(stored, 1)(x, w), [0.0, 4.0, 6.0])
+
+
+def test_a_slice_of_flat_is_a_copy_and_flat_is_not() -> None:
+    def sliced(x: Any) -> Any:
+        x = x.copy()
+        y = x.flat[:3]
+        x[0] = 5.0
+        return np.sum(y**2)
+
+    def live(x: Any) -> Any:
+        x = x.copy()
+        y = x.flat
+        x[0] = 5.0
+        s = 0.0
+        for e in y:
+            s += e**2
+        return s
+
+    for shape in ((4,), (2, 2)):
+        x = np.arange(1.0, 5.0).reshape(shape)
+        np.testing.assert_array_equal(grad(sliced)(x).ravel(), [2.0, 4.0, 6.0, 0.0])
+        np.testing.assert_array_equal(grad(live)(x)[0], 0.0)

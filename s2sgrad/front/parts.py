@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.front.integers import WAY_OUT, WHY, is_float
-from s2sgrad.front.memory import Ref, Root, holes, is_array
+from s2sgrad.front.memory import Flat, Ref, Root, holes, is_array
 from s2sgrad.front.operators import Operators
 from s2sgrad.front.values import Known, Method, Namespace, Tup, Value
 from s2sgrad.ir import ops
@@ -76,9 +76,9 @@ class Parts(Operators):
         if not isinstance(owner, Ref):
             return None
         t = self.type_of(owner)
-        if isinstance(t, Array) and len(t.shape) == 1:
-            return owner
-        return owner.part(Pack("reshape", (-1,)))
+        if not (isinstance(t, Array) and len(t.shape) == 1):
+            owner = owner.part(Pack("reshape", (-1,)))
+        return Flat(owner.root, owner.path)
 
     def attribute_dtype(self, owner: Ref | Var, node: ast.AST) -> Value | None:
         t = self.type_of(owner)
@@ -149,6 +149,8 @@ class Parts(Operators):
         value = self.read(part, at)
         if not is_array(value):
             return value  # type: ignore[no-any-return]
+        if isinstance(owner, Flat):
+            return self.own(self.emit(np.ndarray.copy, (value,), at=at))
         if _copies(step):
             return self.own(value)
         if isinstance(value.type, Array):
