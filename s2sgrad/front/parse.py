@@ -263,7 +263,7 @@ class Parser(Keeping):
             self.unpack(target, value)
         elif isinstance(target, ast.Subscript):
             self.store(self.place(target), value, target)
-        else:
+        elif not (isinstance(target, ast.Attribute) and self.store_component(target, value)):
             raise self.refuse_write(target)
 
     def unpack(self, target: ast.Tuple | ast.List, value: Value) -> None:
