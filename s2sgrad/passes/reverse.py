@@ -3,7 +3,7 @@
 The mirror of a block is built while the block is read backwards.  A mirrored loop carries the
 cotangents of what the loop carries, and one accumulator for each active value that its body reads
 from outside.  A value that the backward sweep reads and that a loop or an arm binds is *collected*
-where it is bound and *walked* in the mirror; one that is a cheap operation away is computed again.
+where it is bound and *walked* in the mirror.
 """
 
 from __future__ import annotations

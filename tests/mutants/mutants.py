@@ -116,8 +116,8 @@ MUTANTS = [
     Mutant(
         "an outer value is taken from the first turn: no tape",
         "passes/taping.py",
-        "            frame.known[a] = self._recomputed(a, frame) or self._walked(a, frame)\n",
-        "            frame.known[a] = self._recomputed(a, frame) or Lit(1.0)\n",
+        "            frame.known[a] = self._walked(a, frame)\n",
+        "            frame.known[a] = Lit(1.0)\n",
     ),
     Mutant(
         "a mirror walks its tape forwards",
@@ -162,7 +162,7 @@ MUTANTS = [
     Mutant(
         "zeros do not annihilate",
         "passes/selected.py",
-        "        return rule.singular or any(a in self.tainted for a in (*s.args, s.out))\n",
+        "        return _is_singular(s) or any(a in self.tainted for a in (*s.args, s.out))\n",
         "        return False\n",
     ),
     Mutant(
@@ -251,8 +251,8 @@ MUTANTS = [
     Mutant(
         "tapes are read from the front",
         "emit/source.py",
-        '{self.tapes[source]}.pop()")\n\n    # -- moves',
-        '{self.tapes[source]}.pop(0)")\n\n    # -- moves',
+        '{self.names[p]} = {self.tapes[source]}.pop()")',
+        '{self.names[p]} = {self.tapes[source]}.pop(0)")',
     ),
     Mutant(
         "two live values may have one name",
