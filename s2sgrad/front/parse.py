@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.errors import DifferentiationError
-from s2sgrad.front.expressions import RAISED
+from s2sgrad.front.building import RAISED
 from s2sgrad.front.infer import fits
 from s2sgrad.front.join import Join, Unreached
 from s2sgrad.front.kept import Keeping, packed
@@ -24,7 +24,7 @@ from s2sgrad.front.memory import Ref, Root, is_array, may_overlap_unequally, ref
 from s2sgrad.front.normalize import RESULT, normalize
 from s2sgrad.front.signature import shape
 from s2sgrad.front.values import Closure, Outside, Tup, Value, leaves, same
-from s2sgrad.ir.graph import UNDEF, Block, Func, Lit, Var
+from s2sgrad.ir.graph import UNDEF, Atom, Block, Func, Lit, Var
 from s2sgrad.ir.types import Array, List
 
 
@@ -166,7 +166,9 @@ class Parser(Keeping):
                     "list",
                 )
             old = self.read(place, s)
-        self.store(place, self.binary(s.op, old, value, s), s)
+        made = self.binary(s.op, old, value, s)
+        keep_shape(old, self.read(made, s))
+        self.store(place, made, s)
 
     def augment(self, current: Ref, s: ast.AugAssign, target: ast.Name) -> None:
         """`y += v`: an array is written to, a number is rebound."""
@@ -186,6 +188,7 @@ class Parser(Keeping):
             return
         made = self.binary(s.op, now, value, s)
         new = self.read(made, s)
+        keep_shape(now, new)
         alike = isinstance(new.type, Array) and new.type.char == now.type.char
         if not current.path and alike and fits(now.type, new.type):
             self.may_write(current.root, s)
@@ -294,6 +297,16 @@ class Parser(Keeping):
             else:
                 joined[n] = (x, y)
         return joined
+
+
+def keep_shape(old: Atom, new: Atom) -> None:
+    """`new` goes where `old` was: an operand that would have made it larger raises."""
+    if not (isinstance(old, Var) and isinstance(new, Var)):
+        return
+    t, u = old.type, new.type
+    if isinstance(t, Array) and isinstance(u, Array) and len(t.shape) == len(u.shape):
+        if not (t.loose or u.loose) and fits(t, u) is None:
+            object.__setattr__(new, "type", replace(u, shape=t.shape))
 
 
 def nonlocal_names(node: ast.AST) -> list[str]:

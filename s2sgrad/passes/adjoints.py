@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from s2sgrad.errors import DifferentiationError, Refusal
@@ -13,7 +14,7 @@ from s2sgrad.ir.types import Array, List, Several, Type, Unknown
 from s2sgrad.passes.activity import carries_derivative
 from s2sgrad.passes.calls import reverse_call
 from s2sgrad.passes.cotangents import Cotangents, keeps_shapes, retype
-from s2sgrad.passes.frames import Add, Clear, Part, is_zero
+from s2sgrad.passes.frames import ZERO, Add, Clear, Part, is_zero
 from s2sgrad.passes.generic import Call, by_helpers, uncounted
 from s2sgrad.passes.lists import LISTS, list_cotangents
 from s2sgrad.passes.record import Recorder, StaticFact, Symbol
@@ -44,7 +45,7 @@ class Adjoints(Cotangents):
                 if keeps_shapes(s):
                     retype(bar, a)
                 bar = self.shaped(bar, a)
-                self.selected.mark(s, g, bar)
+                self.selected.mark(s, g, bar, a)
                 self.add(a, bar)
 
     def _structural(self, s: Eqn, g: Atom) -> bool:
@@ -149,7 +150,7 @@ class Adjoints(Cotangents):
         symbols = [_Lazy(self, a) if isinstance(a, Var) else a.value for a in s.args]
         out: Symbol = _Lazy(self, s.out)
         if not isinstance(g, list) and self.selected.guards(s, g):
-            symbols, out = guard(s, g, symbols, out)
+            symbols, out = guard(s, symbols, out, self.nonzero(g))
         pos, kw, names = by_position(rule, *call_args(s, symbols))
         templates = s.form.args if s.form else tuple(Hole(k) for k in range(len(s.args)))
         named = dict(s.form.kwargs) if s.form else {}
@@ -172,6 +173,15 @@ class Adjoints(Cotangents):
                 # Silence would be a zero where there is a derivative.
                 raise self._no_rule(s, "it takes a list for an array")
         return bars
+
+    def nonzero(self, g: Atom) -> Atom:
+        """Where the cotangent `g` is not zero by selection."""
+        mask = self.selected.masked.mask(g)
+        if mask is not None:
+            return self.need(mask)
+        found = self.recorder.emit(operator.ne, (g, ZERO))
+        self.selected.masks.add(found)
+        return found
 
     def asked(self, s: Eqn, rule: Rule, seed: Any, templates: tuple[Any, ...]) -> Call:
         """The call of a rule, nothing of which is recorded yet."""

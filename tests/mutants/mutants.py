@@ -162,7 +162,7 @@ MUTANTS = [
     Mutant(
         "zeros do not annihilate",
         "passes/selected.py",
-        "        return _is_singular(s) or any(a in self.tainted for a in (*s.args, s.out))\n",
+        "        return singular or any(a in self.tainted for a in (*s.args, s.out))\n",
         "        return False\n",
     ),
     Mutant(
@@ -187,8 +187,8 @@ MUTANTS = [
     Mutant(
         "common subexpressions are shared across arms",
         "passes/share.py",
-        "        scope: ChainMap[Key, Var] = ChainMap({}, seen)\n",
-        "        scope: ChainMap[Key, Var] = seen if isinstance(seen, ChainMap) else ChainMap({})\n",
+        "        while len(self.seen) > outer:\n            self.seen.popitem()  # what was added last\n",
+        "",
     ),
     Mutant(
         "dead code is looked for once in a loop",
@@ -257,8 +257,8 @@ MUTANTS = [
     Mutant(
         "two live values may have one name",
         "emit/names.py",
-        "        while name in self.reserved or _overlap(live, self.busy[name]):\n",
-        "        while name in self.reserved:\n",
+        "            if not live & self.busy[name]:\n                return name\n        while",
+        "            return name\n        while",
     ),
     Mutant(
         "a read is folded into an expression past a write",
