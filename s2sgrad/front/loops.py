@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from s2sgrad.front.building import RAISED
 from s2sgrad.front.join import may_be
 from s2sgrad.front.lists import Lists
 from s2sgrad.front.memory import Ref, Root, Stale, hold, inherit, link, now, refs
-from s2sgrad.front.probe import fresh_dim
+from s2sgrad.front.probe import own_extents
 from s2sgrad.front.values import Tup, Value, is_undefined, leaves, rebuild
 from s2sgrad.ir.build import substitute
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Lit, Loop, Range, Stmt, Var, While
@@ -193,7 +193,7 @@ class Loops(Lists):
     def slots(self, assumed: _Assumed) -> dict[str, Value]:
         """Fresh values for what is carried, linked as is assumed."""
         flat = {
-            n: [self.own(Var("" if n == "_" else n, _own_extents(t))) for t in assumed.types[n]]
+            n: [self.own(Var("" if n == "_" else n, own_extents(t))) for t in assumed.types[n]]
             for n in assumed.inits
         }
         roots = {
@@ -373,13 +373,6 @@ class Loops(Lists):
         body = Block((turn.index, *taken), tuple(turn.stmts), tuple(yields))
         loop = Loop(tuple(outs), kind, tuple(carried), (), body, self.span(s), stop=stop_at)
         self.stmts.append(loop)
-
-
-def _own_extents(t: Type) -> Type:
-    """The type of one value: an extent that changes from turn to turn is its own in each."""
-    if not isinstance(t, Array) or "?" not in t.shape:
-        return t
-    return replace(t, shape=tuple(fresh_dim() if d == "?" else d for d in t.shape))
 
 
 def _firsts(v: Value) -> list[Var]:
