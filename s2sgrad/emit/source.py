@@ -34,7 +34,7 @@ from s2sgrad.ir.graph import (
     atom_type,
     is_attempt,
 )
-from s2sgrad.ir.types import Array, List, Saved, Scalar, Unknown
+from s2sgrad.ir.types import List, Saved, Scalar
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.distinct import is_distinct
 from s2sgrad.rules.helpers import source_of
