@@ -22,7 +22,7 @@ from s2sgrad.matrices import MATRICES, around, directional
 from s2sgrad.modes import pulled, pushed, staged
 from s2sgrad.passes.activity import influences, refuse_draws
 from s2sgrad.passes.halves import repeatable, split
-from s2sgrad.passes.inner import Inner
+from s2sgrad.passes.inner import INNER
 from s2sgrad.passes.seeds import Seeds
 from s2sgrad.pipeline import Stages, final, settled, tidy_kept, verified
 from s2sgrad.request import Request
@@ -156,7 +156,9 @@ def _front(
         arguments = Arguments(outside.static, floats)
         arguments.add(request.signatures)
         values = list(arguments.values.items())
-        func, result = parse(closure, values, arguments.params, name, scope=outside, passes=Inner, keeps=keeps)
+        func, result = parse(
+            closure, values, arguments.params, name, scope=outside, passes=INNER, keeps=keeps
+        )
         return arguments, func, rebuild(result, list(func.body.results))
 
     arguments, func, result = parsed(frozenset())

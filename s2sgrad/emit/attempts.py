@@ -63,10 +63,10 @@ def _half_done(then: list[str]) -> set[str]:
 def spelled(cls: type, spelling: expr.Spelling, emitter: _Emitter) -> str:
     """The class as the emitted module names it."""
     if getattr(builtins, cls.__name__, None) is cls:
-        return cls.__name__
+        return str(cls.__name__)
     if getattr(np.linalg, cls.__name__, None) is cls:
-        return emitter.text(spelling.function(cls))
-    return spelling.given(cls)
+        return str(emitter.text(spelling.function(cls)))
+    return str(spelling.given(cls))
 
 
 def is_exception(value: object) -> bool:

@@ -34,8 +34,9 @@ from s2sgrad.ir.graph import (
     atom_type,
     is_attempt,
 )
-from s2sgrad.ir.types import Array, List, Saved, Scalar, Unknown
+from s2sgrad.ir.types import List, Saved, Scalar
 from s2sgrad.ir.walk import bound_by
+from s2sgrad.passes.distinct import is_distinct
 from s2sgrad.rules.helpers import source_of
 
 SIGNS: dict[object, str] = {
@@ -118,6 +119,7 @@ class _Emitter:
         self.where: dict[Var, list[tuple[Block, Stmt | None]]] = defaultdict(list)
         uses(func.body, self.where)
         self.collected = collected(func.body)
+        self.made = {s.out: s for s in equations(func.body)}
         self.tape_items = set(self.collected.values())
         packs = [s for s in equations(func.body) if s.op is ops.pack]
         self.packed = {a for s in packs for a in s.args}
@@ -398,7 +400,7 @@ class _Emitter:
             change = self.changed(s)
             if change is not None:
                 sign, value = change
-        elif any(isinstance(a, Var) and isinstance(a.type, Array | Unknown) for a in s.args[1:-1]):
+        elif not is_distinct(index, s.args[:-1], self.made):
             self.accumulate(target, index, args, depth)
             return
         if sign and isinstance(s.out.type, List) and not isinstance(s.out.type.item, Scalar):

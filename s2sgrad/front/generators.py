@@ -191,8 +191,8 @@ class Generators(Callables):
         finally:
             self.changed = changed
             self.driving.pop()
-            for n in [n for n in self.env if n.startswith(prefix)]:
-                del self.env[n]
+            for own in [name for name in self.env if name.startswith(prefix)]:
+                del self.env[own]
 
     def evaluate_parts(self, wrap: Wrap, prefix: str) -> None:
         """What a generator is zipped with is evaluated before it runs."""

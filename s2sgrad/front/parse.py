@@ -108,18 +108,18 @@ class Parser(Keeping):
     def shared_names(
         self, closure: Closure, caller: dict[str, Value], at: ast.AST
     ) -> Iterator[None]:
-        """What inner functions rebind (`nonlocal`) lives in the frame of the call while it is parsed.
+        """What inner functions rebind lives in the frame of the call while it is parsed.
 
-        So loops and branches of the call see it change, whichever function rebinds it; under its own
-        name in a function that declares it, else under a hidden one (`.cell1.n`).
+        So loops and branches of the call see it change, whichever function rebinds it; under its
+        own name in a function that declares it, else under a hidden one (`.cell1.n`).
         """
         own = {_cell(closure, n): n for n in nonlocal_names(closure.node)}
         seen = self.visible_cells(caller)
         if any(cell not in seen for cell in own):
             raise self.refuse(
                 at,
-                f"`{closure.node.name}` rebinds names of a function around it, and is called where "  # type: ignore[union-attr]
-                "these are not at hand",
+                f"`{getattr(closure.node, 'name', 'lambda')}` rebinds names of a function around "
+                "it, and is called where these are not at hand",
                 "return the new value, or call it where the names are bound",
                 "nonlocal",
             )
@@ -203,7 +203,9 @@ class Parser(Keeping):
                     "list",
                 )
             old = self.read(place, s)
-        self.store(place, self.binary(s.op, old, value, s), s)
+        made = self.binary(s.op, old, value, s)
+        keep_shape(old, self.read(made, s))
+        self.store(place, made, s)
 
     def augment(self, current: Ref, s: ast.AugAssign, target: ast.Name) -> None:
         """`y += v`: an array is written to, a number is rebound."""
@@ -223,6 +225,7 @@ class Parser(Keeping):
             return
         made = self.binary(s.op, now, value, s)
         new = self.read(made, s)
+        keep_shape(now, new)
         alike = isinstance(new.type, Array) and new.type.char == now.type.char
         if not current.path and alike and fits(now.type, new.type):
             self.may_write(current.root, s)
@@ -266,7 +269,7 @@ class Parser(Keeping):
             self.unpack(target, value)
         elif isinstance(target, ast.Subscript):
             self.store(self.place(target), value, target)
-        else:
+        elif not (isinstance(target, ast.Attribute) and self.store_component(target, value)):
             raise self.refuse_write(target)
 
     def unpack(self, target: ast.Tuple | ast.List, value: Value) -> None:
@@ -351,6 +354,16 @@ def calls_by_name(node: ast.AST) -> Counter[str]:
     """How often a function calls what stands behind a name."""
     calls = (n.func for n in own_nodes(node) if isinstance(n, ast.Call))
     return Counter(f.id for f in calls if isinstance(f, ast.Name))
+
+
+def keep_shape(old: Atom, new: Atom) -> None:
+    """`new` goes where `old` was: an operand that would have made it larger raises."""
+    if not (isinstance(old, Var) and isinstance(new, Var)):
+        return
+    t, u = old.type, new.type
+    if isinstance(t, Array) and isinstance(u, Array) and len(t.shape) == len(u.shape):
+        if not (t.loose or u.loose) and fits(t, u) is None:
+            object.__setattr__(new, "type", replace(u, shape=t.shape))
 
 
 def nonlocal_names(node: ast.AST) -> list[str]:

@@ -7,8 +7,9 @@ derivative; and what comes back is part of the program, to be differentiated lik
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,21 +38,12 @@ _SEEDS = {"vjp": "out_bar", "jvp": "tangents", "hvp": "vector"}
 Slot = tuple[Any, Value]  # a position or a name, and what is passed there
 
 
-class Passes(Protocol):
+@dataclass(frozen=True)
+class Passes:
     """What the parser asks of the passes."""
 
-    @staticmethod
-    def pulled(
-        func: Func,
-        result: Value,
-        what: str,
-        has_aux: bool,
-        wrt: Sequence[Var],
-        seeds: Sequence[Atom],
-    ) -> Func: ...
-
-    @staticmethod
-    def pushed(func: Func, tangents: dict[Var, Atom]) -> Func: ...
+    pulled: Callable[[Func, Value, str, bool, Sequence[Var], Sequence[Atom]], Func]
+    pushed: Callable[[Func, Mapping[Var, Atom]], Func]
 
 
 class Transforms(Managers):
@@ -118,8 +110,8 @@ class Transforms(Managers):
                 args[place] = v
         with self.block() as stmts:
             result = self.call(fn.function, args, kwargs, node)
-            values = [self.read(v, node) for v in leaves(result) or [None]]
-        if not all(isinstance(v, Var | Lit) for v in values):
+            values = [self.read(v, node) for v in leaves(result) or ()]
+        if not values or not all(isinstance(v, Var | Lit) for v in values):
             raise self.refuse(node, "the inner function returns no numbers", "", "inner")
         inner = _Inner(_name(fn.function), stmts, values, list(back))
         shown = rebuild(result, list(values))
@@ -161,7 +153,7 @@ class Transforms(Managers):
         body = substitute(made.body, dict(back))
         self.stmts += body.stmts
         roots = [r for v in given for x in refs(v) for r in (x.root, *x.root.linked)]
-        results = [self.own(a, roots) for a in body.results[:n]]
+        results: list[Value] = [self.own(a, roots) for a in body.results[:n]]
         results += [self.own(a) for a in body.results[n:]]  # in memory of their own
         value = rebuild(result, list(results[:n]))
         if fn.what == "jvp":
@@ -241,9 +233,8 @@ class Transforms(Managers):
         for whole, t in zip(fresh, seeds, strict=True):
             atoms = [self.read(x, node) for x in leaves(whole) or []]
             tangents = self.matching(whole, t, node)
-            for p, dot in zip(atoms, tangents, strict=True):
-                if isinstance(p, Var) and dot is not None and is_differentiable(p.type):
-                    dots[p] = dot
+            pairs = [(p, d) for p, d in zip(atoms, tangents, strict=True) if isinstance(p, Var)]
+            dots |= {p: d for p, d in pairs if d is not None and is_differentiable(p.type)}
         return dots
 
     def cotangents(self, result: Value, seed: Value | None, node: ast.AST) -> list[Atom]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from s2sgrad.ir.graph import (
-    Attempt,
     Atom,
+    Attempt,
     Block,
     Branch,
     Eqn,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from s2sgrad.front.transforms import Passes
 from s2sgrad.front.values import Value
 from s2sgrad.ir.call import called_by
 from s2sgrad.ir.graph import Atom, Func, Lit, Var, atom_type
@@ -21,7 +22,12 @@ from s2sgrad.passes.seeds import plan
 
 
 def pulled(
-    func: Func, result: Value, what: str, has_aux: bool, wrt: Sequence[Var], seeds: Sequence[Atom]
+    func: Func,
+    result: Value,
+    what: str,
+    has_aux: bool,
+    wrt: Sequence[Var],
+    seeds: Sequence[Atom],
 ) -> Func:
     """`func` with its results followed by the cotangents of `wrt`.
 
@@ -47,8 +53,4 @@ def pushed(func: Func, tangents: Mapping[Var, Atom]) -> Func:
     return finish(forward(func, tangents), n, types)
 
 
-class Inner:
-    """What the parser asks of the passes."""
-
-    pulled = staticmethod(pulled)
-    pushed = staticmethod(pushed)
+INNER = Passes(pulled, pushed)
