@@ -33,7 +33,7 @@ _DRAWS: dict[str, tuple[Any, type]] = {
     "random": (random, random.Random),
     "numpy.random": (np.random, np.random.RandomState),
 }
-_CLOCKS = {
+_CLOCKS: dict[Any, Type] = {
     **dict.fromkeys((time.time, time.perf_counter, time.monotonic, time.process_time), FLOAT),
     **dict.fromkeys((time.time_ns, time.perf_counter_ns, time.monotonic_ns), INT),
 }
