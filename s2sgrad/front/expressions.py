@@ -6,7 +6,7 @@ import ast
 import math
 import operator
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,10 +14,11 @@ import numpy as np
 
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front import sizes
+from s2sgrad.front.heap import Heap
 from s2sgrad.front.infer import infer
 from s2sgrad.front.integers import WAY_OUT, WHY, is_float
 from s2sgrad.front.join import Arm, Join, Unreached
-from s2sgrad.front.memory import Memory, Ref, Root, holes, is_array, now
+from s2sgrad.front.memory import Ref, Root, holes, is_array, now
 from s2sgrad.front.source import span_of
 from s2sgrad.front.values import (
     CALLABLE,
@@ -26,6 +27,8 @@ from s2sgrad.front.values import (
     Known,
     Method,
     Namespace,
+    Poison,
+    Rows,
     Tup,
     Value,
 )
@@ -83,11 +86,19 @@ _OWN = {
     ops.not_,
     ops.list_,
     ops.append,
+    ops.drop_last,
+    ops.drop,
+    ops.insert,
+    ops.place,
+    ops.concat,
+    ops.repeat_list,
     ops.reshape_like,
     ops.bound,
 }
 
 
+# Expressions whose value is a container of its own, if it has no identity yet.
+_MAKES = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.Call, ast.BinOp)
 _LIBRARIES = ("numpy", "math", "scipy", "s2sgrad", "operator", "functools", "itertools")
 
 
@@ -117,14 +128,7 @@ _TOTAL = {math.sin, math.cos, math.tanh, math.atan, math.atan2, math.fabs, math.
 RAISED = ".raised"  # bound where control does not reach
 
 
-class _Poison:
-    """A name that cannot be used any more, and why."""
-
-    def __init__(self, why: str) -> None:
-        self.why = why
-
-
-class Expressions(Memory):
+class Expressions(Heap):
     """Shared state of the parser, and its expressions."""
 
     def __init__(self) -> None:
@@ -190,7 +194,7 @@ class Expressions(Memory):
         )
 
     def poison(self, why: str) -> Value:
-        return Known(_Poison(why))
+        return Known(Poison(why))
 
     def refuse_name(self, name: str) -> DifferentiationError:
         node = self.active_node
@@ -233,6 +237,10 @@ class Expressions(Memory):
             kind = type(node).__name__
             raise self.refuse(node, f"this kind of expression ({kind}) is not supported yet", "")
         value: Value = handler(node)
+        if isinstance(value, Tup):
+            sliced = isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice)
+            made = value.cell is None and (sliced or isinstance(node, _MAKES))
+            return self.boxed(value) if made else self.refreshed(value, node)
         return value
 
     def atom(self, node: ast.expr) -> Atom:
@@ -254,7 +262,7 @@ class Expressions(Memory):
                 raise self.refuse(
                     node, f"`{node.id}` is not bound on every path to this line", "bind it before"
                 )
-            if isinstance(value, Known) and isinstance(value.obj, _Poison):
+            if isinstance(value, Known) and isinstance(value.obj, Poison):
                 raise self.refuse(node, value.obj.why, "use two names", "kinds")
             sure: Value = self.sure(value, node)
             if sure is not value and not self.choosing:
@@ -264,6 +272,8 @@ class Expressions(Memory):
 
     def from_outside(self, value: Value) -> Value:
         """A global, a cell, a default: an array there belongs to the whole program."""
+        if isinstance(value, Tup):
+            return self.owned(value, "captured")
         if not (isinstance(value, Var) and is_array(value)):
             return value
         if value not in self.outside:
@@ -395,6 +405,18 @@ class Expressions(Memory):
         self.env.update(env)
         return made
 
+    def both(self, parses: Sequence[Callable[[], Any]], at: ast.AST) -> list[Arm]:
+        """Both arms; again, if what holds before them has to be put another way."""
+        while True:
+            arms = [self.arm(parse) for parse in parses]
+            ends = [arm.versions for arm in arms if RAISED not in arm.env]
+            if not self.widen(ends, arms[0].mark, at):
+                return arms
+
+    def widen(self, ends: list[dict[Any, Any]], mark: int, at: ast.AST) -> bool:
+        """Make lists of the IR of those containers whose structure differs; was there one?"""
+        raise NotImplementedError
+
     def choose(
         self, test: Value, then: Callable[[], Value], orelse: Callable[[], Value], at: ast.AST
     ) -> Value:
@@ -404,7 +426,7 @@ class Expressions(Memory):
             return then() if c.value else orelse()
         # Not read: an array of either arm is what the result may be another name of.
         self.choosing += 1
-        arms = [self.arm(make) for make in (then, orelse)]
+        arms = self.both((then, orelse), at)
         self.choosing -= 1
         if all(arm.unreached for arm in arms):
             raise Unreached
@@ -413,7 +435,7 @@ class Expressions(Memory):
         a, b = (arm.value for arm in arms)
         if isinstance(a, CALLABLE) and isinstance(b, CALLABLE) and not self.has_acted(arms):
             return Choice(c, a, b)
-        numbers = Var | Lit | Ref | Tup
+        numbers = Var | Lit | Ref | Tup | Rows
         if not (isinstance(a, numbers) and isinstance(b, numbers)):
             raise self.refuse(
                 at, "a conditional expression of things that are no numbers", "use an if"

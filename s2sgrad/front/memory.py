@@ -44,6 +44,17 @@ class Root:
     serial: int = field(default_factory=lambda: next(_serial))
 
 
+@dataclass(eq=False, slots=True)
+class Cell:
+    """The identity of a container that may change; see `front/heap`.  `first` is what it held first."""
+
+    first: Any
+    kind: str = "own"  # 'own' | 'argument' | 'captured'
+    linked: dict[Any, None] = field(default_factory=dict)
+    factory: Any = None  # what a `defaultdict` makes of a key that it has not got
+    serial: int = field(default_factory=lambda: next(_serial))
+
+
 @dataclass(frozen=True, slots=True)
 class Ref:
     """An array of the program: a view of `root`, at the end of `path` (templates with atoms)."""
@@ -113,9 +124,11 @@ class Memory:
     refuse: Callable[..., DifferentiationError]
 
     def __init__(self) -> None:
-        self.versions: dict[Root, Var | Stale] = {}  # of the roots that were written
+        # Of the roots that were written, and the contents of the cells that were.
+        self.versions: dict[Any, Var | Stale] = {}
+        self.has_cells = False  # was any container changed?
         self.views: ChainMap[tuple[Var, tuple[Any, ...]], Var] = ChainMap()
-        self.written: dict[Root, None] = {}
+        self.written: dict[Any, None] = {}
         self.perhaps: set[Var] = set()  # unbound on some path to here
 
     # -- reading
@@ -275,8 +288,8 @@ def _is_transpose(step: Any) -> bool:
     return isinstance(step, Pack) and step.kind == "transpose"
 
 
-def link(a: Root, b: Root) -> None:
-    """Both may be the same memory."""
+def link(a: Any, b: Any) -> None:
+    """Both roots, or cells, may be the same."""
     if a is not b:
         a.linked[b] = None
         b.linked[a] = None

@@ -30,6 +30,8 @@ class Statements(Callables):
     def stmt_Delete(self, s: ast.Delete) -> None:
         for target in s.targets:
             for t in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
+                if self.delete_part(t):
+                    continue
                 if not isinstance(t, ast.Name):
                     raise self.refuse(t, "`del` of a part", "build a new container", "statement")
                 self.read_name(ast.copy_location(ast.Name(t.id, ast.Load()), t))

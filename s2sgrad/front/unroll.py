@@ -6,8 +6,9 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from s2sgrad.front.containers import Containers, TakeTurns
+from s2sgrad.front.containers import TakeTurns
 from s2sgrad.front.expressions import RAISED
+from s2sgrad.front.updates import Updates
 from s2sgrad.front.values import Known, Tup, Value
 from s2sgrad.ir.graph import Lit, Range
 
@@ -27,7 +28,7 @@ class _Dynamic(Exception):
     """The items of a comprehension are not known while parsing."""
 
 
-class Unrolling(Containers):
+class Unrolling(Updates):
     """Loops whose items are known."""
 
     def expr_ListComp(self, node: ast.ListComp) -> Value:

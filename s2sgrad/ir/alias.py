@@ -46,6 +46,9 @@ SHAPE_ONLY: dict[Any, tuple[int, ...]] = {
     np.shape: (0,),
     np.ndim: (0,),
     len: (0,),
+    ops.place: (0,),
+    ops.repeat_list: (1,),
+    ops.fold_list: (1,),
     ops.zeros_list: (0,),
     ops.spread_list: (1,),
     ops.split_like: (1,),
@@ -62,7 +65,9 @@ ALLOCATIONS: frozenset[Any] = frozenset(
     ]
     + [np.full_like, np.array, np.ndarray.copy, ops.copy, ops.zeros_like, ops.list_]
 )
-WRITES = frozenset({ops.setitem, ops.additem, ops.append, ops.drop_last})
+WRITES = frozenset(
+    {ops.setitem, ops.additem, ops.append, ops.drop_last, ops.drop, ops.insert}
+)
 
 
 def is_memory(v: Var) -> bool:

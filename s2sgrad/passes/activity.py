@@ -29,6 +29,11 @@ STRUCTURAL = {
     ops.list_,
     ops.append,
     ops.drop_last,
+    ops.drop,
+    ops.insert,
+    ops.concat,
+    ops.repeat_list,
+    ops.fold_list,
     ops.add_lists,
     ops.spread_list,
     ops.split_like,
@@ -51,7 +56,7 @@ def carries_derivative(eqn: Eqn) -> bool:
         return True
     if isinstance(eqn.op, Kept):
         return True
-    if eqn.effect or eqn.op in (ops.not_, ops.part, ops.fstring, ops.pack, ops.held):
+    if eqn.effect or eqn.op in (ops.not_, ops.part, ops.place, ops.fstring, ops.pack, ops.held):
         return False
     rule = lookup(eqn.op)
     if rule is None and isinstance(eqn.op, Helper):

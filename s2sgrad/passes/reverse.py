@@ -43,7 +43,7 @@ from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.activity import active, carries_derivative
 from s2sgrad.passes.calls import Pair, Pairs, forward_call, reverse_call
 from s2sgrad.passes.generic import Call, by_helpers, uncounted
-from s2sgrad.passes.lists import LISTS, list_cotangents
+from s2sgrad.passes.lists import LISTS, list_cotangents, zeros_of
 from s2sgrad.passes.record import Recorder, StaticFact, Symbol
 from s2sgrad.passes.selected import Selected, guard
 from s2sgrad.rules.registry import Rule, by_position, lookup, pullback
@@ -245,9 +245,10 @@ class _Reverse:
         if len(gs) == 1 and gs[0] is c.read:
             return c.base  # `x[i] += v` leaves the cotangent as it is
         total: Atom = ZERO
-        if isinstance(v.type, List) and not isinstance(v.type.item, Scalar) and not gs:
+        if isinstance(v.type, List) and not gs:
             item = c.read or self.part(c)
-            total = self.recorder.emit(ops.zeros_like, (item,))
+            if not isinstance(atom_type(item), Scalar):
+                total = zeros_of(self.recorder, item)
         for k, g in enumerate(gs):
             total = self.sum(total, g, v) if k else g
         cleared = self.put(ops.setitem, c.base, c.index, c.atoms, total, v)
@@ -272,7 +273,7 @@ class _Reverse:
         return self.recorder.emit(op, (base, *atoms, g), form, hint=_bar(v))
 
     def sum(self, a: Atom, b: Atom, v: Var) -> Atom:
-        if isinstance(v.type, List):
+        if isinstance(atom_type(a), List):
             return self.recorder.emit(ops.add_lists, (a, b), hint=_bar(v))
         total = self.recorder.emit(operator.add, (a, b), hint=_bar(v))
         self.selected.sum((a, b), total)
@@ -281,11 +282,7 @@ class _Reverse:
     def zero(self, v: Var) -> Atom:
         if isinstance(v.type, Scalar) or v in self.unbound:
             return ZERO
-        if not isinstance(v.type, List):
-            return self.recorder.emit(ops.zeros_like, (self.like(v),), hint=_bar(v))
-        if isinstance(v.type.item, Scalar):
-            return self.recorder.emit(ops.spread_list, (ZERO, self.like(v)), hint=_bar(v))
-        return self.recorder.emit(ops.zeros_list, (self.like(v),), hint=_bar(v))
+        return zeros_of(self.recorder, self.like(v), _bar(v))
 
     def like(self, v: Var) -> Atom:
         """A value in sight that has the shape and dtype of `v`."""
@@ -542,6 +539,8 @@ class _Reverse:
 
     def shaped(self, bar: Atom, x: Var) -> Atom:
         """Repair, once for all rules: broadcasting is undone, and a wider dtype."""
+        if isinstance(x.type, List):
+            return bar
         bar = self.reshaped(bar, x)
         t = atom_type(bar)
         if isinstance(x.type, Scalar) and kind_of(t) == "complex" != x.type.kind:
