@@ -759,7 +759,7 @@ def generators_everywhere(X):
 def dict_by_generator(p):
     q = dict((k, v * v) for k, v in p.items())
     r = dict(zip(["u", "v"], q.values()))
-    t = {k: [v, v * 2] for k, v in r.items() if v > 0}
+    t = {k: [v, v * 2] for k, v in r.items() if k != "w"}
     return r["u"] * r["v"] + sum(sum(v) for v in q and t.values())
 
 

@@ -11,6 +11,7 @@ import dataclasses
 import enum
 import types
 from abc import ABCMeta
+from dataclasses import replace
 from typing import Any
 
 from s2sgrad.front.list_methods import ListMethods
@@ -129,8 +130,16 @@ class Classes(ListMethods):
             return Lit(None)
         if isinstance(fn, Known) and is_user_class(fn.obj):
             return self.instance(fn.obj, args, kwargs, node)
-        if isinstance(fn, Known) and fn.obj is dataclasses.replace and isinstance(args[0], Tup):
-            return self.replaced(args[0], kwargs, node)
+        first = self.inner(args[0]) if args else None
+        if isinstance(fn, Known) and isinstance(first, Tup) and first.cls is not None:
+            if fn.obj is dataclasses.replace:
+                return self.replaced(first, kwargs, node)
+            if fn.obj in (dataclasses.asdict, dataclasses.astuple):
+                kind = "dict" if fn.obj is dataclasses.asdict else "tuple"
+                return _plain(first, kind)
+            name = _BUILTINS.get(fn.obj, "")
+            if first.kind in _WITH_METHODS and _has(first, name):
+                return self.call(self.member(first, name, node), list(args[1:]), {}, node)
         if isinstance(fn, Tup) and fn.kind == "object":
             return self.call(self.member(fn, "__call__", node), args, kwargs, node)
         return super().call(fn, args, kwargs, node)
@@ -261,6 +270,17 @@ def _nothing(*args: Any, **kwargs: Any) -> None:
     """`object.__init__`"""
 
 
+def _plain(v: Value, kind: str) -> Value:
+    """`asdict` and `astuple`: dataclasses in it are such, too."""
+    if not isinstance(v, Tup):
+        return v
+    items = tuple(_plain(i, kind) for i in v.items)
+    if v.kind == "object" and dataclasses.is_dataclass(v.cls):
+        return Tup(items, kind, v.keys if kind == "dict" else ())
+    return replace(v, items=items, cell=None)
+
+
+_BUILTINS: dict[Any, str] = {len: "__len__", abs: "__abs__", round: "__round__", float: "__float__"}
 _WITH_METHODS = ("object", "namedtuple")
 
 

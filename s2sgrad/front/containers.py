@@ -156,7 +156,7 @@ class Containers(Classes):
                 "container",
             )
         if owner.cell is not None and owner.kind == "list":
-            self.hold_in(owner.cell, made, at)  # type: ignore[arg-type]
+            self.become(owner.cell, made, at)
         return made
 
     def lookup_key(self, owner: Tup, key: Value, at: ast.AST) -> Value:

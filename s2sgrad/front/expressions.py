@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import math
 import operator
 import types
@@ -79,7 +80,8 @@ COMPARE: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
 }
-_OWN = {
+_OWN: set[Any] = {
+    builtins.list,
     ops.getitem,
     ops.setitem,
     ops.additem,
@@ -98,7 +100,8 @@ _OWN = {
 
 
 # Expressions whose value is a container of its own, if it has no identity yet.
-_MAKES = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.Call, ast.BinOp)
+_MAKES = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp,
+          ast.Call, ast.BinOp)  # fmt: skip
 _LIBRARIES = ("numpy", "math", "scipy", "s2sgrad", "operator", "functools", "itertools")
 
 

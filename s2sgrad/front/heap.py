@@ -127,6 +127,7 @@ class Heap(Memory):
         fresh = self.boxed(made, "captured" if v.cell.kind == "captured" else "own")
         assert isinstance(fresh, Tup)
         assert fresh.cell is not None
+        fresh.cell.factory = v.cell.factory
         for other in linked:
             link(fresh.cell, other)
         return fresh

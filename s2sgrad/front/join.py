@@ -74,8 +74,9 @@ class Join:
                 self.content(root, raised)
                 continue
             a, b = (arm.versions.get(root, root.first) for arm in self.arms)
-            if raised[0] or raised[1]:
-                a, b = (UNDEF if gone else v for gone, v in zip(raised, (a, b), strict=True))  # type: ignore[assignment]
+            if raised[0] or raised[1]:  # that arm leaves nothing: what was there before is as good
+                before = self.p.versions.get(root, root.first)
+                a, b = (before if gone else v for gone, v in zip(raised, (a, b), strict=True))
             if a is b:
                 self.p.versions[root] = a
             elif isinstance(a, Stale) or isinstance(b, Stale):
@@ -188,6 +189,7 @@ class Join:
                 continue
             if v.cell.kind == "captured":
                 new.kind = "captured"
+            new.factory = v.cell.factory
             for other in (v.cell, *v.cell.linked):
                 link(new, other)
         return value

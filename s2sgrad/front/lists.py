@@ -20,7 +20,7 @@ import numpy as np
 
 from s2sgrad.front.calls import Calls
 from s2sgrad.front.heap import structure
-from s2sgrad.front.memory import Cell, Ref, Root, Stale, hold, holes, is_array, link
+from s2sgrad.front.memory import Cell, Ref, Root, Stale, hold, holes, is_array, link, refs
 from s2sgrad.front.values import Rows, Tup, Value, alike, leaves, rebuild
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Var
@@ -40,6 +40,7 @@ class Lists(Calls):
     def __init__(self) -> None:
         super().__init__()
         self.iterated = []  # lists that the loops around run over
+        self.joined_lists = 0  # how often an array was put into a list that others have, too
 
     def is_list(self, v: Value) -> bool:
         return isinstance(v, Ref) and isinstance(v.root.first.type, List) and not v.path
@@ -49,8 +50,11 @@ class Lists(Calls):
         atoms = tuple(self.item_atom(v, at) for v in items)
         made = self.own(self.emit(ops.list_, atoms, at=at))
         assert isinstance(made, Ref)
+        made.root.apart = True
         for v in items:
             self.holds(made.root, v)
+        if len({v.root for v in items if isinstance(v, Ref)}) < len(items):
+            made.root.apart = False  # `[np.zeros(3)] * 2` is one array, twice
         return made
 
     def item_atom(self, v: Value, at: ast.AST) -> Atom:
@@ -65,6 +69,7 @@ class Lists(Calls):
         return atom  # type: ignore[no-any-return]
 
     def holds(self, owner: Root, v: Value) -> None:
+        self.note_item(owner, v)
         if isinstance(v, Ref):
             for root in (v.root, *v.root.linked):
                 if isinstance(root, Root):
@@ -88,9 +93,26 @@ class Lists(Calls):
             like = like or max(contents, key=lambda c: len(c.items))
             made = self.listed_value(before, at, like)
             if made is not None:
-                self.hold_in(cell, made, at)  # type: ignore[arg-type]
+                self.become(cell, made, at)
                 found = True
         return found
+
+    def become(self, cell: Cell, made: Value, at: ast.AST) -> None:
+        """The container is a list of the IR from here on, called as it was."""
+        assert isinstance(made, Ref | Rows)
+        self.hold_in(cell, made, at)
+        named = (
+            n
+            for env in (self.env, *reversed(self.frames))
+            for n, v in env.items()
+            if isinstance(v, Tup) and v.cell is cell and not n.startswith(".")
+        )
+        name = next(named, "")
+        columns = made.columns if isinstance(made, Rows) else (made,)
+        for k, c in enumerate(columns):
+            if name and not c.root.first.hint:
+                hint = name if len(columns) == 1 else f"{name}_{k}"
+                object.__setattr__(c.root.first, "hint", hint)
 
     def listed_value(self, v: Value, at: ast.AST, like: Value | None = None) -> Value | None:
         """A list as one of the IR, if its items are such that it can be; `like`: if it is empty."""
@@ -98,19 +120,29 @@ class Lists(Calls):
             return v
         if not (isinstance(v, Tup) and v.kind == "list"):
             return None
-        items = [self.inner(i) for i in v.items]
+        if v.cell is None:
+            return self.of_items(v, [self.inner(i) for i in v.items], at, like)
+        before = self.versions.get(v.cell)
+        self.versions[v.cell] = replace(v, items=())  # type: ignore[assignment]  # nobody else
+        made = self.of_items(v, [self.inner(i) for i in v.items], at, like)
+        del self.versions[v.cell]
+        if before is not None:
+            self.versions[v.cell] = before
+        return made
+
+    def of_items(self, v: Tup, items: list[Value], at: ast.AST, like: Value | None) -> Value | None:
+        models = items
         if isinstance(like, Tup):
-            like = self.inner(like.items[0]) if like.items else None
+            models = [*items, *map(self.inner, like.items)]
         elif isinstance(like, Rows):
-            like = like.like
-        else:
-            like = None
-        first = items[0] if items else like
+            models = [*items, like.like]
+        first = models[0] if models else None
         if isinstance(first, Tup) and first.kind in ("tuple", "namedtuple"):
-            return self.rows(items, first, at)
+            alike_all = all(structure(m) == structure(first) for m in models)
+            return self.rows(items, first, at) if alike_all else None
         if isinstance(first, Tup) and first.kind == "list":
             return self.nested(items, at)
-        if not all(map(_is_item, items)):
+        if not all(_is_item(m) or self.is_list_part(m) for m in models):
             return None
         return self.linked_to(self.new_list(items, at), v)
 
@@ -228,7 +260,35 @@ class Lists(Calls):
 
     def shared_items(self, root: Root) -> bool:
         """May two items of the list be one array, or have names of their own?"""
-        return True
+        return not root.apart
+
+    def note_item(self, owner: Root, v: Value) -> None:
+        """An item is put into a list: has anyone else got it?"""
+        if not isinstance(v, Ref) or not is_array(v.root.first):
+            return
+        others = (r for r in (*v.root.linked, *v.root.held) if r is not owner)
+        fresh = not v.path and v.root.kind == "own" and not any(map(self.is_named, others))
+        if owner.apart and not (fresh and not self.is_named(v.root)):
+            owner.apart = False
+            self.joined_lists += 1
+
+    def is_named(self, root: Root) -> bool:
+        """Can the program reach this memory by a name, or in a container that it reaches?"""
+        values = (v for env in (*self.frames, self.env) for v in env.values())
+        held = (c for c in self.versions.values() if isinstance(c, Ref | Rows | Tup))
+        return any(r.root is root for v in (*values, *held) for r in self.seen_refs(v))
+
+    def seen_refs(self, v: Any) -> list[Ref]:
+        """The arrays in a value as it is now."""
+        if isinstance(v, Tup):
+            return [r for i in self.inner_items(v) for r in self.seen_refs(i)]
+        if isinstance(v, Rows):
+            return list(v.columns)
+        return refs(v)
+
+    def inner_items(self, v: Tup) -> tuple[Value, ...]:
+        now = self.inner(v)
+        return now.items if isinstance(now, Tup) else ()
 
     def sliced(self, owner: Ref, step: Pack, at: ast.AST) -> Value:
         """A slice of a list is a list of its own; what it holds is held by both."""
@@ -256,6 +316,8 @@ class Lists(Calls):
     def iteration(self, node: ast.expr) -> tuple[Range, Callable[[Var], Value]]:
         if not isinstance(node, ast.Call):
             value = self.expr(node)
+            if isinstance(value, Tup) and value.is_sequence:  # beside something of unknown length
+                value = self.listed_value(replace(value, kind="list"), node) or value
             if isinstance(value, Rows) or self.is_list_part(value):
                 return self.over_list(value, node)
             if isinstance(value, Ref) and not isinstance(node, ast.Name | ast.Attribute):

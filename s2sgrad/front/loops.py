@@ -120,7 +120,7 @@ class Loops(Lists):
     def held_before(self, mark: int) -> int:
         """How many arrays from before the loop are known to be held by lists."""
         found = {r.root for env in self.frames for v in env.values() for r in refs(v)}
-        return sum(len(r.held) for r in found if r.serial < mark)
+        return self.joined_lists + sum(len(r.held) for r in found if r.serial < mark)
 
     # -- before
 

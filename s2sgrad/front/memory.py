@@ -41,6 +41,7 @@ class Root:
     linked: dict[Root, None] = field(default_factory=dict)
     held: dict[Root, None] = field(default_factory=dict)  # by these lists
     holds: dict[Root, None] = field(default_factory=dict)  # these arrays, if it is a list
+    apart: bool = False  # a list whose arrays are surely different ones, and nobody else's
     serial: int = field(default_factory=lambda: next(_serial))
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
+import dataclasses
 import functools
 import types
 from collections.abc import Callable
@@ -17,14 +19,20 @@ from typing import Any
 
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.source import find, span_of
-from s2sgrad.front.values import Closure, Known, Partial, Value
+from s2sgrad.front.structure import Const, Signature, Struct, UnsupportedArgument, signature_of
+from s2sgrad.front.structure import leaves as signature_leaves
+from s2sgrad.front.values import Closure, Known, Partial, Tup, Value
 from s2sgrad.ir.graph import Lit, Var
+from s2sgrad.ir.ops import part
 from s2sgrad.ir.types import Type
 from s2sgrad.rules.registry import lookup as rule_of
 
 Getter = Callable[[], Any]
 _MISSING = object()
-_DECORATORS = [functools.wraps, functools.cache, functools.lru_cache]  # the parser knows them
+# The parser knows them.
+_OWN = [functools.wraps, functools.cache, functools.lru_cache, dataclasses.replace,
+        dataclasses.asdict, dataclasses.astuple, copy.copy, copy.deepcopy]  # fmt: skip
+_MOST_LEAVES = 64  # of a container outside of the function that is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +146,34 @@ class Scope:
                 unique += "_"
             self.data[unique] = (get, Var(unique, t))
             return self.data[unique][1]
+        if type(obj) in (list, tuple, dict) or (isinstance(obj, tuple) and hasattr(obj, "_fields")):
+            made = self.container(obj, name, get)
+            if made is not None:
+                return made
         self.fixed.append((get, obj))
         return self.static(obj)
+
+    def container(self, obj: Any, name: str, get: Getter) -> Value | None:
+        """A container outside of the function: its leaves are read anew, its structure is compared."""
+        try:
+            signature = signature_of(obj, name)
+        except UnsupportedArgument:
+            return None
+        if sum(1 for _ in signature_leaves(signature)) > _MOST_LEAVES:
+            return None
+        self.kept.append(obj)
+        self.fixed.append((lambda: _has_structure(get(), signature, name), True))
+
+        def made(s: Signature, path: tuple[Any, ...], hint: str) -> Value:
+            if isinstance(s, Struct):
+                items = (made(i, (*path, p), _spelled(hint, p[1])) for p, i in s.paths())
+                return Tup(tuple(items), s.kind, s.keys, s.cls)
+            leaf = part(obj, path)
+            if isinstance(s, Const):
+                return self.static(leaf)
+            return self.value(leaf, hint, lambda: part(get(), path))
+
+        return made(signature, (), name)
 
     def member(self, cls: type, name: str) -> Value:
         """An attribute of a class, read anew at each call if it is a number or array."""
@@ -150,7 +184,7 @@ class Scope:
         """What a leaf of an argument stands for that is no number: the guard compares it."""
         if obj is None or isinstance(obj, str | bool | bytes):
             return Lit(obj)
-        if any(obj is d for d in _DECORATORS):
+        if any(obj is d for d in _OWN):
             return Known(obj)
         if isinstance(obj, types.FunctionType) and rule_of(obj) is None:
             return self.closure(obj)
@@ -169,6 +203,18 @@ class Scope:
     def still_holds(self) -> bool:
         """Does every function and module that was followed still stand behind its name?"""
         return all(get() is obj for get, obj in self.fixed)
+
+
+def _has_structure(obj: Any, signature: Signature, name: str) -> bool:
+    try:
+        return signature_of(obj, name) == signature
+    except UnsupportedArgument:
+        return False
+
+
+def _spelled(hint: str, key: Any) -> str:
+    text = f"{hint}_{key}"
+    return text if text.isidentifier() else f"{hint}_item"
 
 
 def refuse_kind(node: ast.AST, name: str, file: str) -> None:

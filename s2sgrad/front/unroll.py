@@ -49,7 +49,19 @@ class Unrolling(Updates):
             self.versions, self.written = versions, written
             return self.comprehension(node.elt, node.generators, node)
         self.stmts += stmts
-        return Tup(tuple(items), "list")
+        kind = "iterator" if isinstance(node, ast.GeneratorExp) else "list"
+        return Tup(tuple(items), kind)
+
+    def expr_SetComp(self, node: ast.SetComp) -> Value:
+        """A set of constants is data."""
+        try:
+            keys = self.comprehend(
+                node.generators, lambda: Lit(self.key(self.expr(node.elt), node.elt))
+            )
+        except _Dynamic as e:
+            raise self.refuse(node, f"a set that is computed: {e}", "", "comprehension") from None
+        made = dict.fromkeys(k.value for k in keys)  # type: ignore[union-attr]
+        return Tup(tuple(map(self.key_value, made)), "set")
 
     def expr_DictComp(self, node: ast.DictComp) -> Value:
         def pair() -> Value:
@@ -58,6 +70,7 @@ class Unrolling(Updates):
         try:
             pairs = self.comprehend(node.generators, pair)
         except _Dynamic as e:
+            self.take_turns()
             raise self.refuse(
                 node, f"a dict of which the keys are not known: {e}", "", "comprehension"
             ) from None
@@ -110,6 +123,8 @@ class Unrolling(Updates):
         versions, written = dict(self.versions), dict(self.written)
         with self.block() as stmts:
             value = self.expr(node)
+        if isinstance(value, Lit) and isinstance(value.value, str):
+            return [Lit(c) for c in value.value]
         if not isinstance(value, Tup):
             self.versions, self.written = versions, written  # it is evaluated again
             return None
@@ -129,13 +144,6 @@ class Unrolling(Updates):
             ]
         known = [p for p in parts if p is not None]
         if len(known) != len(parts):
-            if known:
-                raise self.refuse(
-                    node,
-                    "`zip` of a container with something of unknown length",
-                    "index it by a number: for k, w in enumerate(ws)",
-                    "for",
-                )
             return None
         if obj is reversed:
             return known[0][::-1]
