@@ -325,7 +325,16 @@ class Lists(Calls):
         return super().iteration(node)
 
     def is_list_part(self, v: Value) -> bool:
-        return isinstance(v, Ref) and isinstance(self.type_of(v), List)
+        """A list of the IR, or one that is an item of one.  Nothing is read for that."""
+        if not isinstance(v, Ref) or not isinstance(v.root.first.type, List):
+            return False
+        now = self.versions.get(v.root, v.root.first)
+        t = v.root.first.type if isinstance(now, Stale) else now.type
+        for step in _steps(t, v.path):
+            if not isinstance(t, List):
+                return False
+            t = t if isinstance(step, Pack) and step.kind == "slice" else t.item
+        return isinstance(t, List)
 
     def over_array(self, value: Ref, node: ast.expr) -> tuple[Range, Callable[[Var], Value]]:
         """`for r in X[1:]`: what it runs over is evaluated once."""

@@ -34,6 +34,8 @@ def contents(s: Eqn) -> list[Var]:
 
 def into_item(s: Eqn) -> bool:
     """Does a write to a list change an item of it in place?"""
+    if not isinstance(s.out.type, List):
+        return False
     index = s.form.args[1] if s.form is not None and s.op in (setitem, additem) else None
     return isinstance(index, Pack) and index.kind == "path" and len(index.items) > 1
 
