@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from s2sgrad.front.expressions import RAISED
+from s2sgrad.front.building import RAISED
 from s2sgrad.front.heap import cells, structure
 from s2sgrad.front.join import may_be
 from s2sgrad.front.lists import Lists

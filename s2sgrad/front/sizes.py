@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Var
-from s2sgrad.ir.types import Array, Dim, Scalar, Type, may_be_one
+from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Var, atom_type
+from s2sgrad.ir.types import Array, Dim, Scalar, Type, may_be_one, type_of
 
 _serial = itertools.count(1)
 _MAKERS = {np.zeros, np.ones, np.empty, np.full}
@@ -88,10 +88,10 @@ def shape_of(
     pos = form.args if form is not None else tuple(map(Hole, range(len(args))))
     named = dict(form.kwargs) if form is not None else {}
     if op in _MAKERS:
-        found = sizes(named.get("shape", pos[0] if pos else None), args)
-        if len(found) != len(fresh):
+        made = sizes(named.get("shape", pos[0] if pos else None), args)
+        if len(made) != len(fresh):
             return fresh
-        return tuple(_first(_valid(d), f) for d, f in zip(found, fresh, strict=True))
+        return tuple(_first(_valid(d), f) for d, f in zip(made, fresh, strict=True))
     if op in (np.eye, np.identity) and len(pos) == 1 and not named:
         d = _valid(sizes(pos[0], args)[0])
         return fresh if d is None else (d, d)
@@ -102,6 +102,10 @@ def shape_of(
         return _moved(op, _type(pos[0], args), [_literal(i, args) for i in pos[1:]], fresh)
     if op in (np.matmul, operator.matmul) and len(args) == 2:
         return _stacked(_type(Hole(0), args), _type(Hole(1), args), fresh)
+    if op in (np.array, np.asarray) and pos and isinstance(pos[0], Pack):
+        found = _displayed(pos[0], args)
+        if found is not None and len(found) == len(fresh):
+            return tuple(_first(d, f) for d, f in zip(found, fresh, strict=True))
     if op in (np.hstack, np.vstack, np.concatenate) and pos and isinstance(pos[0], Pack):
         axis = named.get("axis", pos[1] if len(pos) > 1 else 0)
         return _joined(op, [_type(i, args) for i in pos[0].items], axis, fresh)
@@ -113,6 +117,20 @@ def sizes(template: Any, args: tuple[Atom, ...]) -> list[Dim | None]:
     items = template.items if isinstance(template, Pack) else template
     items = items if isinstance(items, tuple) else (items,)
     return [of(args[i.k] if isinstance(i, Hole) else i) for i in items]
+
+
+def _displayed(template: Any, args: tuple[Atom, ...]) -> tuple[Dim, ...] | None:
+    """The shape of `np.array([a, b])`: as many rows as there are items."""
+    if isinstance(template, Pack):
+        inner = [_displayed(i, args) for i in template.items]
+        shapes = [s for s in inner if s is not None]
+        if not shapes or len(shapes) < len(inner) or len({len(s) for s in shapes}) > 1:
+            return None
+        return (len(inner), *(_same(dims) for dims in zip(*shapes, strict=True)))
+    t = atom_type(args[template.k]) if isinstance(template, Hole) else type_of(template)
+    if isinstance(t, Array):
+        return None if t.loose else t.shape
+    return () if isinstance(t, Scalar) else None
 
 
 def _literal(template: Any, args: tuple[Atom, ...]) -> Any:

@@ -26,11 +26,13 @@ tensordot kron cross where clip concatenate stack vstack hstack column_stack dst
 repeat take take_along_axis compress sort argsort argmax argmin any all round around roll trace
 searchsorted diff interp median percentile quantile convolve tri tril triu insert delete pad nansum
 nanmean cov corrcoef meshgrid size shape ndim count_nonzero nonzero logspace geomspace"""
+_FFT = "fft ifft rfft irfft hfft ihfft"
 _LINALG = "solve inv det slogdet norm cholesky eigh svd qr lstsq pinv"
 FRESH: frozenset[Any] = frozenset(
     [getattr(operator, n) for n in _OPERATORS.split()]
     + [getattr(np, n) for n in _FUNCTIONS.split()]
     + [getattr(np.linalg, n) for n in _LINALG.split()]
+    + [getattr(np.fft, n) for n in _FFT.split()]
     + [ops.zeros_like, ops.broadcast_like, ops.cast_like, ops.copy, ops.not_, ops.last_writes]
     + [np.ndarray.copy, ops.zeros_list]
     + [builtins.abs, builtins.sum, builtins.float, builtins.int, builtins.len]
@@ -79,6 +81,8 @@ def makes_memory(op: Callable[..., Any], form: Form | None) -> bool:
     """Is what `op` returns always in memory of its own?"""
     if isinstance(op, Kept):  # what it returns it has copied, if need be
         return True
+    if op is np.einsum and form is not None:  # of one operand it may be a view
+        return len(_holes(Pack("tuple", form.args))) > 1
     if op is np.diff and form is not None:  # with n=0 it returns its operand
         given = [*form.args[1:2], *(v for k, v in form.kwargs if k == "n")]
         return not given or (isinstance(given[0], int) and given[0] > 0)
