@@ -18,6 +18,7 @@ from s2sgrad.ir.types import INT
 from s2sgrad.modes import pulled, pushed, staged
 from s2sgrad.passes.activity import influences
 from s2sgrad.passes.bufferize import bufferize
+from s2sgrad.passes.bundle import bundle
 from s2sgrad.passes.seeds import Seeds
 from s2sgrad.pipeline import Stages, halves, tidy_kept, verified
 from s2sgrad.request import Request
@@ -32,6 +33,7 @@ class Derived:
     seeds: Seeds
     written: list[Leaf]  # arrays that the function writes to; it copies them first
     leaves: list[Leaf]
+    changes: bool = False  # are containers among the arguments changed?
 
 
 @dataclass(eq=False)
@@ -48,6 +50,7 @@ class Compiled:
     written: list[Leaf]
     leaves: list[Leaf]
     given: dict[str, Callable[..., Any]]  # functions of the user's that the text calls
+    changes: bool = False  # are containers among the arguments changed?
 
 
 def compile_derivative(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
@@ -65,6 +68,7 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
         made.written,
         made.leaves,
         text.given,
+        made.changes,
     )
 
 
@@ -82,6 +86,7 @@ def differentiate(
     stages: Stages = {"parse": verified(func, "parse")}
     tidy_kept(func)
     written = [leaf for leaf in arguments.leaves if leaf.var in func.notes["written"]]
+    changes: bool = func.notes["changes"]
     for stage in request.inner:
         func, result = staged(func, arguments, request, stage, result, stages)
     if request.what == "jvp":
@@ -92,8 +97,9 @@ def differentiate(
     emitted_name = "_".join([_identifier(name), *whats, request.what])
     func = halves(replace(func, name=emitted_name), stages)
     func = stages["bufferize"] = verified(bufferize(func), "bufferize")
+    func = stages["bundle"] = verified(bundle(func), "bundle")
     emitted = emit(func, structure, _header(request, func))
-    return Derived(emitted, stages, seeds, written, arguments.leaves)
+    return Derived(emitted, stages, seeds, written, arguments.leaves, changes)
 
 
 def _front(

@@ -87,6 +87,5 @@ def structure(result: Value, numbers: Iterator[int]) -> Result:
     if not isinstance(result, Tup):
         return Hole(next(numbers))
     items = tuple(structure(i, numbers) for i in result.items)
-    if result.kind in ("namedtuple", "object"):
-        raise TypeError(f"a {result.kind} as a result is not supported: return a tuple or a dict")
-    return Display(result.kind, items, result.keys)
+    kind = "list" if result.kind == "iterator" else result.kind
+    return Display(kind, items, result.keys, cls=result.cls)

@@ -65,9 +65,7 @@ def zeros(x: ast.expr, t: Type, zeros_like: ast.expr, depth: int = 0) -> ast.exp
     return each(ast.Call(zeros_like, [_name(v)], []), x, v)
 
 
-def copies(
-    x: ast.expr, t: Type, copy: Callable[[ast.expr], ast.expr], depth: int = 0
-) -> ast.expr:
+def copies(x: ast.expr, t: Type, copy: Callable[[ast.expr], ast.expr], depth: int = 0) -> ast.expr:
     """A list of copies, lists in it copied, too."""
     v = "v" + "_" * depth
     if is_nested(t):
@@ -83,6 +81,4 @@ def fold(args: list[ast.expr]) -> ast.expr:
     g, x = args
     n = ast.Call(_name("len"), [x], [])
     part = ast.Subscript(g, ast.Slice(_name("k"), None, n), ast.Load())
-    return each(
-        ast.Call(_name("sum"), [part], []), ast.Call(_name("range"), [n], []), "k"
-    )
+    return each(ast.Call(_name("sum"), [part], []), ast.Call(_name("range"), [n], []), "k")

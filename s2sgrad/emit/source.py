@@ -33,7 +33,7 @@ from s2sgrad.ir.graph import (
     Var,
     atom_type,
 )
-from s2sgrad.ir.types import Array, List, Scalar, Unknown
+from s2sgrad.ir.types import Array, List, Saved, Scalar, Unknown
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.rules.helpers import source_of
 
@@ -100,7 +100,8 @@ class _Emitter:
         self.func = func
         self.where: dict[Var, list[tuple[Block, Stmt | None]]] = defaultdict(list)
         uses(func.body, self.where)
-        self.tape_items = set(collected(func.body))
+        self.collected = collected(func.body)
+        self.tape_items = set(self.collected.values())
         packs = [s for s in equations(func.body) if s.op is ops.pack]
         self.packed = {a for s in packs for a in s.args}
         self.folded: dict[Var, Eqn | Branch] = {}
@@ -280,17 +281,20 @@ class _Emitter:
     def take_apart(self, s: Eqn, depth: int) -> None:
         """`a, b = g(x)`, where the first item is read."""
         source = s.args[0]
-        if s is not self.apart.reads[source][0]:
+        if s is not self.apart.reads[source][0] or source in self.apart.popped:
             return
+        made = self.apart.made.get(source)
+        value = self.names[source] if made is None else self.text(self.value(made))  # type: ignore[index]
+        self.line(depth, f"{self.targets(source)} = {value}")
+
+    def targets(self, source: Atom) -> str:
+        """The names of the items of a value that is taken apart."""
         targets = []
         for v in self.apart.places(source):
             if v is not None and is_tape(v):
                 self.tapes[v] = self.names.tape(v.hint or "tape")
             targets.append("_" if v is None else self.tapes[v] if is_tape(v) else self.names[v])
-        made = self.apart.made.get(source)
-        value = self.names[source] if made is None else self.text(self.value(made))  # type: ignore[index]
-        left = ", ".join(targets) + "," * (len(targets) == 1)
-        self.line(depth, f"{left} = {value}")
+        return ", ".join(targets) + "," * (len(targets) == 1)
 
     def check_bound(self, s: Eqn, block: Block, depth: int) -> None:
         """A name that may be unbound is read where Python reads it, be it for that alone."""
@@ -460,8 +464,20 @@ class _Emitter:
     def open_tapes(self, outs: Sequence[Var], block_results: Sequence[Atom], depth: int) -> None:
         for v in outs:
             if v not in self.tapes:
-                self.tapes[v] = self.names.tape(v.hint or "tape")
+                self.tapes[v] = self.names.tape(self.tape_hint(v))
                 self.line(depth, f"{self.tapes[v]} = []")
+
+    def tape_hint(self, v: Var) -> str:
+        """A tape is called after its items, one of tuples `tape`."""
+        item: Atom = v
+        while item in self.collected:
+            item = self.collected[item]
+        made = self.order.made(item)
+        if made is not None and made.op is ops.getitem and _user_named(made.args[0]):
+            return f"{made.args[0].hint}_tape"  # type: ignore[union-attr]
+        if isinstance(item, Lit) or isinstance(item.type, Saved) or item in self.folded:
+            return "tape"
+        return v.hint if v.hint not in ("", "tape") else f"{self.names[item]}_tape"
 
     def share_tapes(self, arm: Block, seqs: Sequence[Var], results: Sequence[Atom]) -> None:
         for v, r in zip(seqs, results, strict=True):
@@ -490,8 +506,15 @@ class _Emitter:
             assert isinstance(source, Var)
             if is_tape(p):
                 self.tapes[p] = self.tapes[source]
+            elif p in self.apart.reads:
+                self.line(depth, self.popped(self.targets(p), self.tapes[source], depth))
             else:
                 self.line(depth, f"{self.names[p]} = {self.tapes[source]}.pop()")
+
+    def popped(self, targets: str, tape: str, depth: int) -> str:
+        """A tuple is taken from a tape: in parentheses where the line must be broken."""
+        text = f"{targets} = {tape}.pop()"
+        return text if 4 * depth + len(text) <= printer.MARGIN else f"({targets}) = {tape}.pop()"
 
     # -- moves
 
@@ -685,3 +708,7 @@ class _Emitter:
             return f"range({last}, {first}, -1)"
         inner = ", ".join(map(self.text, (start, stop, step)))
         return f"reversed(range({inner}))"
+
+
+def _user_named(a: Atom) -> bool:
+    return isinstance(a, Var) and a.hint not in ("", "_") and not a.hint.startswith(".")

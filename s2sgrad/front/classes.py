@@ -66,7 +66,9 @@ class Classes(ListMethods):
         if home is None or hasattr(type(found), "__get__"):
             if owner.kind == "namedtuple":
                 return Method(owner, name)
-            raise self.refuse(at, f"`{cls.__name__}` has no `{name}` that is known", "", "container")
+            raise self.refuse(
+                at, f"`{cls.__name__}` has no `{name}` that is known", "", "container"
+            )
         return self.class_value(cls, name)
 
     def class_value(self, cls: type, name: str) -> Value:
@@ -100,7 +102,9 @@ class Classes(ListMethods):
         if home is object and node.attr in ("__init__", "__post_init__", "__init_subclass__"):
             return Known(_nothing)
         if not isinstance(found, types.FunctionType) or not isinstance(target, Tup):
-            raise self.refuse(node, f"`super()` has no `{node.attr}` that is known", "", "container")
+            raise self.refuse(
+                node, f"`super()` has no `{node.attr}` that is known", "", "container"
+            )
         if is_generated(found):
             assert home is not None
             return Known(_Init(target, home))

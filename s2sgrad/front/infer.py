@@ -89,7 +89,9 @@ def _literal_extents(types: list[Type | None]) -> list[tuple[float, int]]:
 def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type:
     """The type of `op(*args)`: `UNKNOWN` when it depends on more than the types."""
     types = [a.type if isinstance(a, Var) else None for a in args]
-    if any(isinstance(t, Undefined) for t in types) and not (op is ops.list_ or (op in _ANY and _of_list(types))):
+    if any(isinstance(t, Undefined) for t in types) and not (
+        op is ops.list_ or (op in _ANY and _of_list(types))
+    ):
         return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
     if op in _SAME_TYPE and not (op is ops.setitem and isinstance(types[0], List)):
         t = types[0]
@@ -179,7 +181,9 @@ def _with_item(t: List, index: Any, value: Type) -> Type:
     """The type of a list in which something was stored."""
     path = isinstance(index, Pack) and index.kind == "path"
     steps = index.items if path else (index,)
-    sliced = isinstance(steps[0], slice) or (isinstance(steps[0], Pack) and steps[0].kind == "slice")
+    sliced = isinstance(steps[0], slice) or (
+        isinstance(steps[0], Pack) and steps[0].kind == "slice"
+    )
     if sliced:
         return join(t, value)
     rest = steps[1:]

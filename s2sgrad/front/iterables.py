@@ -112,7 +112,9 @@ class Iterables(Unrolling):
     def of_collection(self, obj: Any, args: list[Value], kw: dict[str, Value], at: Any) -> Any:
         if obj is collections.deque:
             if kw or len(args) > 1:
-                raise self.refuse(at, "`deque` with a `maxlen`", "popleft() where it is full", "list")
+                raise self.refuse(
+                    at, "`deque` with a `maxlen`", "popleft() where it is full", "list"
+                )
             return self.deque(args, at)
         if obj is collections.defaultdict:
             made = self.as_dict(args[1], at) if len(args) > 1 else Tup((), "dict")
@@ -157,7 +159,9 @@ class Iterables(Unrolling):
             items = tuple(self.deep(self.inner(i), at) for i in v.items)
             return self.boxed(dataclasses.replace(v, items=items, cell=None))
         if self.is_list_part(v) or isinstance(v, Rows):
-            raise self.refuse(at, "a copy of a list whose length depends on data", "list(x)", "list")
+            raise self.refuse(
+                at, "a copy of a list whose length depends on data", "list(x)", "list"
+            )
         return self.emit_call(np.ndarray.copy, [v], {}, at) if isinstance(v, Ref) else v
 
     # -- sorted, min, max
@@ -200,7 +204,9 @@ class Iterables(Unrolling):
                 at, "`sorted` of items that are not built alike", "np.argsort of numbers", "list"
             )
         sign = "-" if down else ""
-        text = f"[_v[_k] for _k in np.argsort({sign}np.array([_f(_x) for _x in _v]), kind='stable')]"
+        text = (
+            f"[_v[_k] for _k in np.argsort({sign}np.array([_f(_x) for _x in _v]), kind='stable')]"
+        )
         return self.evaluate(
             text.replace("np.", "_np."), at, {"_v": made, "_f": key, "_np": Known(np)}
         )

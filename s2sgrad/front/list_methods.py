@@ -295,7 +295,9 @@ class ListMethods(Loops):
 
     def at(self, value: Value, step: Any, at: ast.AST) -> Value:
         """An item, or a slice, of a list of the IR."""
-        return self.row(value, step, at) if isinstance(value, Rows) else self.element(value, step, at)  # type: ignore[arg-type]
+        return (
+            self.row(value, step, at) if isinstance(value, Rows) else self.element(value, step, at)
+        )  # type: ignore[arg-type]
 
     def check_length(self, value: Value, n: int, how: str, at: ast.AST) -> None:
         """Python raises where another number of items is unpacked."""

@@ -414,7 +414,9 @@ def _steps(t: Any, path: tuple[Any, ...]) -> list[Any]:
         step = left.pop(0)
         if isinstance(step, Pack) and step.kind == "tuple":  # `x[i][j]` was taken for `x[i, j]`
             step, *rest = step.items
-            left[:0] = [] if not rest else [rest[0] if len(rest) == 1 else Pack("tuple", tuple(rest))]
+            left[:0] = (
+                [] if not rest else [rest[0] if len(rest) == 1 else Pack("tuple", tuple(rest))]
+            )
         found.append(step)
         t = t.item if not (isinstance(step, Pack) and step.kind == "slice") else t
     return [*found, *left]

@@ -257,7 +257,9 @@ class Loops(Lists):
 
     # -- items of containers that are carried
 
-    def carry_parts(self, s: ast.For | ast.While, assumed: _Assumed, turn: _Turn, mark: int) -> bool:
+    def carry_parts(
+        self, s: ast.For | ast.While, assumed: _Assumed, turn: _Turn, mark: int
+    ) -> bool:
         """Carry the items of containers from before the loop that a turn changes; is one new?"""
         found: dict[str, Value] = {}
         for cell, after in turn.written.items():

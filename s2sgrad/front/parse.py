@@ -51,7 +51,9 @@ def parse(
     written = [r.first for r in given if isinstance(r, Root)]
     changes = len(written) < len(given)  # containers among the arguments
     names = tuple(v.hint for v in inputs)
-    return Func(name, block, names, closure.file, {"written": written, "changes": changes, "quiet": p.quiet}), result
+    return Func(
+        name, block, names, closure.file, {"written": written, "changes": changes, "quiet": p.quiet}
+    ), result
 
 
 class Parser(Keeping):

@@ -131,7 +131,18 @@ class Choice:
 
 
 Value = (
-    Atom | Ref | Tup | Rows | Known | Closure | Method | Bound | Super | Namespace | Partial | Choice
+    Atom
+    | Ref
+    | Tup
+    | Rows
+    | Known
+    | Closure
+    | Method
+    | Bound
+    | Super
+    | Namespace
+    | Partial
+    | Choice
 )
 
 

@@ -67,9 +67,7 @@ ALLOCATIONS: frozenset[Any] = frozenset(
     ]
     + [np.full_like, np.array, np.ndarray.copy, ops.copy, ops.zeros_like, ops.list_]
 )
-WRITES = frozenset(
-    {ops.setitem, ops.additem, ops.append, ops.drop_last, ops.drop, ops.insert}
-)
+WRITES = frozenset({ops.setitem, ops.additem, ops.append, ops.drop_last, ops.drop, ops.insert})
 
 
 def is_memory(v: Var) -> bool:

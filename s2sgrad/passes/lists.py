@@ -96,9 +96,7 @@ def list_cotangents(
     )
 
 
-def _edited(
-    r: Recorder, s: Eqn, g: Atom, need: Callable[[Atom], Atom]
-) -> list[Atom | None]:
+def _edited(r: Recorder, s: Eqn, g: Atom, need: Callable[[Atom], Atom]) -> list[Atom | None]:
     """`drop` and `insert` undo each other; the place is counted from the start, or is -1."""
     assert s.form is not None
     bars: list[Atom | None] = [None] * len(s.args)
