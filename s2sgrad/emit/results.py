@@ -62,6 +62,9 @@ def build(result: Result, args: list[ast.expr], spelling: expr.Spelling) -> ast.
         return ast.Dict([expr.constant(k) for k in result.keys], items)
     if result.kind == "list":
         return ast.List(items, ast.Load())
+    if result.kind == "rows":
+        pairs = ast.Call(expr.name("zip"), items, [])
+        return ast.Call(expr.name("list"), [pairs], [])
     values = ast.Tuple(items, ast.Load())
     if result.kind == "tuple":
         return values

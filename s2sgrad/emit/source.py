@@ -191,7 +191,7 @@ class _Emitter:
             types = [atom_type(a) for a in s.args]
             made = expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling, types)
             argument = s.op is ops.copy and s.args[0] in self.func.body.params
-            if argument and isinstance(made, ast.Call):
+            if argument and isinstance(made, ast.Call) and not isinstance(types[0], List):
                 # An argument's copy keeps its order in memory, and so the order of summation.
                 made.keywords.append(ast.keyword("order", ast.Constant("K")))
             return made

@@ -21,7 +21,7 @@ from s2sgrad.front.kept import Keeping, packed
 from s2sgrad.front.memory import Ref, Root, may_overlap_unequally, refs
 from s2sgrad.front.normalize import RESULT, normalize
 from s2sgrad.front.signature import shape
-from s2sgrad.front.values import Closure, Outside, Tup, Value, leaves, same
+from s2sgrad.front.values import Closure, Outside, Rows, Tup, Value, leaves, same
 from s2sgrad.ir.graph import UNDEF, Block, Func, Lit, Var
 
 
@@ -44,7 +44,7 @@ def parse(
     p.file = closure.file
     result = p.invoke(closure, {n: p.argument(v) for n, v in params}, closure.node)
     found = leaves(result)
-    if found is None:
+    if found is None or not returnable(result):
         raise p.refuse(closure.node, "the result is not a number, an array or a tuple of them", "")
     block = Block(tuple(inputs), tuple(p.stmts), tuple(p.read(v, closure.node) for v in found))
     given = [r for r in p.written if r.kind == "argument"]
@@ -54,6 +54,14 @@ def parse(
     return Func(
         name, block, names, closure.file, {"written": written, "changes": changes, "quiet": p.quiet}
     ), result
+
+
+def returnable(v: Value) -> bool:
+    """Is it something that can be built again from its numbers and arrays?"""
+    if isinstance(v, Rows):
+        like = v.like
+        return isinstance(like, Tup) and like.kind == "tuple" and len(like.items) == len(v.columns)
+    return not isinstance(v, Tup) or (v.kind != "set" and all(map(returnable, v.items)))
 
 
 class Parser(Keeping):

@@ -11,8 +11,8 @@ import numpy as np
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.infer import fits
 from s2sgrad.front.probe import is_elementwise
-from s2sgrad.front.structure import Const, Signature, Struct, spell
-from s2sgrad.front.values import Tup, Value, leaves
+from s2sgrad.front.structure import Const, Signature, Struct, attributes, spell
+from s2sgrad.front.values import Rows, Tup, Value, leaves
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
     Atom,
@@ -28,7 +28,7 @@ from s2sgrad.ir.graph import (
     Var,
     atom_type,
 )
-from s2sgrad.ir.types import INT, UNKNOWN, Array, Scalar, Static, Type, Unknown
+from s2sgrad.ir.types import INT, UNKNOWN, Array, List, Scalar, Static, Type, Unknown
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.activity import active
 
@@ -83,10 +83,18 @@ class Seeds:
     def check_shapes(self, value: Any, out_bar: Any) -> None:
         """Has each seed the shape of its result?"""
         for path, _ in self.given:
-            want, got = (np.shape(ops.part(v, path)) for v in (value, out_bar))
+            want, got = (_shape(ops.part(v, path)) for v in (value, out_bar))
             if want != got:
                 name = spell(path, NAME)
                 raise TypeError(f"`{name}` has the shape {got}, the result has the shape {want}")
+
+
+def _shape(v: Any) -> Any:
+    """The shape of an array; those of the items of a list."""
+    return list(map(_shape, v)) if isinstance(v, list | tuple) else np.shape(v)
+
+
+_KEYED = ("dict", "object")
 
 
 def pattern(seed: Any) -> Signature:
@@ -95,6 +103,9 @@ def pattern(seed: Any) -> Signature:
         return Struct(tuple(map(pattern, seed)), "list" if isinstance(seed, list) else "tuple")
     if isinstance(seed, dict):
         return Struct(tuple(map(pattern, seed.values())), "dict", tuple(seed))
+    fields = attributes(seed)
+    if fields is not None:
+        return Struct(tuple(map(pattern, fields.values())), "object", tuple(fields), type(seed))
     return Const(None) if seed is None else Type()
 
 
@@ -102,8 +113,8 @@ def _whole(result: Value) -> Signature:
     """The structure of an `out_bar` that gives every leaf."""
     if not isinstance(result, Tup):
         return Type()
-    kind = "list" if result.kind == "list" else "dict" if result.kind == "dict" else "tuple"
-    return Struct(tuple(map(_whole, result.items)), kind, result.keys if kind == "dict" else ())
+    kind = result.kind if result.kind in ("list", *_KEYED) else "tuple"
+    return Struct(tuple(map(_whole, result.items)), kind, result.keys if kind in _KEYED else ())
 
 
 def plan(func: Func, result: Value, what: str, has_aux: bool, seed: Signature | None) -> Seeds:
@@ -149,8 +160,10 @@ def _given(result: Value, seed: Signature, path: Path, seeds: Seeds, name: str) 
         seeds.atoms += [Lit(0.0)] * len(leaves(result) or ())
         return
     where = spell(path, NAME)
+    if isinstance(result, Rows):
+        raise UnfitResult(f"`{name}` returns a list of tuples of unknown length: return its columns")
     if not isinstance(result, Tup):
-        if isinstance(seed, Struct):
+        if isinstance(seed, Struct) and not isinstance(atom_type(result), List):  # type: ignore[arg-type]
             raise UnfitResult(f"`{where}` is a {seed.kind}, the result of `{name}` is not")
         t = atom_type(result)  # type: ignore[arg-type]
         var = Var("" if path else NAME, t)
@@ -162,15 +175,18 @@ def _given(result: Value, seed: Signature, path: Path, seeds: Seeds, name: str) 
     want = f"a {result.kind} of {len(result.items)}"
     if not isinstance(seed, Struct):
         raise UnfitResult(f"`{where}` is one value, the result of `{name}` is {want}")
-    if len(seed.items) != len(result.items) or (seed.kind == "dict") != (result.kind == "dict"):
+    keyed = result.kind if result.kind in _KEYED else ""
+    own_kind = seed.kind if seed.kind in _KEYED else ""
+    if len(seed.items) != len(result.items) or own_kind != keyed:
         got = f"a {seed.kind} of {len(seed.items)}"
         raise UnfitResult(f"`{where}` is {got}, the result of `{name}` is {want}")
-    if set(seed.keys) != set(result.keys) and result.kind == "dict":
+    if set(seed.keys) != set(result.keys) and keyed:
         raise UnfitResult(f"`{where}` has the keys {seed.keys}, the result has {result.keys}")
     for k, item in enumerate(result.items):
-        key = result.keys[k] if result.kind == "dict" else k
-        own = seed.items[seed.keys.index(key) if seed.kind == "dict" else k]
-        _given(item, own, (*path, ("item", key)), seeds, name)
+        key = result.keys[k] if keyed else k
+        own = seed.items[seed.keys.index(key) if keyed else k]
+        step = ("attr" if keyed == "object" else "item", key)
+        _given(item, own, (*path, step), seeds, name)
 
 
 def _coerced(v: Any, path: Path, types: dict[Path, Type]) -> Any:
@@ -180,11 +196,19 @@ def _coerced(v: Any, path: Path, types: dict[Path, Type]) -> Any:
         return {k: _coerced(x, (*path, ("item", k)), types) for k, x in v.items()}
     if isinstance(v, list | tuple):
         return [_coerced(x, (*path, ("item", k)), types) for k, x in enumerate(v)]
+    fields = attributes(v)
+    if fields is not None:
+        new = {k: _coerced(x, (*path, ("attr", k)), types) for k, x in fields.items()}
+        return ops.like(v, **new)
     return v
 
 
 def _as(v: Any, t: Type, path: Path) -> Any:
     """A seed in the type of its result: a real result takes no complex cotangent."""
+    if isinstance(t, List):
+        if not isinstance(v, list | tuple):
+            raise TypeError(f"`{spell(path, NAME)}` is no list, the result is one")
+        return [_as(x, t.item, (*path, ("item", k))) for k, x in enumerate(v)]
     array = np.asarray(v)
     if array.dtype.kind not in "fiubc":
         raise TypeError(f"`{spell(path, NAME)}` is a {type(v).__name__}, not a number or an array")
