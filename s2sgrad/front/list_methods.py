@@ -13,7 +13,7 @@ import numpy as np
 from s2sgrad.front.heap import structure
 from s2sgrad.front.lists import list_path
 from s2sgrad.front.loops import Loops
-from s2sgrad.front.memory import Ref, holes
+from s2sgrad.front.memory import Ref, Root, Stale, hold, holes, refs
 from s2sgrad.front.values import Method, Rows, Tup, Value, leaves, rebuild
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Var
@@ -77,6 +77,11 @@ class ListMethods(Loops):
             many[-1] = list(self.leaves_of(args[-1], owner, node))
         elif name == "extend":
             many = [list(self.columns_of(args[0], owner, node))]
+        elif name == "sort" and not args:
+            made = self.sorted_value(owner, kwargs, node)
+            for c, new in zip(owner.columns, self.columns_of(made, owner, node), strict=True):
+                self.renew(c, self.read(new, node), node)
+            return Lit(None)
         elif name not in ("pop", "popleft", "clear", "reverse", "copy"):
             raise self.refuse(node, f"the method `.{name}` of a list of tuples", "", "list")
         found = [
@@ -111,13 +116,40 @@ class ListMethods(Loops):
         if any(r is owner.root or r in owner.root.linked for r in self.iterated):
             raise self.refuse(at, "a list changes while a loop runs over it", "copy it", "list")
         now = self.may_write(owner.root, at)
+        self.detach(owner.root, len(owner.path) + 1, at)
         if not owner.path:
             self.put(owner.root, new, at)
             return
-        self.store_in(owner, now, new, at)
+        self.put_in(owner, now, new, at)
 
-    def store_in(self, owner: Ref, now: Var, new: Atom, at: ast.AST) -> None:
-        """A list in a list is changed: it is stored anew."""
+    def detach(self, root: Root, least: int, at: ast.AST) -> None:
+        """Names of items stay what they are, though the list has others at their places."""
+
+        def names(v: Value) -> bool:
+            return any(r.root is root and len(r.path) >= least for r in refs(v))
+
+        for env in (*self.frames, self.env):
+            for n, v in list(env.items()):
+                if not names(v):
+                    continue
+                if env is self.env and isinstance(v, Ref) and not self.choosing:
+                    holds = [x for r in root.holds for x in (r, *r.linked)]
+                    env[n] = made = self.own(self.read(v, at), holds)
+                    if isinstance(made, Ref):
+                        hold(root, made.root)
+                else:
+                    env[n] = self.poison(f"`{n}` is an item of a list that has changed since")
+        for cell, content in list(self.versions.items()):
+            if isinstance(content, Tup) and names(content):
+                self.versions[cell] = Stale(at, "an item of it is one of a list that has changed")
+
+    def store_in(self, place: Ref, now: Var, new: Atom, at: ast.AST) -> None:
+        """An item of a list is replaced."""
+        self.detach(place.root, len(place.path), at)
+        self.put_in(place, now, new, at)
+
+    def put_in(self, owner: Ref, now: Var, new: Atom, at: ast.AST) -> None:
+        """An item of a list, or a list in it, is stored anew."""
         args: list[Atom] = [now]
         template = holes(list_path(now.type, owner.path), args)
         args.append(new)
@@ -128,13 +160,22 @@ class ListMethods(Loops):
         atom = self.item_of(v, at)
         now = self.read(owner, at)
         self.renew(owner, self.emit(ops.append, (now, atom), at=at, hint=now.hint), at)
-        self.holds(owner.root, v)
+        self.holds(owner.root, self.inner(v))
         return Lit(None)
 
     def item_of(self, v: Value, at: ast.AST) -> Atom:
         """An item as a value of the IR; a list becomes one."""
         made = self.listed_value(v, at) if isinstance(v, Tup) else v
-        return self.item_atom(v if made is None else made, at)
+        if made is None:
+            raise self.refuse(
+                at,
+                "a list whose length depends on data can hold numbers, arrays, and tuples of them",
+                "keep one list for each",
+                "list",
+            )
+        if isinstance(v, Tup) and v.cell is not None:
+            self.become(v.cell, made, at)
+        return self.item_atom(made, at)
 
     def extend(self, owner: Ref, v: Value, at: ast.AST) -> Value:
         if isinstance(v, Tup):
@@ -304,6 +345,9 @@ class ListMethods(Loops):
         length = self.length(value, at)
         text = f"if _n {how} {n}: raise ValueError('{n} values are unpacked from another number')"
         self.evaluate("None", at, {"_n": length}, text)
+
+    def sorted_value(self, v: Value, kw: dict[str, Value], at: Any) -> Value:
+        raise NotImplementedError
 
     def evaluate(
         self, text: str, node: ast.AST, values: dict[str, Value], before: str = ""

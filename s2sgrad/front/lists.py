@@ -40,7 +40,6 @@ class Lists(Calls):
     def __init__(self) -> None:
         super().__init__()
         self.iterated = []  # lists that the loops around run over
-        self.joined_lists = 0  # how often an array was put into a list that others have, too
 
     def is_list(self, v: Value) -> bool:
         return isinstance(v, Ref) and isinstance(v.root.first.type, List) and not v.path
@@ -251,7 +250,7 @@ class Lists(Calls):
         value = self.read(part, at)
         if not is_array(value):
             return value  # type: ignore[no-any-return]
-        if isinstance(value.type, List) or not self.shared_items(owner.root):
+        if not self.shared_items(owner.root):
             return part
         made = self.own(value, [x for r in owner.root.holds for x in (r, *r.linked)])
         if isinstance(made, Ref):
@@ -270,7 +269,6 @@ class Lists(Calls):
         fresh = not v.path and v.root.kind == "own" and not any(map(self.is_named, others))
         if owner.apart and not (fresh and not self.is_named(v.root)):
             owner.apart = False
-            self.joined_lists += 1
 
     def is_named(self, root: Root) -> bool:
         """Can the program reach this memory by a name, or in a container that it reaches?"""

@@ -118,9 +118,11 @@ class Loops(Lists):
         self.close_loop(s, over, assumed, turn)
 
     def held_before(self, mark: int) -> int:
-        """How many arrays from before the loop are known to be held by lists."""
-        found = {r.root for env in self.frames for v in env.values() for r in refs(v)}
-        return self.joined_lists + sum(len(r.held) for r in found if r.serial < mark)
+        """How many arrays from before the loop are held by lists, and how many lists are mixed."""
+        values = [v for env in (*self.frames, self.env) for v in env.values()]
+        values += [c for c in self.versions.values() if isinstance(c, Ref | Rows | Tup)]
+        found = {r.root for v in values for r in self.seen_refs(v) if r.root.serial < mark}
+        return sum(sum(x.serial < mark for x in r.held) + (not r.apart) for r in found)
 
     # -- before
 
@@ -336,7 +338,7 @@ class Loops(Lists):
         before, names = dict(self.versions), dict(self.env)
         with self.block() as stmts:
             test = self.truth(self.expr(s.test), s.test)
-        if self.versions != before:
+        if any(v is not before.get(r) for r, v in self.versions.items() if not _widens(r, v)):
             raise self.refuse(s.test, "the test of a `while` writes to an array", "", "write")
         if self.env != names:
             raise self.refuse(
@@ -483,6 +485,11 @@ class Loops(Lists):
         body = Block((turn.index, *taken), tuple(turn.stmts), tuple(yields))
         loop = Loop(tuple(outs), kind, tuple(carried), (), body, self.span(s), stop=stop_at)
         self.stmts.append(loop)
+
+
+def _widens(root: Any, content: Any) -> bool:
+    """Did a list only become one of the IR?"""
+    return isinstance(root, Cell) and isinstance(content, Ref | Rows)
 
 
 def _is_list(v: Value) -> bool:

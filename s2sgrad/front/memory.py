@@ -257,7 +257,7 @@ class Memory:
             object.__setattr__(new, "hint", root.first.hint)
         self.versions[root] = new
         self.written[root] = None
-        lists = [x for r in (root, *root.linked) for x in r.held]
+        lists = [x for r in (root, *root.linked) if isinstance(r, Root) for x in r.held]
         for other in (*root.linked, *lists):
             if not isinstance(self.versions.get(other), Stale):
                 self.versions[other] = Stale(at, "on some path they are the same array")

@@ -70,6 +70,14 @@ ALLOCATIONS: frozenset[Any] = frozenset(
 WRITES = frozenset({ops.setitem, ops.additem, ops.append, ops.drop_last, ops.drop, ops.insert})
 
 
+def shape_only(eqn: Eqn) -> tuple[int, ...]:
+    """The operands whose contents may be gone; the length of a list is part of its contents."""
+    found = SHAPE_ONLY.get(eqn.op, ())
+    return tuple(
+        k for k in found if k < len(eqn.args) and not isinstance(atom_type(eqn.args[k]), List)
+    ) if found else ()
+
+
 def is_memory(v: Var) -> bool:
     """May this value share memory with another?  Numbers and static values do not."""
     return is_memory_type(v.type)

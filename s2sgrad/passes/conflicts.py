@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from s2sgrad.ir.alias import SHAPE_ONLY, WRITES, is_memory
+from s2sgrad.ir.alias import WRITES, is_memory, shape_only
 from s2sgrad.ir.graph import Atom, Branch, Eqn, Func, Loop, Pack, Range, Stmt, Var
 from s2sgrad.ir.ops import additem, setitem
 from s2sgrad.ir.types import List
@@ -28,7 +28,7 @@ class Conflict:
 
 def contents(s: Eqn) -> list[Var]:
     """The operands whose contents are read."""
-    skip = SHAPE_ONLY.get(s.op, ())
+    skip = shape_only(s)
     return [a for k, a in enumerate(s.args) if isinstance(a, Var) and k not in skip]
 
 
