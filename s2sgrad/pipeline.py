@@ -62,7 +62,7 @@ def tidy_kept(func: Func) -> None:
         k.func = tidy(verified(k.body, "parse"), {}, k.name)
 
 
-def halves(func: Func, stages: Stages) -> Func:
+def settled(func: Func, stages: Stages) -> Func:
     """`func`, and the functions that it calls in their final form."""
     pairs = func.notes.get("pairs")
     for pair in pairs.made.values() if pairs is not None else ():
@@ -70,8 +70,15 @@ def halves(func: Func, stages: Stages) -> Func:
         pair.whole = verified(plain(whole), "plain")
         pair.split()
     for k in called_by([func]):
-        k.func = stages[k.name] = verified(bundle(bufferize(verified(k.body, "calls"))), "bundle")
+        k.func = stages[k.name] = final(verified(k.body, "calls"), {})
     return verified(plain(func), "plain")
+
+
+def final(func: Func, stages: Stages) -> Func:
+    """`func` as it is emitted: what runs in place is settled, and what tapes hold."""
+    func = stages["bufferize"] = verified(bufferize(func), "bufferize")
+    func = stages[LAST] = verified(bundle(func), LAST)
+    return func
 
 
 def _kept(func: Func, more: Sequence[Var], n: int | None = None) -> Func:

@@ -107,6 +107,11 @@ def called(block: Block) -> set[str]:
         if isinstance(s, Eqn):
             if isinstance(s.op, Kept):
                 found.add(s.op.name)
+            module = getattr(s.op, "__module__", None) or ""
+            if s.effect and module.split(".")[0] in expr.ACTING:
+                found.add(module.split(".")[0])
+            if s.effect and getattr(s.op, "__self__", None) is not None:
+                found.add("random")  # a method of the generator of a module
             own = isinstance(s.op, types.FunctionType)
             if own and s.op.__module__.split(".")[0] not in ("numpy", "s2sgrad"):
                 found.add(s.op.__name__)

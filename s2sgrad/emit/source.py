@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from s2sgrad.emit import lists, expr, printer
+from s2sgrad.emit import attempts, expr, lists, printer
 from s2sgrad.emit.apart import Apart
 from s2sgrad.emit.facts import Order, called, collected, handed_on, minus_one
 from s2sgrad.emit.live import at_hand, is_tape, liveness, uses
@@ -32,6 +32,7 @@ from s2sgrad.ir.graph import (
     Undef,
     Var,
     atom_type,
+    is_attempt,
 )
 from s2sgrad.ir.types import Array, List, Saved, Scalar, Unknown
 from s2sgrad.ir.walk import bound_by
@@ -50,7 +51,7 @@ class Emitted:
     """The text of a module with one function, and what it needs."""
 
     source: str
-    name: str
+    names: list[str]
     text: str  # of the function alone
     kept: list[str]  # of those that it calls
     imports: frozenset[str]
@@ -63,13 +64,29 @@ def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emi
 
     `header` are its parameters as they are written (`x`, `*`, `**options`), if not the names alone.
     """
-    kept, spelling = called_by([func]), expr.Spelling(func.names)
+    return emit_all([(func, result, func.names if header is None else header)])
+
+
+def emit_all(
+    parts: Sequence[tuple[Func, Result, Sequence[str]]],
+    around: Callable[[expr.Spelling], tuple[str, str]] | None = None,
+) -> Emitted:
+    """Python source of functions that belong together.
+
+    `around` writes one more, which calls them: its name, the first of all, and its text.
+    """
+    funcs = [func for func, _, _ in parts]
+    kept, spelling = called_by(funcs), expr.Spelling(n for f in funcs for n in f.names)
     texts = [_Emitter(k.body, spelling).function(whole(k.body), k.body.names) for k in kept]
-    text = _Emitter(func, spelling).function(result, func.names if header is None else header)
+    own = [_Emitter(f, spelling).function(result, header) for f, result, header in parts]
+    names = [f.name for f in funcs]
+    if around is not None:
+        name, text = around(spelling)
+        own, names = [*own, text], [name, *names]
     return Emitted(
-        module("\n\n".join([*texts, text]), spelling.imports, spelling.helpers),
-        func.name,
-        text,
+        module("\n\n".join([*texts, *own]), spelling.imports, spelling.helpers),
+        names,
+        "\n\n".join(own),
         texts,
         frozenset(spelling.imports),
         spelling.helpers,
@@ -115,6 +132,7 @@ class _Emitter:
         fixed: frozenset[str] = func.notes.get("globals", frozenset())
         self.names = Names(func, spans, RESERVED | called(func.body) | fixed)
         self.handed = handed_on(func.body)
+        self.caught: dict[Var, str] = {}  # exceptions that are being handled
         self.lines: list[str] = []
         self.tapes: dict[Var, str] = {}
         self.exits: Exits = {}  # branches whose arms leave a loop
@@ -166,7 +184,7 @@ class _Emitter:
 
     def is_ternary(self, s: Branch) -> bool:
         """Is the branch one value, each arm an expression?"""
-        if s.joined != 1 or len(s.outs) != 1 or s.walked != ((), ()):
+        if is_attempt(s.test) or s.joined != 1 or len(s.outs) != 1 or s.walked != ((), ()):
             return False
         for arm in s.arms:
             for inner in arm.stmts:
@@ -180,7 +198,11 @@ class _Emitter:
 
     def atom(self, a: Atom) -> ast.expr:
         if isinstance(a, Lit):
+            if attempts.is_exception(a.value):
+                return expr.name(attempts.spelled(a.value, self.spelling, self))
             return expr.constant(a.value)
+        if a in self.caught:
+            return expr.name(self.caught[a])
         made = self.folded.get(a)
         if made is None:
             return expr.name(self.tapes[a] if is_tape(a) else self.names[a])
@@ -242,18 +264,18 @@ class _Emitter:
             if isinstance(s, Eqn):
                 if s.out not in self.folded:
                     self.eqn(s, block, depth)
-                self.appendcollected(block, (s.out,), depth)
+                self.append_collected(block, (s.out,), depth)
             elif isinstance(s, Branch):
                 if s.outs and s.outs[0] in self.folded:
                     continue
                 self.branch(s, depth)
-                self.appendcollected(block, s.outs, depth)
+                self.append_collected(block, s.outs, depth)
             else:
                 self.loop(s, depth)
-                self.appendcollected(block, bound_by(s), depth)
+                self.append_collected(block, bound_by(s), depth)
 
     def eqn(self, s: Eqn, block: Block, depth: int) -> None:
-        if s.out in self.folded or s.out in self.apart.reads:
+        if s.out in self.folded or s.out in self.apart.reads or s.op is ops.caught:
             return
         if self.apart.is_read(s):
             self.take_apart(s, depth)
@@ -286,6 +308,10 @@ class _Emitter:
         made = self.apart.made.get(source)
         value = self.names[source] if made is None else self.text(self.value(made))  # type: ignore[index]
         self.line(depth, f"{self.targets(source)} = {value}")
+        if self.func.notes.get("again"):  # the caller may come back for the same tapes
+            for v in filter(None, self.apart.places(source)):
+                if is_tape(v):
+                    self.line(depth, f"{self.tapes[v]} = {self.tapes[v]}.copy()")
 
     def targets(self, source: Atom) -> str:
         """The names of the items of a value that is taken apart."""
@@ -484,7 +510,7 @@ class _Emitter:
             if isinstance(r, Var) and is_tape(r):
                 self.tapes[r] = self.tapes[v]
 
-    def appendcollected(self, block: Block, values: Sequence[Var], depth: int) -> None:
+    def append_collected(self, block: Block, values: Sequence[Var], depth: int) -> None:
         for seq, r in self.collecting.get(id(block), ()):
             if r in values and not is_tape(r):
                 self.line(depth, f"{self.tapes[seq]}.append({self.text(self.atom(r))})")
@@ -567,11 +593,13 @@ class _Emitter:
 
     def branch(self, s: Branch, depth: int) -> None:
         seqs = (s.collected(0), s.collected(1))
+        before = set(self.tapes.values())
         self.open_tapes([*seqs[0], *seqs[1]], (), depth)
         arms: list[list[str]] = []
         left: list[bool] = []
         for k, arm in enumerate(s.arms):
             outer, self.lines = self.lines, []
+            self.caught.update(attempts.named(arm, self.names))
             self.pops(arm.params, s.walked[k], depth + 1)
             self.begin(arm, seqs[k], arm.results[s.joined :], depth + 1)
             self.stmts(arm, arm.stmts, depth + 1)
@@ -580,6 +608,9 @@ class _Emitter:
             arms.append(self.lines)
             self.lines = outer
         then, orelse = arms
+        if is_attempt(s.test):
+            self.lines += attempts.lines(s, then, orelse, before, depth, self)
+            return
         test = self.atom(s.test)
         if not then and orelse:
             if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):

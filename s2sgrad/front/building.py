@@ -18,7 +18,7 @@ from s2sgrad.front.heap import Heap
 from s2sgrad.front.infer import infer
 from s2sgrad.front.memory import Ref
 from s2sgrad.front.source import span_of
-from s2sgrad.front.values import Known, Poison, Tup, Value
+from s2sgrad.front.values import Known, Poison, Tup, Value, spoken
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import UNDEF, Atom, Eqn, Form, Lit, Stmt, Var, atom_type
 from s2sgrad.ir.span import Span
@@ -82,7 +82,8 @@ class Building(Heap):
         self.choosing = 0  # conditional expressions around
         self.stored: set[str] = set()  # names that the function binds
         self.rebound: list[str] = []  # names that calls of its inner functions may bind
-        self.aliased: dict[tuple[int, str], dict[str, Value]] = {}  # frames of `nonlocal` names
+        self.aliased: dict[tuple[int, str], tuple[dict[str, Value], str]] = {}  # `nonlocal` names
+        self.chain: tuple[dict[str, Value], ...] = ()  # names of the functions around this one
         self.outside: dict[Var, Ref] = {}  # arrays that are not the function's own
 
     @contextmanager
@@ -120,7 +121,7 @@ class Building(Heap):
         return out
 
     def span(self, node: ast.AST) -> Span:
-        return span_of(node, self.file)
+        return span_of(node, getattr(node, "from_file", self.file))
 
     def refuse(
         self, at: ast.AST, message: str, way_out: str, anchor: str = ""
@@ -160,7 +161,7 @@ class Building(Heap):
         if isinstance(value, Ref):  # the name of a view is that of what was read of it last
             made = self.read(value, self._node) if value.path else value.root.first
         if isinstance(made, Var) and not made.hint and name != "_":  # that says: not used
-            object.__setattr__(made, "hint", name)  # a hint is not part of what a value is
+            object.__setattr__(made, "hint", spoken(name))  # a hint is not part of what a value is
         return value
 
     def expr(self, node: ast.expr) -> Value:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from s2sgrad.front.heap import cells
 from s2sgrad.front.memory import Cell, Ref, Root, Stale, inherit, link
-from s2sgrad.front.values import Rows, Tup, Value, alike, is_undefined, leaves, same
+from s2sgrad.front.values import Rows, Tup, Value, alike, is_undefined, leaves, same, spoken
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Branch, Lit, Stmt, Var
 from s2sgrad.ir.types import join
 
@@ -121,7 +121,7 @@ class Join:
         return replace(live, items=tuple(items))
 
     def out(self, name: str, a: Atom, b: Atom) -> Var:
-        made = Var("" if name == "_" else name, join(self.p.type_of(a), self.p.type_of(b)))
+        made = Var("" if name == "_" else spoken(name), join(self.p.type_of(a), self.p.type_of(b)))
         if self.p.may_be_unbound(a) or self.p.may_be_unbound(b):
             self.p.perhaps.add(made)
         self.outs.append(made)

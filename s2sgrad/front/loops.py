@@ -17,7 +17,7 @@ from s2sgrad.front.heap import cells, structure
 from s2sgrad.front.join import may_be
 from s2sgrad.front.lists import Lists
 from s2sgrad.front.memory import Cell, Ref, Root, Stale, hold, inherit, link, now, refs
-from s2sgrad.front.values import Rows, Tup, Value, alike, is_undefined, leaves, rebuild, same
+from s2sgrad.front.values import Rows, Tup, Value, alike, is_undefined, leaves, rebuild, same, spoken
 from s2sgrad.ir.build import substitute
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Lit, Loop, Range, Stmt, Var, While
 from s2sgrad.ir.types import INT, UNDEFINED, Array, List, Type, join
@@ -128,8 +128,9 @@ class Loops(Lists):
 
     def assume(self, s: ast.For | ast.While, env: dict[str, Value]) -> _Assumed:
         assumed = _Assumed({}, {}, {})
-        rebound = [*_bound(s, augmented=False), *self.rebound]
-        for n in dict.fromkeys([*_bound(s, augmented=True), *self.rebound]):
+        cells = [*self.rebound, *(n for n in env if n.startswith(".cell"))]
+        rebound = [*_bound(s, augmented=False), *cells]
+        for n in dict.fromkeys([*_bound(s, augmented=True), *cells]):
             value = self.inner(env.get(n, UNDEF))
             found = leaves(value)
             if found is None or (n not in rebound and self.is_changed_by_augmenting(value)):
@@ -255,7 +256,7 @@ class Loops(Lists):
             cell, k = assumed.parts[n]
             key = cell.first.keys[k] if k < len(cell.first.keys) else ""
             return key if isinstance(key, str) and key.isidentifier() else ""
-        return "" if n == "_" else n
+        return "" if n == "_" else spoken(n)
 
     # -- items of containers that are carried
 
@@ -535,7 +536,8 @@ def _rename(params: list[Var], test: tuple[list[Stmt], Atom]) -> Block:
 
 
 def _index_hint(s: ast.For | ast.While) -> str:
-    return s.target.id if isinstance(s, ast.For) and isinstance(s.target, ast.Name) else ""
+    named = isinstance(s, ast.For) and isinstance(s.target, ast.Name)
+    return spoken(s.target.id) if named else ""  # type: ignore[union-attr]
 
 
 def _bound(loop: ast.For | ast.While, augmented: bool) -> list[str]:

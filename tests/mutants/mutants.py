@@ -251,8 +251,8 @@ MUTANTS = [
     Mutant(
         "tapes are read from the front",
         "emit/source.py",
-        '{self.tapes[source]}.pop()")\n\n    # -- moves',
-        '{self.tapes[source]}.pop(0)")\n\n    # -- moves',
+        'text = f"{targets} = {tape}.pop()"',
+        'text = f"{targets} = {tape}.pop(0)"',
     ),
     Mutant(
         "two live values may have one name",
