@@ -200,7 +200,9 @@ def call(
         if op is ops.repeat_list:
             return ast.BinOp(args[0], ast.Mult(), args[1])
         if op is ops.fold_list:
-            return lists.fold(args)
+            return lists.fold(args[0], args[2])
+        if op is ops.total:
+            return ast.Call(name("sum"), [args[0]], [])
         if op is ops.place:
             head = ast.Subscript(args[0], ast.Slice(None, args[1]), ast.Load())
             return ast.Call(name("len"), [head], [])

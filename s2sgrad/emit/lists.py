@@ -76,9 +76,8 @@ def copies(x: ast.expr, t: Type, copy: Callable[[ast.expr], ast.expr], depth: in
     return each(item, x, v)
 
 
-def fold(args: list[ast.expr]) -> ast.expr:
-    """`[sum(g[k::len(x)]) for k in range(len(x))]`."""
-    g, x = args
-    n = ast.Call(_name("len"), [x], [])
+def fold(g: ast.expr, n: ast.expr) -> ast.expr:
+    """`[sum(g[k::n]) for k in range(n)]`."""
     part = ast.Subscript(g, ast.Slice(_name("k"), None, n), ast.Load())
-    return each(ast.Call(_name("sum"), [part], []), ast.Call(_name("range"), [n], []), "k")
+    over = ast.Call(_name("range"), [n], [])
+    return each(ast.Call(_name("sum"), [part], []), over, "k")

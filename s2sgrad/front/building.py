@@ -39,6 +39,7 @@ _OWN: set[Any] = {
     ops.place,
     ops.concat,
     ops.repeat_list,
+    ops.total,
     ops.reshape_like,
     ops.bound,
 }

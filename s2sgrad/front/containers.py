@@ -375,10 +375,8 @@ class Containers(Classes):
     # -- built-in functions
 
     def call_sum(self, args: list[Value], node: ast.Call) -> Value | None:
-        if isinstance(args[0], Rows):
-            raise self.refuse(node, "`sum` of a list of tuples", "a loop", "list")
         if not isinstance(args[0], Tup):
-            return None
+            return super().call_sum(args, node)
         start = args[1:] or [Lit(0)]
         total = start[0]
         for item in args[0].items:

@@ -217,12 +217,11 @@ def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Typ
         return _with_item(first, form.args[1], types[-1])
     if op is ops.place:
         return INT
-    if op is ops.fold_list:
-        return types[1]
     if op in (
         ops.additem,
         ops.drop,
         ops.repeat_list,
+        ops.fold_list,
         ops.drop_last,
         ops.zeros_list,
         ops.copy,
@@ -232,8 +231,10 @@ def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Typ
         return first
     if op is len:
         return INT
-    if op is builtins.sum and isinstance(first.item, Array):
+    if op in (builtins.sum, ops.total) and isinstance(first.item, Array):
         return first.item
+    if op is ops.total and isinstance(first.item, Scalar):
+        return INT if first.item.kind == "bool" else first.item
     if isinstance(first.item, Undefined):
         return UNDEFINED
     if op is np.array and isinstance(first.item, Array) and form is None:

@@ -16,8 +16,8 @@ from s2sgrad.front.loops import Loops
 from s2sgrad.front.memory import Ref, Root, Stale, hold, holes, refs
 from s2sgrad.front.values import Method, Rows, Tup, Value, leaves, rebuild
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Var
-from s2sgrad.ir.types import Scalar
+from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Var
+from s2sgrad.ir.types import List, Scalar, Unknown
 
 REVERSED = Pack("slice", (None, None, -1))
 
@@ -184,7 +184,7 @@ class ListMethods(Loops):
             return Lit(None)
         other = self.as_list(v, at)
         now = self.read(owner, at)
-        new = self.emit(ops.concat, (now, self.read(other, at)), at=at, hint=now.hint)
+        new = self.concat(now, self.read(other, at), at, now.hint)
         self.renew(owner, new, at)
         self.holds_alike(owner.root, other.root)
         return Lit(None)
@@ -213,7 +213,7 @@ class ListMethods(Loops):
         if step == -1:
             new = self.emit(ops.drop_last, (now,), at=at, hint=now.hint)
         else:
-            new = self.edit(ops.drop, now, step, (), at)
+            new = self.edit(ops.drop, now, step, (self.emit(len, (now,), at=at),), at)
         self.renew(owner, new, at)
         return value
 
@@ -257,17 +257,27 @@ class ListMethods(Loops):
         now = self.read(owner, at)
         new = self.as_list(v, at)
         head = self.view(now, (Pack("slice", (None, start, None)),), at)
-        made = self.emit(ops.concat, (head, self.read(new, at)), at=at)
+        made = self.concat(head, self.read(new, at), at)
         if stop is not None:
             low = self.emit(ops.place, (now, _atom(start)), at=at)
             high = self.emit(ops.place, (now, _atom(stop)), at=at)
             high = self.emit(max, (low, high), at=at)
             tail = self.view(now, (Pack("slice", (high, None, None)),), at)
-            made = self.emit(ops.concat, (made, tail), at=at)
+            made = self.concat(made, tail, at)
         self.renew(owner, made, at)
         self.holds_alike(owner.root, new.root)
 
     # -- lists made of lists
+
+    def concat(self, x: Var, y: Var, at: ast.AST, hint: str = "") -> Var:
+        return self.emit(ops.concat, (x, y, self.count(x, at)), at=at, hint=hint)
+
+    def count(self, x: Var, at: ast.AST) -> Atom:
+        """The length of a list as it is now: later it may be another."""
+        last = self.stmts[-1] if self.stmts else None
+        if isinstance(last, Eqn) and last.out is x and last.op is ops.list_:
+            return Lit(len(last.args))
+        return self.emit(len, (x,), at=at)
 
     def binary(self, op: ast.operator, a: Value, b: Value, at: ast.AST) -> Value:
         a, b = self.refreshed(a, at), self.refreshed(b, at)
@@ -276,7 +286,7 @@ class ListMethods(Loops):
         if isinstance(op, ast.Add) and (self.is_list_part(a) or self.is_list_part(b)):
             if all(isinstance(v, Tup) or self.is_list_part(v) for v in (a, b)):
                 x, y = self.as_list(a, at), self.as_list(b, at)
-                made = self.own(self.emit(ops.concat, (self.read(x, at), self.read(y, at)), at=at))
+                made = self.own(self.concat(self.read(x, at), self.read(y, at), at))
                 assert isinstance(made, Ref)
                 self.holds_alike(made.root, x.root)
                 self.holds_alike(made.root, y.root)
@@ -291,7 +301,8 @@ class ListMethods(Loops):
     def repeated(self, v: Value, n: Var, at: ast.AST) -> Value:
         """`[0.0] * n`"""
         x = self.as_list(v, at)
-        made = self.own(self.emit(ops.repeat_list, (self.read(x, at), n), at=at))
+        one = self.read(x, at)
+        made = self.own(self.emit(ops.repeat_list, (one, n, self.count(one, at)), at=at))
         assert isinstance(made, Ref)
         self.holds_alike(made.root, x.root)
         return made
@@ -318,6 +329,16 @@ class ListMethods(Loops):
         if down.value:
             made = self.element(made, REVERSED, at)  # type: ignore[arg-type]
         return self.as_list(made, at)
+
+    def call_sum(self, args: list[Value], node: ast.Call) -> Value | None:
+        if isinstance(args[0], Rows):
+            raise self.refuse(node, "`sum` of a list of tuples", "a loop", "list")
+        if len(args) > 1 or not self.is_list_part(args[0]):
+            return None
+        x = self.read(args[0], node)
+        if isinstance(x.type.item, List | Unknown):
+            return None
+        return self.own(self.emit(ops.total, (x, self.count(x, node)), at=node))
 
     def reversed_list(self, v: Value, at: ast.AST) -> Value:
         """`reversed(v)` of a list of the IR or of an array."""

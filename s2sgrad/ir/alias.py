@@ -35,7 +35,7 @@ FRESH: frozenset[Any] = frozenset(
     + [getattr(np.linalg, n) for n in _LINALG.split()]
     + [getattr(np.fft, n) for n in _FFT.split()]
     + [ops.zeros_like, ops.broadcast_like, ops.cast_like, ops.copy, ops.not_, ops.last_writes]
-    + [np.ndarray.copy, ops.zeros_list]
+    + [np.ndarray.copy, ops.zeros_list, ops.total]
     + [builtins.abs, builtins.sum, builtins.float, builtins.int, builtins.len]
 )
 # The rules read nothing but shape and dtype of these operands: their contents may be gone.
@@ -50,8 +50,10 @@ SHAPE_ONLY: dict[Any, tuple[int, ...]] = {
     np.ndim: (0,),
     len: (0,),
     ops.place: (0,),
-    ops.repeat_list: (1,),
-    ops.fold_list: (1,),
+    ops.repeat_list: (1, 2),
+    ops.fold_list: (1, 2),
+    ops.total: (1,),
+    ops.concat: (2,),
     ops.zeros_list: (0,),
     ops.spread_list: (1,),
     ops.split_like: (1,),

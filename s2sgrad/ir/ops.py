@@ -135,8 +135,8 @@ def drop_last(x: list[Any]) -> list[Any]:
     return x[:-1]
 
 
-def drop(x: list[Any], k: int) -> list[Any]:
-    """A copy of the list without its item `k`."""
+def drop(x: list[Any], k: int, n: int) -> list[Any]:
+    """A copy of the list without its item `k`; `n` is its length."""
     made = list(x)
     del made[k]
     return made
@@ -152,19 +152,24 @@ def place(x: list[Any], k: int) -> int:
     return len(x[:k])
 
 
-def concat(x: list[Any], y: list[Any]) -> list[Any]:
-    """`x + y`"""
+def concat(x: list[Any], y: list[Any], n: int) -> list[Any]:
+    """`x + y`; `n` is the length of `x`."""
     return [*x, *y]
 
 
-def repeat_list(x: list[Any], n: int) -> list[Any]:
-    """`x * n`"""
+def repeat_list(x: list[Any], n: int, m: int) -> list[Any]:
+    """`x * n`; `m` is the length of `x`."""
     return x * n
 
 
-def fold_list(g: list[Any], x: list[Any]) -> list[Any]:
-    """The sums of what belongs to each item of `x`, which was repeated."""
-    return [sum(g[k :: len(x)]) for k in range(len(x))]
+def fold_list(g: list[Any], n: int, m: int) -> list[Any]:
+    """The sums of what belongs to each item of a list of `m` that was repeated `n` times."""
+    return [sum(g[k::m]) for k in range(m)]
+
+
+def total(x: list[Any], n: int) -> Any:
+    """`sum(x)`; `n` is the length of `x`."""
+    return sum(x)
 
 
 def add_lists(x: list[Any], y: list[Any]) -> list[Any]:

@@ -34,6 +34,7 @@ STRUCTURAL = {
     ops.concat,
     ops.repeat_list,
     ops.fold_list,
+    ops.total,
     ops.add_lists,
     ops.spread_list,
     ops.split_like,

@@ -56,6 +56,7 @@ _OF_LISTS: dict[Any, tuple[int, ...]] = {
     ops.concat: (0, 1),
     ops.repeat_list: (0,),
     ops.fold_list: (0,),
+    ops.total: (0,),
     ops.add_lists: (0, 1),
     ops.spread_list: (0,),
     ops.split_like: (0,),

@@ -24,6 +24,7 @@ LISTS = {
     ops.concat,
     ops.repeat_list,
     ops.fold_list,
+    ops.total,
     ops.add_lists,
     ops.spread_list,
     ops.split_like,
@@ -47,18 +48,19 @@ def list_cotangents(
     if s.op in (ops.drop, ops.insert):
         return _edited(r, s, g, need)
     if s.op is ops.concat:
-        n = r.emit(len, (need(s.args[0]),))
+        n = need(s.args[2])
         parts = (Pack("slice", (None, Hole(1), None)), Pack("slice", (Hole(1), None, None)))
-        return [
+        bars = [
             r.emit(ops.getitem, (g, n), Form((Hole(0), part)), _hint(a))
-            for a, part in zip(s.args, parts, strict=True)
+            for a, part in zip(s.args, parts, strict=False)
         ]
-    if s.op is ops.repeat_list:
-        return [r.emit(ops.fold_list, (g, need(s.args[0])), hint=_hint(s.args[0])), None]
-    if s.op is ops.fold_list:
-        x = need(s.args[0])
-        n = r.emit(operator.floordiv, (r.emit(len, (x,)), r.emit(len, (need(s.args[1]),))))
-        return [r.emit(ops.repeat_list, (g, n)), None]
+        return [*bars, None]
+    if s.op in (ops.repeat_list, ops.fold_list):
+        other = ops.fold_list if s.op is ops.repeat_list else ops.repeat_list
+        return [r.emit(other, (g, *map(need, s.args[1:])), hint=_hint(s.args[0])), None, None]
+    if s.op is ops.total:
+        one = r.emit(ops.list_, (g,))
+        return [r.emit(ops.repeat_list, (one, need(s.args[1]), Lit(1))), None]
     if s.op is ops.add_lists:
         return [g, g]
     if s.op is ops.spread_list:
@@ -108,9 +110,8 @@ def _edited(r: Recorder, s: Eqn, g: Atom, need: Callable[[Atom], Atom]) -> list[
         return bars
     zero = need_item(r, s, need, index, atoms)
     if not (isinstance(index, int) and index >= 0):  # counted from the end of the longer list
-        n = r.emit(len, (need(s.args[0]),))
         k = atoms[0] if atoms else Lit(index)
-        index, atoms = Hole(1), (r.emit(operator.mod, (k, n)),)
+        index, atoms = Hole(1), (r.emit(operator.mod, (k, need(s.args[-1]))),)
     form = Form((Hole(0), index, Hole(len(atoms) + 1)))
     bars[0] = r.emit(ops.insert, (g, *atoms, zero), form, _hint(s.args[0]))
     return bars
