@@ -136,6 +136,7 @@ class Building(Heap):
 
     def refuse_name(self, name: str) -> DifferentiationError:
         node = self.active_node
+        self.take_turns()
         return self.refuse(
             node,
             f"`{name}` is not the same kind of thing in each turn of a loop",

@@ -26,6 +26,7 @@ class Expressions(Parts):
                     node, f"`{node.id}` is not bound on every path to this line", "bind it before"
                 )
             if isinstance(value, Known) and isinstance(value.obj, Poison):
+                self.take_turns()
                 raise self.refuse(node, value.obj.why, "use two names", "kinds")
             sure: Value = self.sure(value, node)
             if sure is not value and not self.choosing:

@@ -86,6 +86,9 @@ class Heap(Memory):
             v = now
         return self.with_items(v)
 
+    def take_turns(self) -> None:
+        """Where a loop with constant bounds knows turn by turn what is needed: take its turns."""
+
     def viewed(self, owner: Tup, what: str) -> Tup:
         raise NotImplementedError
 

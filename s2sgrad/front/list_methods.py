@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.front.heap import structure
-from s2sgrad.front.lists import list_path
+from s2sgrad.front.lists import list_path, steps_of
 from s2sgrad.front.loops import Loops
 from s2sgrad.front.memory import Ref, Root, Stale, hold, holes, refs
 from s2sgrad.front.values import Method, Rows, Tup, Value, leaves, rebuild
@@ -116,7 +116,7 @@ class ListMethods(Loops):
         if any(r is owner.root or r in owner.root.linked for r in self.iterated):
             raise self.refuse(at, "a list changes while a loop runs over it", "copy it", "list")
         now = self.may_write(owner.root, at)
-        self.detach(owner.root, len(owner.path) + 1, at)
+        self.detach(owner.root, len(steps_of(owner)) + 1, at)
         if not owner.path:
             self.put(owner.root, new, at)
             return
@@ -126,17 +126,14 @@ class ListMethods(Loops):
         """Names of items stay what they are, though the list has others at their places."""
 
         def names(v: Value) -> bool:
-            return any(r.root is root and len(r.path) >= least for r in refs(v))
+            return any(r.root is root and len(steps_of(r)) >= least for r in refs(v))
 
         for env in (*self.frames, self.env):
             for n, v in list(env.items()):
                 if not names(v):
                     continue
                 if env is self.env and isinstance(v, Ref) and not self.choosing:
-                    holds = [x for r in root.holds for x in (r, *r.linked)]
-                    env[n] = made = self.own(self.read(v, at), holds)
-                    if isinstance(made, Ref):
-                        hold(root, made.root)
+                    self.let_go(env, n, at)
                 else:
                     env[n] = self.poison(f"`{n}` is an item of a list that has changed since")
         for cell, content in list(self.versions.items()):
@@ -145,7 +142,7 @@ class ListMethods(Loops):
 
     def store_in(self, place: Ref, now: Var, new: Atom, at: ast.AST) -> None:
         """An item of a list is replaced."""
-        self.detach(place.root, len(place.path), at)
+        self.detach(place.root, len(steps_of(place)), at)
         self.put_in(place, now, new, at)
 
     def put_in(self, owner: Ref, now: Var, new: Atom, at: ast.AST) -> None:

@@ -24,7 +24,7 @@ from s2sgrad.front.memory import Cell, Ref, Root, Stale, hold, holes, is_array, 
 from s2sgrad.front.values import Rows, Tup, Value, alike, leaves, rebuild
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Var
-from s2sgrad.ir.types import List, Scalar, Static
+from s2sgrad.ir.types import List, Scalar, Static, Undefined
 
 # What takes a list as it is; for everything else it is made an array first.
 TAKE_LISTS: set[Any] = {np.array, np.stack, np.concatenate, builtins.sum, builtins.len, print}
@@ -408,7 +408,7 @@ def _steps(t: Any, path: tuple[Any, ...]) -> list[Any]:
     """The steps of a view into a list: one for each list, the rest as it is."""
     found: list[Any] = []
     left = list(path)
-    while left and isinstance(t, List):
+    while left and isinstance(t, List | Undefined):
         step = left.pop(0)
         if isinstance(step, Pack) and step.kind == "tuple":  # `x[i][j]` was taken for `x[i, j]`
             step, *rest = step.items
@@ -416,8 +416,14 @@ def _steps(t: Any, path: tuple[Any, ...]) -> list[Any]:
                 [] if not rest else [rest[0] if len(rest) == 1 else Pack("tuple", tuple(rest))]
             )
         found.append(step)
-        t = t.item if not (isinstance(step, Pack) and step.kind == "slice") else t
+        if isinstance(t, List) and not (isinstance(step, Pack) and step.kind == "slice"):
+            t = t.item
     return [*found, *left]
+
+
+def steps_of(v: Ref) -> list[Any]:
+    """The steps from a list to a part of it."""
+    return _steps(v.root.first.type, v.path)
 
 
 def list_path(t: Any, path: tuple[Any, ...]) -> Any:

@@ -106,6 +106,8 @@ class Loops(Lists):
             ):
                 mark = now()  # the lists that were made stand before the loop
                 continue
+            if self.detach_before(assumed, turn, env, s):
+                continue
             settled = self.settle(assumed, turn, env, versions, mark)
             settled &= not self.carry_parts(s, assumed, turn, mark)
             if settled and held == self.held_before(mark):
@@ -306,6 +308,29 @@ class Loops(Lists):
             now: Any = self.content(cell)
             fits = isinstance(now, Tup) and k < len(now.items)
             turn.after[name] = now.items[k] if fits else UNDEF
+
+    def detach_before(
+        self, assumed: _Assumed, turn: _Turn, env: dict[str, Value], s: ast.AST
+    ) -> bool:
+        """Names of items of lists that a turn changes name what they did before the loop."""
+        lost = [
+            n
+            for n, v in env.items()
+            if n not in assumed.inits and isinstance(v, Ref) and v.path
+            and isinstance(v.root.first.type, List) and turn.after.get(n) != v
+        ]  # fmt: skip
+        for n in lost:
+            self.let_go(env, n, s)
+        return bool(lost)
+
+    def let_go(self, env: dict[str, Value], n: str, at: ast.AST) -> None:
+        """The name of an item of a list stands for the item, wherever that is."""
+        v = env[n]
+        assert isinstance(v, Ref)
+        holds = [x for r in v.root.holds for x in (r, *r.linked)]
+        env[n] = made = self.own(self.read(v, at), holds)
+        if isinstance(made, Ref):
+            hold(v.root, made.root)
 
     def widen_names(
         self, s: ast.AST, assumed: _Assumed, turn: _Turn, env: dict[str, Value]
