@@ -37,6 +37,7 @@ class Derived:
     seeds: Seeds
     written: list[Leaf]  # arrays that the function writes to; it copies them first
     leaves: list[Leaf]
+    changes: bool = False  # are containers among the arguments changed?
 
 
 @dataclass(eq=False)
@@ -55,6 +56,7 @@ class Compiled:
     leaves: list[Leaf]
     given: dict[str, Callable[..., Any]]  # functions of the user's that the text calls
     calls: bool  # are there functions that are kept as calls?
+    changes: bool = False  # are containers among the arguments changed?
 
 
 def compile_derivative(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
@@ -75,6 +77,7 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
         made.leaves,
         text.given,
         bool(text.kept),
+        made.changes,
     )
 
 
@@ -93,6 +96,7 @@ def differentiate(
     stages: Stages = {"parse": verified(func, "parse")}
     tidy_kept(func)
     written = [leaf for leaf in arguments.leaves if leaf.var in func.notes["written"]]
+    changes: bool = func.notes["changes"]
     for stage in request.inner:
         func, result = staged(func, arguments, request, stage, result, stages)
     whole = "_".join([_identifier(name), *(stage.what for stage in request.inner), request.what])
@@ -116,7 +120,7 @@ def differentiate(
         return whole, around(request, arguments, result, funcs, whole, head, spelling)
 
     emitted = emit_all(parts, matrix if asked is not request else None)
-    return Derived(emitted, stages, seeds, written, arguments.leaves)
+    return Derived(emitted, stages, seeds, written, arguments.leaves, changes)
 
 
 Part = tuple[Func, Result, list[str]]  # a function, the structure of its result, its parameters

@@ -97,7 +97,7 @@ class Transforms(Managers):
         if seed is None and fn.what in ("jvp", "hvp"):
             raise self.refuse(node, f"`{fn.what}` needs `{_SEEDS[fn.what]}=`", "", "inner")
         slots = [self.slot(fn, w, args, kwargs, node) for w in _several(fn.wrt)]
-        given = [v for _, v in slots]
+        given = [self.inner(v) for _, v in slots]
         found = [a for v in given for a in self.numbers(v, node)]
         if any(isinstance(atom_type(a), Undefined) for a in found):
             return self.own(Var("", Undefined()))  # a loop's body is parsed again
@@ -109,7 +109,7 @@ class Transforms(Managers):
             else:
                 args[place] = v
         with self.block() as stmts:
-            result = self.call(fn.function, args, kwargs, node)
+            result = self.inner(self.call(fn.function, args, kwargs, node))
             values = [self.read(v, node) for v in leaves(result) or ()]
         if not values or not all(isinstance(v, Var | Lit) for v in values):
             raise self.refuse(node, "the inner function returns no numbers", "", "inner")
@@ -155,7 +155,7 @@ class Transforms(Managers):
         roots = [r for v in given for x in refs(v) for r in (x.root, *x.root.linked)]
         results: list[Value] = [self.own(a, roots) for a in body.results[:n]]
         results += [self.own(a) for a in body.results[n:]]  # in memory of their own
-        value = rebuild(result, list(results[:n]))
+        value = self.recelled(rebuild(result, list(results[:n])))
         if fn.what == "jvp":
             shown = result.items[0] if fn.has_aux and isinstance(result, Tup) else result
             return Tup((value, self.tangent_of(shown, results[n:])))
@@ -215,7 +215,7 @@ class Transforms(Managers):
             if isinstance(made, Ref):
                 made.root.kind = "argument"
             new.append(made)
-        return rebuild(v, new)
+        return self.recelled(rebuild(v, new))
 
     # -- seeds and results
 
@@ -270,14 +270,14 @@ class Transforms(Managers):
         """The gradient, in the structure of the argument."""
         if isinstance(v, Tup):
             items = tuple(self.mirrored(i, bars) for i in v.items)
-            return Tup(items, v.kind, v.keys, v.cls)
+            return self.boxed(Tup(items, v.kind, v.keys, v.cls))
         a = v.root.first if isinstance(v, Ref) else v
         return bars.get(a, Lit(None)) if isinstance(a, Var) else Lit(None)
 
     def tangent_of(self, v: Value, dots: list[Value]) -> Value:
         if isinstance(v, Tup):
             items = tuple(self.tangent_of(i, dots) for i in v.items)
-            return Tup(items, v.kind, v.keys, v.cls)
+            return self.boxed(Tup(items, v.kind, v.keys, v.cls))
         return dots.pop(0) if is_differentiable(self.type_of(v)) else Lit(None)
 
     # -- matrices

@@ -29,6 +29,12 @@ STRUCTURAL = {
     ops.list_,
     ops.append,
     ops.drop_last,
+    ops.drop,
+    ops.insert,
+    ops.concat,
+    ops.repeat_list,
+    ops.fold_list,
+    ops.total,
     ops.add_lists,
     ops.spread_list,
     ops.split_like,
@@ -53,7 +59,9 @@ def carries_derivative(eqn: Eqn) -> bool:
         return True
     if eqn.effect:
         return True  # a draw, say; one that depends on what is differentiated is refused
-    if eqn.op in (ops.not_, ops.part, ops.fstring, ops.pack, ops.held, ops.is_caught, ops.shown):
+    if eqn.op in (
+        ops.not_, ops.part, ops.place, ops.fstring, ops.pack, ops.held, ops.is_caught, ops.shown
+    ):  # fmt: skip
         return False
     rule = lookup(eqn.op)
     if rule is None and isinstance(eqn.op, Helper):

@@ -52,6 +52,11 @@ _SUMS: dict[Any, Any] = {np.add: operator.add, np.subtract: operator.sub}
 # Of lists: linear in the operands of these positions.
 _OF_LISTS: dict[Any, tuple[int, ...]] = {
     ops.drop_last: (0,),
+    ops.drop: (0,),
+    ops.concat: (0, 1),
+    ops.repeat_list: (0,),
+    ops.fold_list: (0,),
+    ops.total: (0,),
     ops.add_lists: (0, 1),
     ops.spread_list: (0,),
     ops.split_like: (0,),
@@ -266,6 +271,9 @@ class _Forward:
             return self.write(s)
         if s.op in (ops.list_, ops.append):
             return self.again(s, tuple(map(self.filled, s.args)))
+        if s.op is ops.insert:
+            first, *place, last = s.args
+            return self.again(s, (self.filled(first), *place, self.filled(last)))
         linear = _OF_LISTS.get(s.op, ())
         known = {*linear, *SHAPE_ONLY.get(s.op, ())}
         if any(self.dot(a) is not None and k not in known for k, a in enumerate(s.args)):
