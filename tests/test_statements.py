@@ -18,11 +18,23 @@ import pytest
 import s2sgrad
 from s2sgrad import grad, hessian, jacobian, jvp, value_and_grad
 from s2sgrad.errors import DifferentiationError
-from tests import caller_programs, inner_programs, nonlocal_programs, statement_programs
+from tests import (
+    caller_programs,
+    generator_programs,
+    inner_programs,
+    nonlocal_programs,
+    statement_programs,
+)
 
 ALL: list[Any] = [
     f
-    for m in (statement_programs, caller_programs, inner_programs, nonlocal_programs)
+    for m in (
+        statement_programs,
+        caller_programs,
+        generator_programs,
+        inner_programs,
+        nonlocal_programs,
+    )
     for f in m.PROGRAMS
 ]
 STEP = 1e-6

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.infer import fits
 from s2sgrad.front.probe import is_elementwise
 from s2sgrad.ir import ops
@@ -43,6 +42,7 @@ from s2sgrad.ir.graph import (
 from s2sgrad.ir.types import Array, List, Scalar, Several, Type, is_differentiable, kind_of
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.activity import STRUCTURAL, active, carries_derivative, contents
+from s2sgrad.passes.lists import refused_list
 from s2sgrad.passes.pushed_calls import PushedCalls, push_call
 from s2sgrad.passes.pushing import ZERO, Answers, Pushing, dot_hint
 from s2sgrad.passes.record import Recorder, Symbol
@@ -277,7 +277,7 @@ class _Forward:
         linear = _OF_LISTS.get(s.op, ())
         known = {*linear, *SHAPE_ONLY.get(s.op, ())}
         if any(self.dot(a) is not None and k not in known for k, a in enumerate(s.args)):
-            raise _refused_list(s)
+            raise refused_list(s)
         pairs = enumerate(s.args)
         return self.again(s, tuple(self.filled(a) if k in linear else a for k, a in pairs))
 
@@ -443,18 +443,6 @@ def _may_fail(s: Eqn) -> bool:
     """May `s` end the program where its tangent would fail otherwise?  Then it goes first."""
     rule = lookup(s.op)
     return s.effect or (s.raises and rule is not None and rule.singular)
-
-
-def _refused_list(s: Eqn) -> DifferentiationError:
-    name = getattr(s.op, "__name__", str(s.op))
-    return DifferentiationError(
-        Refusal(
-            f"`{name}` of a list that grows is not supported",
-            s.at,
-            "make it an array first: np.array(...) or np.stack(...)",
-            anchor="list",
-        )
-    )
 
 
 __all__ = ["forward", "has_tangent"]
