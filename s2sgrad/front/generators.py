@@ -102,6 +102,13 @@ class Generators(Callables):
                 args = [self.listed_all(args[0], node), *args[1:]]
         return super().call(fn, args, kwargs, node)
 
+    def items(self, value: Value, at: ast.AST, n: int | None = None) -> list[Value]:
+        if isinstance(value, Generated):  # `[*g()]`, `f(*g())`, `a, b = g()`
+            known = self.collected(value, at, unroll=True)
+            if known is not None:
+                return list(known.items)
+        return super().items(value, at, n)
+
     def listed_all(self, made: Generated, node: ast.AST) -> Value:
         """All that a generator yields, in a list: one of known length where that is possible."""
         known = self.collected(made, node, unroll=False)
