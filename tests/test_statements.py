@@ -22,6 +22,8 @@ from tests import (
     caller_programs,
     generator_programs,
     inner_programs,
+    local_class_programs,
+    mixed_programs,
     nonlocal_programs,
     statement_programs,
 )
@@ -33,6 +35,8 @@ ALL: list[Any] = [
         caller_programs,
         generator_programs,
         inner_programs,
+        local_class_programs,
+        mixed_programs,
         nonlocal_programs,
     )
     for f in m.PROGRAMS

@@ -273,9 +273,7 @@ class Attempts(Generators):
         self.versions = before[1]
         return steps, stmts, after
 
-    def surely(
-        self, cls: type[Exception], argument: Any, why: Exception, at: ast.AST
-    ) -> Exception:
+    def surely(self, cls: type[Exception], argument: Any, why: Exception, at: ast.AST) -> Exception:
         """In the body of a `try` that catches it, what is sure to raise is a `raise`."""
         classes, depth = self.handled[-1] if self.handled else ((), 0)
         if depth != len(self.views.maps) or not any(issubclass(cls, c) for c in classes):

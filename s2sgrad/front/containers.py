@@ -118,9 +118,7 @@ class Containers(Classes):
         why = self.refuse(at, f"index {k} of a {owner.kind} of {n} items", "", "container")
         return self.surely(IndexError, f"{owner.kind} index out of range", why, at)
 
-    def surely(
-        self, cls: type[Exception], argument: Any, why: Exception, at: ast.AST
-    ) -> Exception:
+    def surely(self, cls: type[Exception], argument: Any, why: Exception, at: ast.AST) -> Exception:
         """What ends the parsing of a statement that is sure to raise `cls(argument)`."""
         return why
 
