@@ -24,7 +24,7 @@ from s2sgrad.passes.activity import influences
 from s2sgrad.passes.bufferize import bufferize
 from s2sgrad.passes.halves import repeatable, split
 from s2sgrad.passes.seeds import Seeds
-from s2sgrad.pipeline import LAST, Stages, settled, tidy_kept, verified
+from s2sgrad.pipeline import LAST, scratch, settled, tidy_kept, verified
 from s2sgrad.request import Request
 
 
@@ -90,8 +90,9 @@ def differentiate(
     fixed = frozenset(outside.variables if constants else ())
     if constants:
         func = replace(func, notes={**func.notes, "globals": fixed})
-    stages: Stages = {"parse": verified(func, "parse")}
-    tidy_kept(func)
+    stages = scratch(request.optimize)
+    stages["parse"] = verified(func, "parse")
+    tidy_kept(func, request.optimize)
     written = [leaf for leaf in arguments.leaves if leaf.var in func.notes["written"]]
     for stage in request.inner:
         func, result = staged(func, arguments, request, stage, result, stages)

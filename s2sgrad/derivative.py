@@ -23,6 +23,7 @@ from s2sgrad.lowered import Lowered
 from s2sgrad.overlap import refuse_overlaps
 from s2sgrad.passes.seeds import NAME, pattern
 from s2sgrad.passes.tangents import Fitting
+from s2sgrad.pipeline import LEVELS
 from s2sgrad.request import SEED_NAMES, Inner, Request, Target
 from s2sgrad.targets import below, check_target, named, target
 
@@ -57,8 +58,11 @@ class Derivative(Generic[P, R]):
         wrt: Wrt,
         what: str,
         has_aux: bool = False,
+        optimize: int = 1,
+        jit: str | None = None,
         member: bool = False,
     ) -> None:
+        _check_options(optimize, jit)
         self._callee = callee(primal, what)
         if member:
             self._callee = replace(self._callee, fixed={}, method=True, library=False)
@@ -69,7 +73,7 @@ class Derivative(Generic[P, R]):
                 setattr(self, name, self._callee.name)
         self.primal = primal
         self.__signature__ = self._callee.shown
-        self._options = (wrt, what, has_aux)
+        self._options = (wrt, what, has_aux, optimize)
         self._what, self._has_aux = what, has_aux
         self._bare = not isinstance(wrt, tuple)
         self._wrt = wrt if isinstance(wrt, tuple) else (wrt,)
@@ -103,8 +107,7 @@ class Derivative(Generic[P, R]):
         if instance is None:
             return self
         if self._twin is None:
-            wrt, what, has_aux = self._options
-            self._twin = self._kind()(self.primal, wrt, what, has_aux, member=True)
+            self._twin = self._kind()(self.primal, *self._options, member=True)
         return types.MethodType(self._twin, instance)
 
     def __reduce__(self) -> Any:
@@ -325,7 +328,8 @@ class Derivative(Generic[P, R]):
     ) -> Request:
         whats = (self._bare, self._what, self._has_aux)
         head = header(self._callee, tuple(given))
-        return Request(given, targets, *whats, leaves, head, inner=self._inner(values))
+        level, inner = self._options[-1], self._inner(values)
+        return Request(given, targets, *whats, leaves, head, optimize=level, inner=inner)
 
     def _inner(self, values: dict[str, Any]) -> tuple[Inner, ...]:
         stages = self._callee.inner
@@ -340,3 +344,12 @@ class Derivative(Generic[P, R]):
         # Where arrays are written to, each call is checked for arrays that overlap.
         recent = [c[0] for c in self._compiled.values() if not c[0].written][-4:]
         return dispatcher(self._callee, recent, self._slow)
+
+
+def _check_options(optimize: int, jit: str | None) -> None:
+    if type(optimize) is not int or not 0 <= optimize < len(LEVELS):
+        raise TypeError(f"optimize={optimize!r}: 0, 1 or 2 is meant")
+    if jit is not None:
+        raise TypeError(
+            f"jit={jit!r} is not supported yet: give what is emitted, `.source`, to that compiler"
+        )
