@@ -9,7 +9,7 @@ from typing import Any
 from s2sgrad.emit.expr import Spelling
 from s2sgrad.emit.load import load
 from s2sgrad.emit.results import Display, Result, renumbered
-from s2sgrad.emit.source import Emitted, emit_all
+from s2sgrad.emit.source import Emitted, emit
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.arguments import Arguments, Leaf, Path
 from s2sgrad.front.parse import parse
@@ -61,7 +61,7 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
     """The derivative of the function `name` for one signature."""
     made = differentiate(closure, name, request, scope)
     text = made.emitted
-    run, back = load(text.source, (text.names[0], text.names[-1]), text.given)
+    run, back = load(text.source, (text.names[0], text.names[-1]), text.given, text.places)
     return Compiled(
         run,
         back,
@@ -115,7 +115,7 @@ def differentiate(
         head = _header(request, names, fixed)
         return whole, around(request, arguments, result, funcs, whole, head, spelling)
 
-    emitted = emit_all(parts, matrix if asked is not request else None)
+    emitted = emit(parts, matrix if asked is not request else None)
     return Derived(emitted, stages, seeds, written, arguments.leaves)
 
 

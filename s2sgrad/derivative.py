@@ -14,6 +14,7 @@ from s2sgrad.admission import check_differentiable, header, signatures
 from s2sgrad.callee import Callee, Stage, absent, callee
 from s2sgrad.compile import Compiled, compile_derivative
 from s2sgrad.dispatch import Call, dispatcher, fits
+from s2sgrad.emit.load import note
 from s2sgrad.errors import S2SGradError
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.structure import Signature, type_of_argument
@@ -195,7 +196,12 @@ class Derivative(Generic[P, R]):
         """A call that no guard answers: its signature is looked up, or compiled."""
         seed = self._taken(kwargs)
         values = self._bind(args, kwargs)
-        return self._run(*self._compilation(values, seed), values)
+        compiled, seed = self._compilation(values, seed)
+        try:
+            return self._run(compiled, seed, values)
+        except Exception as e:
+            note(e)
+            raise
 
     def _taken(self, kwargs: dict[str, Any]) -> Any:
         """The seed, taken out of the keywords of a call."""

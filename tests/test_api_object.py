@@ -8,7 +8,9 @@ from __future__ import annotations
 import copy
 import gc
 import inspect
+import io
 import linecache
+import pdb
 import pickle
 import threading
 import timeit
@@ -18,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from s2sgrad import grad, value_and_grad, vjp
+from s2sgrad import grad, jacobian, jvp, pullback, value_and_grad, vjp
 from s2sgrad.derivative import Derivative
 from s2sgrad.errors import S2SGradError
 
@@ -71,6 +73,58 @@ def test_inspect_and_tracebacks_show_the_emitted_lines() -> None:
         d(0.0)
     shown = "".join(traceback.format_exception(e.value))
     assert "/ x" in shown
+
+
+def solves(x, A):
+    y = np.tanh(x)
+    for _ in range(2):
+        y = A @ y
+    return np.sum(np.linalg.solve(A, y))
+
+
+def line_of(text: str) -> int:
+    lines, first = inspect.getsourcelines(solves)
+    return first + next(k for k, line in enumerate(lines) if text in line)
+
+
+@pytest.mark.parametrize("transform", [grad, value_and_grad, vjp, jvp, pullback, jacobian])
+def test_errors_of_the_emitted_code_name_the_line_of_the_user(transform: Any) -> None:
+    d = transform(solves)
+    more = {"tangents": np.ones(2)} if transform is jvp else {}
+    for A, error, text in (
+        (np.ones((2, 2)), np.linalg.LinAlgError, "np.linalg.solve"),
+        (np.ones((3, 3)), ValueError, "A @ y"),
+    ):
+        for _ in range(2):  # compiled, and by the guard
+            with pytest.raises(error) as e:
+                d(np.ones(2), A, **more)
+            if transform is jacobian:  # the function itself is run first
+                assert __file__ in "".join(traceback.format_exception(e.value))
+                continue
+            assert len(e.value.__notes__) == 1
+            assert f'line {line_of(text)} of "{__file__}"' in e.value.__notes__[0]
+            assert text in e.value.__notes__[0]
+
+
+def test_errors_of_the_backward_half_name_the_line() -> None:
+    def f(x):
+        return np.sqrt(x)
+
+    _, back = pullback(f)(0.0)
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError) as e:
+        back(1.0)
+    assert "return np.sqrt(x)" in e.value.__notes__[0]
+
+
+def test_pdb_steps_through_the_emitted_lines() -> None:
+    d = grad(importable)
+    d(np.ones(2), np.ones(2))
+    out = io.StringIO()
+    p = pdb.Pdb(stdin=io.StringIO("s\ns\nn\nn\nc\n"), stdout=out, readrc=False)
+    p.use_rawinput = False
+    p.runcall(d.__wrapped__, np.ones(2), np.ones(2))
+    assert "<s2sgrad importable_grad" in out.getvalue()
+    assert "return 2.0 * x * y" in out.getvalue() or "x_bar" in out.getvalue()
 
 
 def test_signatures() -> None:
