@@ -43,6 +43,7 @@ class Derived:
 class Compiled:
     """An emitted function and what it stands on."""
 
+    name: str  # of the function that is differentiated
     run: Callable[..., Any]
     back: Callable[..., Any]  # of a pullback: the backward half; else `run` again
     source: str
@@ -63,6 +64,7 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
     text = made.emitted
     run, back = load(text.source, (text.names[0], text.names[-1]), text.given, text.places)
     return Compiled(
+        name,
         run,
         back,
         text.source,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import threading
@@ -19,8 +20,9 @@ from s2sgrad.errors import S2SGradError
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.structure import Signature, type_of_argument
 from s2sgrad.frozen import bound_name, freeze
+from s2sgrad.graph import Graph
 from s2sgrad.ir.ops import part
-from s2sgrad.lowered import Lowered
+from s2sgrad.lowered import Lowered, Sizes, measured, shown, sizes
 from s2sgrad.overlap import refuse_overlaps
 from s2sgrad.passes.seeds import NAME, pattern
 from s2sgrad.passes.tangents import Fitting
@@ -87,6 +89,7 @@ class Derivative(Generic[P, R]):
             raise TypeError(f"a function with a parameter named `{seed}` cannot be given to {what}")
         self._compiled: dict[Any, list[Compiled]] = {}
         self._last: Compiled | None = None
+        self._sizes: Sizes = ({}, {})  # of the arguments that it was compiled for
         self._twin: Derivative[..., Any] | None = None
         self._answer(self._slow)
 
@@ -165,16 +168,24 @@ class Derivative(Generic[P, R]):
         """The compilation for arguments like these; nothing is run."""
         seed = self._taken(kwargs)
         values = self._bind(args, kwargs)
-        return Lowered(self._compilation(values, seed)[0])
+        return Lowered(self._compilation(values, seed)[0], values)
 
     @property
-    def cost(self) -> dict[str, int]:
-        """What the last signature costs: operations, tapes and copies in the emitted code."""
-        return Lowered(self._current()).cost
+    def graph(self) -> Graph:
+        """The graph of the function, local partials on its edges: `str` for Graphviz, `.svg()`."""
+        return Graph(self._current().ir, self._callee.name)
+
+    @property
+    def cost(self) -> dict[str, Any]:
+        """What the last signature costs: operations, copies, and what the tapes held then.
+
+        See `.lower(*args).cost` for the tapes with arguments like others.
+        """
+        return measured(self._current(), self._sizes)
 
     def ir(self, after: str = "reverse+prune") -> str:
         """The textual IR of the last signature after a pass."""
-        return Lowered(self._current()).ir(after)
+        return shown(self._current(), after)
 
     def _current(self) -> Compiled:
         if self._last is None:
@@ -246,7 +257,8 @@ class Derivative(Generic[P, R]):
             result = compiled.run(*pos, **named, out_bar=out_bar)
         except ValueError:
             # A seed of the wrong shape may not even broadcast; say so rather than how it failed.
-            compiled.seeds.check_shapes(self._value_of(values), out_bar)
+            with contextlib.suppress(ValueError):  # the error is the primal's own
+                compiled.seeds.check_shapes(self._value_of(values), out_bar)
             raise
         value = result[0][0] if self._has_aux else result[0]
         compiled.seeds.check_shapes(value, out_bar)
@@ -297,7 +309,7 @@ class Derivative(Generic[P, R]):
             # What it stood on has changed: it will hardly change back.
             self._compiled[key] = [compiled, *(c for c in known if fits(c))]
             self._answer(self._dispatcher())
-            self._last = compiled
+            self._last, self._sizes = compiled, sizes(compiled, values)
             self.__wrapped__ = compiled.run  # `inspect.getsource` shows what runs
             return compiled, seed
 
