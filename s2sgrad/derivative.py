@@ -31,6 +31,7 @@ from s2sgrad.request import SEED_NAMES, Inner, Request, Target
 from s2sgrad.targets import below, check_target, named, target
 
 UNGUARDED = ("pullback", "jacobian", "hessian")  # their calls do more than to run what is emitted
+MOST = 256  # signatures that a function is kept compiled for
 Wrt = int | str | tuple[int | str, ...]
 _P = inspect.Parameter
 P = ParamSpec("P")
@@ -308,6 +309,8 @@ class Derivative(Generic[P, R]):
             known = self._compiled.get(key, [])
             # What it stood on has changed: it will hardly change back.
             self._compiled[key] = [compiled, *(c for c in known if fits(c))]
+            while len(self._compiled) > MOST:
+                self._compiled.pop(next(iter(self._compiled)), None)  # the oldest
             self._answer(self._dispatcher())
             self._last, self._sizes = compiled, sizes(compiled, values)
             self.__wrapped__ = compiled.run  # `inspect.getsource` shows what runs

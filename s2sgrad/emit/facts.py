@@ -99,7 +99,7 @@ def called(block: Block) -> set[str]:
             if isinstance(s.op, Kept):
                 found.add(s.op.name)
             own = isinstance(s.op, types.FunctionType)
-            if own and s.op.__module__.split(".")[0] not in ("numpy", "s2sgrad"):
+            if own and (s.op.__module__ or "").split(".")[0] not in ("numpy", "s2sgrad"):
                 found.add(s.op.__name__)
         elif isinstance(s, Loop):
             found |= called(s.body)
