@@ -12,6 +12,7 @@ from typing import Any
 from s2sgrad.emit import attempts, expr, printer
 from s2sgrad.emit.apart import Apart
 from s2sgrad.emit.facts import Order, called, collected, handed_on, minus_one
+from s2sgrad.emit.lines import Line, place, places
 from s2sgrad.emit.live import at_hand, is_tape, liveness, uses
 from s2sgrad.emit.names import Names
 from s2sgrad.emit.results import Result, statement, whole
@@ -34,6 +35,7 @@ from s2sgrad.ir.graph import (
     atom_type,
     is_attempt,
 )
+from s2sgrad.ir.span import Span
 from s2sgrad.ir.types import List, Saved, Scalar
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.distinct import is_distinct
@@ -58,17 +60,10 @@ class Emitted:
     imports: frozenset[str]
     helpers: dict[str, Callable[..., Any]]
     given: dict[str, Callable[..., object]]  # functions of the user's that it calls
+    places: dict[int, Span]  # the statement of the user's that a line belongs to
 
 
-def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emitted:
-    """Python source of `func`; `result` is the structure of what it returns.
-
-    `header` are its parameters as they are written (`x`, `*`, `**options`), if not the names alone.
-    """
-    return emit_all([(func, result, func.names if header is None else header)])
-
-
-def emit_all(
+def emit(
     parts: Sequence[tuple[Func, Result, Sequence[str]]],
     around: Callable[[expr.Spelling], tuple[str, str]] | None = None,
 ) -> Emitted:
@@ -78,20 +73,24 @@ def emit_all(
     """
     funcs = [func for func, _, _ in parts]
     kept, spelling = called_by(funcs), expr.Spelling(n for f in funcs for n in f.names)
-    texts = [_Emitter(k.body, spelling).function(whole(k.body), k.body.names) for k in kept]
-    own = [_Emitter(f, spelling).function(result, header) for f, result, header in parts]
+    all_of = [*((k.body, whole(k.body), k.body.names) for k in kept), *parts]
+    emitters = [_Emitter(f, spelling) for f, _, _ in all_of]
+    written = [e.function(r, head) for e, (_, r, head) in zip(emitters, all_of, strict=True)]
+    texts, own = written[: len(kept)], written[len(kept) :]
     names = [f.name for f in funcs]
     if around is not None:
         name, text = around(spelling)
         own, names = [*own, text], [name, *names]
+    source = module("\n\n".join([*texts, *own]), spelling.imports, spelling.helpers)
     return Emitted(
-        module("\n\n".join([*texts, *own]), spelling.imports, spelling.helpers),
+        source,
         names,
         "\n\n".join(own),
         texts,
         frozenset(spelling.imports),
         spelling.helpers,
         spelling.handed,
+        places(source, zip(written, (e.places for e in emitters), strict=True)),
     )
 
 
@@ -136,6 +135,7 @@ class _Emitter:
         self.handed = handed_on(func.body)
         self.caught: dict[Var, str] = {}  # exceptions that are being handled
         self.lines: list[str] = []
+        self.at: Span | None = None  # the place of the statement that is written
         self.tapes: dict[Var, str] = {}
         self.exits: Exits = {}  # branches whose arms leave a loop
         self.nones: set[str] = set()  # names that stand for nothing on some path
@@ -233,7 +233,7 @@ class _Emitter:
     # -- statements
 
     def line(self, depth: int, text: str) -> None:
-        self.lines += printer.broken("    " * depth + text)
+        self.lines += [Line.of(x, self.at) for x in printer.broken("    " * depth + text)]
 
     def function(self, result: Result, header: Sequence[str]) -> str:
         body = self.func.body
@@ -253,7 +253,9 @@ class _Emitter:
         if quiet:
             self.spelling.imports.add("import numpy as np")
             head.insert(0, f"@np.errstate({', '.join(quiet)})")
-        return "\n".join([*head, *self.lines]) + "\n"
+        whole = [*head, *self.lines]
+        self.places = [getattr(x, "at", None) for x in whole]
+        return "\n".join(whole) + "\n"
 
     def section(self, title: str, body: Block, stmts: Sequence[Stmt]) -> None:
         at = len(self.lines)
@@ -263,6 +265,7 @@ class _Emitter:
 
     def stmts(self, block: Block, stmts: Sequence[Stmt], depth: int) -> None:
         for s in stmts:
+            self.at = place(s, self.folded)
             if isinstance(s, Eqn):
                 if s.out not in self.folded:
                     self.eqn(s, block, depth)
