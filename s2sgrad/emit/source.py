@@ -12,6 +12,7 @@ from typing import Any
 from s2sgrad.emit import expr, printer
 from s2sgrad.emit.apart import Apart
 from s2sgrad.emit.facts import Order, called, collected, handed_on, minus_one
+from s2sgrad.emit.fold import Folding
 from s2sgrad.emit.live import at_hand, is_tape, liveness, uses
 from s2sgrad.emit.names import Names
 from s2sgrad.emit.results import Result, statement, whole
@@ -90,8 +91,6 @@ def module(text: str, imports: Iterable[str], helpers: dict[str, Callable[..., A
 Moves = list[tuple[Var, Atom]]
 # The place of the flag among what a branch joins, and the moves that are due before `break`.
 Exits = dict[Branch, tuple[int, list[Moves]]]
-# Of one expression: more would be past any margin, and too deep for a long sum.
-MOST_OPERATIONS = 24
 RESERVED = {"np", "math", "scipy", "range", "float", "len", "abs", "print", "dict", "zip"}
 
 
@@ -103,12 +102,11 @@ class _Emitter:
         self.tape_items = set(collected(func.body))
         packs = [s for s in equations(func.body) if s.op is ops.pack]
         self.packed = {a for s in packs for a in s.args}
-        self.folded: dict[Var, Eqn | Branch] = {}
-        self.operations: dict[Var, int] = {}  # in the expression of a folded value
         self.in_place: set[Var] = func.notes.get("in_place", set())
         self.order = Order(func, self.in_place)
         self.apart = Apart(func, self.where)
-        self.fold(func.body)
+        folding = Folding(func, self.where, self.tape_items, self.order, self.apart)
+        self.folded = folding.folded
         self.spelling = spelling
         spans = liveness(func, self.folded, self.tape_items)
         fixed: frozenset[str] = func.notes.get("globals", frozenset())
@@ -120,60 +118,6 @@ class _Emitter:
         self.nones: set[str] = set()  # names that stand for nothing on some path
         self.flags: set[Var] = set()  # stop flags that nobody reads then
         self.collecting = {}
-
-    # -- which values become part of the expression that uses them
-
-    def fold(self, block: Block) -> None:
-        for s in block.stmts:
-            if isinstance(s, Eqn):
-                if self.can_fold(s.out, block) and not s.effect and s.op not in WRITES:
-                    size = 1 + sum(self.operations.get(a, 0) for a in s.args if isinstance(a, Var))
-                    if size <= MOST_OPERATIONS:
-                        self.folded[s.out] = s
-                        self.operations[s.out] = size
-            elif isinstance(s, Branch):
-                self.fold(s.then)
-                self.fold(s.orelse)
-                if self.is_ternary(s) and self.can_fold(s.outs[0], block):
-                    self.folded[s.outs[0]] = s
-            else:
-                if not isinstance(s.over, Range):
-                    self.fold(s.over.test)
-                self.fold(s.body)
-
-    def can_fold(self, v: Var, block: Block) -> bool:
-        if len(self.where[v]) != 1:
-            return False
-        where, s = self.where[v][0]
-        if where is not block:
-            return False
-        if v in self.apart.items or v in self.apart.reads:
-            return False
-        if v in self.tape_items:
-            return s is None and self.order.made_here(v, block)
-        if v.hint or not self.order.may_wait(v, block, s):
-            return False
-        if s is None:
-            return True
-        if isinstance(s, Eqn) and s.op in WRITES and v is s.args[0]:
-            return False
-        if isinstance(s, Loop):
-            return isinstance(s.over, Range) and v in (s.over.start, s.over.stop, s.over.step)
-        if isinstance(s, Branch):
-            return v is s.test
-        return True
-
-    def is_ternary(self, s: Branch) -> bool:
-        """Is the branch one value, each arm an expression?"""
-        if s.joined != 1 or len(s.outs) != 1 or s.walked != ((), ()):
-            return False
-        for arm in s.arms:
-            for inner in arm.stmts:
-                if not all(v in self.folded for v in bound_by(inner)) or not bound_by(inner):
-                    return False
-        return not any(
-            isinstance(r, Lit) and isinstance(r.value, Undef) for arm in s.arms for r in arm.results
-        )
 
     # -- expressions
 
