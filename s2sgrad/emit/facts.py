@@ -46,6 +46,12 @@ class Order:
         self.writes[block] = each
         return set().union(*each)
 
+    def made(self, a: Atom) -> Eqn | None:
+        """The equation behind `a`."""
+        block, k = self.at.get(a, (None, 0)) if isinstance(a, Var) else (None, 0)
+        s = block.stmts[k] if block is not None else None
+        return s if isinstance(s, Eqn) else None
+
     def made_here(self, v: Var, block: Block) -> bool:
         """Is `v` the result of an equation of this block?"""
         where, k = self.at.get(v, (None, 0))

@@ -40,6 +40,7 @@ from s2sgrad.ir.walk import bound_by
 # Of one expression: more would be too deep for the printers.
 MOST_OPERATIONS = 24
 WIDEST = 76  # a line, as far as it can be told before there are names
+WIDEST_STORE = 90  # of `x[i, j] = v`
 SUM = {operator.add, operator.sub}
 
 
@@ -149,7 +150,8 @@ class Folding:
             return False
         if s.op is np.size:
             return isinstance(atom_type(s.args[0]), Array)
-        small = self.operations.get(s.args[0], 0) == 0
+        first = s.args[0]
+        small = not (isinstance(first, Var) and self.operations.get(first, 0))
         return v.type == INT and s.op in SUM and isinstance(s.args[-1], Lit) and small
 
     def is_in_expression(self, v: Var, use: Use) -> bool:
@@ -169,7 +171,8 @@ class Folding:
             return True
         target = len(user.out.hint) or 2
         whole = self.of_text(user) + 4 * depth + target + 3
-        return whole <= WIDEST or self.width[v] <= 12
+        widest = WIDEST_STORE if user.op in WRITES else WIDEST
+        return whole <= widest or self.width[v] <= 12
 
     def of_name(self, v: Var) -> int:
         return len(v.hint) or 3

@@ -444,6 +444,9 @@ class _Reverse:
         x, value = s.args[0], s.args[-1]
         index, atoms = self.place(s, len(s.args) - 2)
         read: Atom | None = None
+        if s.op is ops.setitem and index is ...:  # nothing is left of what was there
+            self.hand(value, self.shaped(g, value) if value in self.active else g)
+            return
         if value in self.active:
             assert isinstance(value, Var)
             read = self.recorder.emit(ops.getitem, (g, *atoms), Form((Hole(0), index)))
