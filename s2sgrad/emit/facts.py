@@ -46,6 +46,11 @@ class Order:
         self.writes[block] = each
         return set().union(*each)
 
+    def maker(self, v: Var, block: Block) -> Stmt | None:
+        """The statement of this block that makes `v`."""
+        where, k = self.at.get(v, (None, 0))
+        return block.stmts[k] if where is block else None
+
     def made(self, a: Atom) -> Eqn | None:
         """The equation behind `a`."""
         block, k = self.at.get(a, (None, 0)) if isinstance(a, Var) else (None, 0)
@@ -94,6 +99,32 @@ def collected(block: Block) -> list[Atom]:
         elif isinstance(s, Branch):
             for arm in s.arms:
                 found += [*arm.results[s.joined :], *collected(arm)]
+    return found
+
+
+def stops(block: Block) -> set[Atom]:
+    """The flags that end loops, and what they are made of in the arms of branches."""
+    found: set[Atom] = set()
+    for s in reversed(block.stmts):
+        if isinstance(s, Loop):
+            if s.stop is not None:
+                found.add(s.body.results[s.stop])
+                found |= _flags(s.body, found)
+            found |= stops(s.body)
+        elif isinstance(s, Branch):
+            found |= stops(s.then) | stops(s.orelse)
+    return found
+
+
+def _flags(block: Block, flags: set[Atom]) -> set[Atom]:
+    """The results of arms that are handed on as one of `flags`."""
+    found: set[Atom] = set()
+    for s in block.stmts:
+        if isinstance(s, Branch):
+            handed = [k for k, v in enumerate(s.outs[: s.joined]) if v in flags]
+            for arm in s.arms:
+                own = {arm.results[k] for k in handed}
+                found |= own | _flags(arm, own)
     return found
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from s2sgrad.emit.apart import Apart
 from s2sgrad.emit.expr import BINARY, COMPARE, UNARY
-from s2sgrad.emit.facts import Order
+from s2sgrad.emit.facts import Order, stops
 from s2sgrad.emit.live import Use
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
@@ -40,6 +40,7 @@ from s2sgrad.ir.walk import bound_by
 # Of one expression: more would be too deep for the printers.
 MOST_OPERATIONS = 24
 WIDEST = 76  # a line, as far as it can be told before there are names
+WIDEST_TERNARY = 40  # a test and what is chosen
 WIDEST_STORE = 90  # of `x[i, j] = v`
 SUM = {operator.add, operator.sub}
 
@@ -59,6 +60,8 @@ class Folding:
         self.folded: dict[Var, Eqn | Branch] = {}
         self.operations: dict[Var, int] = {}  # in the expression of a folded value
         self.width: dict[Atom, int] = {}  # of its text
+        self.inline: set[Stmt] = set()  # branches that are assigned as expressions
+        self.stops = stops(func.body)
         self.fixed: set[Atom] = set(func.body.params)  # values whose names no other value takes
         self.block(func.body, 1)
 
@@ -69,8 +72,8 @@ class Folding:
             elif isinstance(s, Branch):
                 self.block(s.then, depth + 1)
                 self.block(s.orelse, depth + 1)
-                if self.is_ternary(s) and self.can_fold(s.outs[0], block):
-                    self.folded[s.outs[0]] = s
+                if self.is_ternary(s):
+                    self.ternary(s, block)
             else:
                 if not isinstance(s.over, Range):
                     self.block(s.over.test, depth + 1)
@@ -132,6 +135,30 @@ class Folding:
         return not any(
             isinstance(r, Lit) and isinstance(r.value, Undef) for arm in s.arms for r in arm.results
         )
+
+    def ternary(self, s: Branch, block: Block) -> None:
+        """A branch that is an expression: part of another one, or assigned on one line."""
+        if s.outs[0] in self.stops:
+            return  # it becomes `break`
+        if s.then.results[0] is s.test or s.orelse.results[0] is s.test:  # `and`, `or`
+            self.absorb(s, block)
+        elif sum(map(self.of, (s.test, s.then.results[0], s.orelse.results[0]))) > WIDEST_TERNARY:
+            return
+        if self.can_fold(s.outs[0], block):
+            self.folded[s.outs[0]] = s
+        else:
+            self.inline.add(s)
+
+    def absorb(self, s: Branch, block: Block) -> None:
+        """Fold the first operand of `and`, of which the test and one of the arms is made."""
+        v = s.test
+        made = self.order.maker(v, block) if isinstance(v, Var) and not v.hint else None
+        if made is None or v in self.folded or v in self.tape_items or len(self.where[v]) != 2:  # type: ignore[index]
+            return
+        mine = all(u is s or (u is None and b in s.arms) for b, u in self.where[v])  # type: ignore[index]
+        plain = made in self.inline or (isinstance(made, Eqn) and not (made.effect or made.raises))
+        if mine and plain and self.order.may_wait(v, block, s):  # type: ignore[arg-type]
+            self.folded[v] = made  # type: ignore[index, assignment]
 
     # -- more than once
 

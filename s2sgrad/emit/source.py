@@ -97,7 +97,10 @@ class _Emitter(Flow):
             elif isinstance(s, Branch):
                 if s.outs and s.outs[0] in self.folded:
                     continue
-                self.branch(s, depth)
+                if s in self.inline:
+                    self.bind(self.names[s.outs[0]], self.value(s), depth)
+                else:
+                    self.branch(s, depth)
                 self.appendcollected(block, s.outs, depth)
             else:
                 self.loop(s, depth)

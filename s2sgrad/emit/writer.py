@@ -35,7 +35,7 @@ class Writer:
         self.order = Order(func, self.in_place)
         self.apart = Apart(func, self.where)
         folding = Folding(func, self.where, self.tape_items, self.order, self.apart)
-        self.folded = folding.folded
+        self.folded, self.inline = folding.folded, folding.inline
         self.spelling = spelling
         spans = liveness(func, self.folded, self.tape_items)
         fixed: frozenset[str] = func.notes.get("globals", frozenset())
@@ -71,9 +71,9 @@ class Writer:
         then, orelse = s.then.results[0], s.orelse.results[0]
         test = self.atom(s.test)
         if orelse is s.test:
-            return ast.BoolOp(ast.And(), [test, self.atom(then)])
+            return expr.both(ast.And(), test, self.atom(then))
         if then is s.test:
-            return ast.BoolOp(ast.Or(), [test, self.atom(orelse)])
+            return expr.both(ast.Or(), test, self.atom(orelse))
         return ast.IfExp(test, self.atom(then), self.atom(orelse))
 
     def text(self, node: ast.expr) -> str:

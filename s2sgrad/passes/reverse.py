@@ -41,6 +41,7 @@ from s2sgrad.ir.span import Span
 from s2sgrad.ir.types import INT, Array, List, Scalar, Seq, Several, Type, Unknown, is_real, kind_of
 from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.activity import active, carries_derivative
+from s2sgrad.passes.axes import only_adds, without_added
 from s2sgrad.passes.calls import Pair, Pairs, forward_call, reverse_call
 from s2sgrad.passes.generic import Call, by_helpers, uncounted
 from s2sgrad.passes.lists import LISTS, list_cotangents
@@ -435,9 +436,22 @@ class _Reverse:
     def _getitem(self, s: Eqn, g: Atom) -> None:
         """A read of a part adds to that part of the cotangent."""
         x = s.args[0]
-        if x in self.active:
+        if x in self.active and not self._fewer_axes(s, g):
             index, atoms = self.place(s, len(s.args) - 1)
             self.frame.bars.setdefault(x, []).append(_Add(index, atoms, g))
+
+    def _fewer_axes(self, s: Eqn, g: Atom) -> bool:
+        """The cotangent of `x` in `x[:, None]` is that of all of it, without the added axes."""
+        assert s.form is not None
+        whole = isinstance(atom_type(g), Array) and isinstance(atom_type(s.args[0]), Array)
+        if len(s.args) > 1 or not whole or not only_adds(s.form.args[1]):
+            return False
+        form = Form((Hole(0), without_added(s.form.args[1])))
+        bar = self.recorder.emit(ops.getitem, (g,), form)
+        if g in self.selected.bars:
+            self.selected.bars.add(bar)
+        self.add(s.args[0], bar)
+        return True
 
     def _write(self, s: Eqn, g: Atom) -> None:
         """A store: its value gets the cotangent of the place, what was there before gets none."""
