@@ -175,4 +175,7 @@ def handed_on(block: Block) -> dict[Var, list[Var]]:
 def minus_one(node: ast.expr) -> ast.expr:
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
         return expr.constant(node.value - 1)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        if isinstance(node.right, ast.Constant) and node.right.value == 1:
+            return node.left
     return ast.BinOp(node, ast.Sub(), ast.Constant(1))

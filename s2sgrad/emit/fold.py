@@ -16,6 +16,7 @@ from s2sgrad.emit.apart import Apart
 from s2sgrad.emit.expr import BINARY, COMPARE, UNARY
 from s2sgrad.emit.facts import Order, stops
 from s2sgrad.emit.live import Use
+from s2sgrad.emit.names import RESULT
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.graph import (
@@ -104,7 +105,8 @@ class Folding:
             return False
         if v in self.tape_items:
             return s is None and self.order.made_here(v, block)
-        if v.hint and not self.is_partial_sum(v, s):
+        returned = v.hint == RESULT and s is not None  # by a function that was inlined
+        if v.hint and not returned and not self.is_partial_sum(v, s):
             return False
         if not self.order.may_wait(v, block, s):
             return False
@@ -142,6 +144,8 @@ class Folding:
             return  # it becomes `break`
         if s.then.results[0] is s.test or s.orelse.results[0] is s.test:  # `and`, `or`
             self.absorb(s, block)
+        elif any(_is_update(r, s.outs[0]) for r in (s.then.results[0], s.orelse.results[0])):
+            return  # `if test: x *= 2.0`
         elif sum(map(self.of, (s.test, s.then.results[0], s.orelse.results[0]))) > WIDEST_TERNARY:
             return
         if self.can_fold(s.outs[0], block):
@@ -234,6 +238,11 @@ class Folding:
         made = self.folded.get(a) if isinstance(a, Var) else None
         low = isinstance(made, Eqn) and made.op in SUM and made.form is None
         return 2 if low and s.op not in SUM else 0
+
+
+def _is_update(r: Atom, out: Var) -> bool:
+    """Is a result of an arm what the name had before?"""
+    return isinstance(r, Var) and bool(out.hint) and r.hint == out.hint
 
 
 def _spelled(op: Any) -> int:

@@ -20,7 +20,7 @@ class Tapes(Writes):
         targets = []
         for v in self.apart.places(source):
             if v is not None and is_tape(v):
-                self.tapes[v] = self.names.tape(v.hint or "tape")
+                self.tapes[v] = self.names.tape(v)
             targets.append("_" if v is None else self.tapes[v] if is_tape(v) else self.names[v])
         made = self.apart.made.get(source)
         value = self.names[source] if made is None else self.text(self.value(made))  # type: ignore[index]
@@ -34,7 +34,7 @@ class Tapes(Writes):
     def open_tapes(self, outs: Sequence[Var], block_results: Sequence[Atom], depth: int) -> None:
         for v in outs:
             if v not in self.tapes:
-                self.tapes[v] = self.names.tape(v.hint or "tape")
+                self.tapes[v] = self.names.tape(v)
                 self.line(depth, f"{self.tapes[v]} = []")
 
     def share_tapes(self, arm: Block, seqs: Sequence[Var], results: Sequence[Atom]) -> None:

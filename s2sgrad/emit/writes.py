@@ -27,6 +27,9 @@ def positive(node: ast.expr) -> ast.expr | None:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
         left = positive(node.left)
         return None if left is None else ast.BinOp(left, node.op, node.right)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+        left = positive(node.left)
+        return None if left is None else ast.BinOp(left, ast.Add(), node.right)
     return None
 
 

@@ -146,6 +146,7 @@ class _Reverse:
         self.items: dict[tuple[Atom, int], Var] = {}  # the results of operations with several
         self.collects: dict[tuple[Stmt, int], dict[Var, Var]] = {}
         self.counts: dict[Loop, Var] = {}
+        self.bar_of: dict[Var, Var] = {}  # which value a cotangent without a name is one of
         self.unbound: set[Atom] = {UNDEF}  # values that some path leaves without a value
         self.shape_from: dict[Var, Atom] = {}  # another value that surely has the same shape
         self._index(func.body)
@@ -208,6 +209,7 @@ class _Reverse:
         mirror = {v for s in self.frame.stmts for v in bound_by(s)}
         guards = self.func.notes.get("guards", set()) | self.selected.masks
         notes = {**self.func.notes, "mirror": mirror, "pairs": self.pairs, "guards": guards}
+        notes["bars"] = {**self.func.notes.get("bars", {}), **self.bar_of}
         names = (*self.func.names, *(v.hint for v in extra))
         return replace(self.func, body=whole, names=names, notes=notes)
 
@@ -239,8 +241,14 @@ class _Reverse:
             total = self.put(ops.additem, total, a.index, a.atoms, a.g, v)
         if selected:  # zero wherever nothing was read
             self.selected.bars.add(total)
+        self.named(total, v)
         self.frame.bars[v] = [total]
         return total
+
+    def named(self, bar: Atom, v: Var) -> None:
+        """Note that `bar` is the cotangent of `v`: it will be named so."""
+        if isinstance(bar, Var) and not bar.hint:
+            self.bar_of.setdefault(bar, v)
 
     def cleared(self, c: _Clear, gs: list[Atom], v: Var) -> Atom:
         """Zero at the place of a store, and what was contributed to that place since."""
@@ -742,7 +750,9 @@ class _Reverse:
         accs = [Var(_bar(v), v.type) for v in free]
         for v, acc in zip(free, accs, strict=True):
             self.frame.bars[v] = [acc]
+            self.named(acc, v)
         for k, p in zip(live, taken, strict=True):
+            self.named(p, params[k])
             self.hand(s.body.results[k], p)
         self.walk_cotangents(s.outs[n:], s.body.results[n:])
         self.backward(s.body)
