@@ -161,6 +161,7 @@ def main() -> None:
         print(overhead(given.rounds))
         print(compilation(20, 30, given.rounds))
         print(compilation(300, 500, 3))
+        print(compilation(1000, 1700, 1))
         print(imports(5))
 
 

@@ -4,38 +4,26 @@ from __future__ import annotations
 
 import functools
 import inspect
-import pickle
-import sys
 import threading
 import types
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
-import numpy as np
-
+from s2sgrad.admission import check_differentiable, header, signatures
 from s2sgrad.callee import Callee, Stage, absent, callee
-from s2sgrad.compile import SEED_NAMES, Compiled, Inner, Request, Target, compile_derivative
-from s2sgrad.dispatch import Call, dispatcher
-from s2sgrad.errors import DifferentiationError, Refusal, S2SGradError
+from s2sgrad.compile import Compiled, compile_derivative
+from s2sgrad.dispatch import Call, dispatcher, fits
+from s2sgrad.errors import S2SGradError
 from s2sgrad.front.resolve import Scope
-from s2sgrad.front.structure import (
-    Const,
-    Signature,
-    UnsupportedArgument,
-    differentiable,
-    leaves,
-    signature_of,
-    spell,
-    type_of_argument,
-)
-from s2sgrad.frozen import Entry, Frozen
+from s2sgrad.front.structure import Signature, type_of_argument
+from s2sgrad.frozen import bound_name, freeze
 from s2sgrad.ir.ops import part
-from s2sgrad.ir.types import INT
 from s2sgrad.lowered import Lowered
 from s2sgrad.overlap import refuse_overlaps
 from s2sgrad.passes.seeds import NAME, pattern
 from s2sgrad.passes.tangents import Fitting
+from s2sgrad.request import SEED_NAMES, Inner, Request, Target
 from s2sgrad.targets import below, check_target, named, target
 
 Wrt = int | str | tuple[int | str, ...]
@@ -116,34 +104,15 @@ class Derivative(Generic[P, R]):
 
     def __reduce__(self) -> Any:
         """By name where the module binds it to that, else as the transform of a function."""
-        if _bound_name(self.primal) is self:
+        if bound_name(self.primal) is self:
             return self.primal.__qualname__
         if (
-            isinstance(self.primal, types.FunctionType)
-            and _bound_name(self.primal) is not self.primal
+            not isinstance(self.primal, types.FunctionType)
+            or bound_name(self.primal) is self.primal
         ):
-            return self._frozen()
-        return Derivative, (self.primal, *self._options)
-
-    def _frozen(self) -> Any:
-        """What is compiled, without the function."""
+            return Derivative, (self.primal, *self._options)
         latest = [found[0] for found in self._compiled.values() if found]
-        if not latest or self._seed_name:
-            raise pickle.PicklingError(
-                f"`{self._callee.name}` is bound to no name of a module: only gradients that were "
-                "compiled before can be pickled without it"
-            )
-        entries = tuple(
-            Entry(
-                tuple(one.request.signatures.items()),
-                one.source,
-                one.run.__name__,
-                {n: get() for n, (get, _) in one.scope.data.items()},
-                one.given,
-            )
-            for one in latest
-        )
-        return Frozen, (self._callee.name, self._callee.shown, self._names, entries)
+        return freeze(self._callee, self._names, [] if self._seed_name else latest)
 
     def __copy__(self) -> Self:
         return self
@@ -246,6 +215,8 @@ class Derivative(Generic[P, R]):
             return compiled.run(*pos, **named, **{str(self._seed_name): seed})
         if not compiled.seeds.given:
             return compiled.run(*pos, **named)
+        if seed is None:
+            self._check_seedless(compiled)
         out_bar = compiled.seeds.coerce(1.0 if seed is None else seed)
         try:
             result = compiled.run(*pos, **named, out_bar=out_bar)
@@ -285,10 +256,10 @@ class Derivative(Generic[P, R]):
 
     def _compilation(self, values: dict[str, Any], seed: Any) -> tuple[Compiled, Any]:
         """What serves these arguments, and the seed as it takes it."""
-        signatures = {n: self._signature(n, v) for n, v in values.items()}
+        given = signatures(self._callee, values, self._names)
         targets = tuple(target(self._callee, w, values) for w in self._wrt)
-        given, seed = self._seed(signatures, targets, values, seed)
-        key = (tuple(signatures.items()), given)
+        leaves, seed = self._seed(given, targets, values, seed)
+        key = (tuple(given.items()), leaves)
         for compiled in self._compiled.get(key, ()):
             if fits(compiled):
                 return compiled, seed
@@ -296,8 +267,11 @@ class Derivative(Generic[P, R]):
             for compiled in self._compiled.get(key, ()):  # another thread may have been faster
                 if fits(compiled):
                     return compiled, seed
-            self._check_differentiable(signatures, targets, values)
-            compiled = self._compile(signatures, targets, values, seed, given)
+            check_differentiable(given, targets, values)
+            scope = Scope(type_of_argument, taken=frozenset((*self._callee.whole.parameters, NAME)))
+            closure = self._callee.closure(scope, tuple(given))
+            request = self._request(given, targets, leaves, values)
+            compiled = compile_derivative(closure, scope, self._callee.name, request)
             known = self._compiled.get(key, [])
             # What it stood on has changed: it will hardly change back.
             self._compiled[key] = [compiled, *(c for c in known if fits(c))]
@@ -308,53 +282,38 @@ class Derivative(Generic[P, R]):
 
     def _seed(
         self,
-        signatures: dict[str, Signature],
+        given: dict[str, Signature],
         targets: tuple[Target, ...],
         values: dict[str, Any],
         seed: Any,
     ) -> tuple[Any, Any]:
         """Which leaves of the seed are given, and the seed: tangents in the types of arguments."""
         name = self._seed_name
-        if name is None or name == NAME:
-            return None if name is None else pattern(seed), seed
+        if name is None:
+            return None, None
+        if name == NAME:
+            return pattern(1.0 if seed is None else seed), seed
         fitting = Fitting(name)
         arguments = [
-            (below(signatures[t.name], t.path), part(values[t.name], t.path))
+            (below(given[t.name], t.path), part(values[t.name], t.path))
             for t in targets
-            if t.name in signatures
+            if t.name in given
         ]
         seed = fitting.all(arguments, self._bare, seed)
         return frozenset(fitting.given), seed
 
-    def _compile(
-        self,
-        signatures: dict[str, Signature],
-        targets: tuple[Target, ...],
-        values: dict[str, Any],
-        seed: Any,
-        given: Any,
-    ) -> Compiled:
-        whole = self._callee.whole.parameters
-        scope = Scope(type_of_argument, taken=frozenset((*whole, NAME)))
-        closure = self._callee.closure(scope, tuple(signatures))
-        if self._what == "vjp" and seed is None:
-            given = pattern(1.0)
-        request = Request(
-            signatures,
-            targets,
-            self._bare,
-            self._what,
-            self._has_aux,
-            given,
-            tuple(_header(whole[n], k, signatures, whole) for k, n in enumerate(signatures)),
-            self._inner(values),
-        )
-        compiled = compile_derivative(closure, scope, self._callee.name, request)
-        if seed is None and compiled.seeds.given:
-            t = compiled.seeds.given[0][1]
-            if getattr(t, "kind", "") == "complex" or len(getattr(t, "shape", ())) > 0:
-                raise TypeError("out_bar is needed: the result is not a real scalar")
-        return compiled
+    def _check_seedless(self, compiled: Compiled) -> None:
+        """Only a real scalar has a seed of its own."""
+        t = compiled.seeds.given[0][1]
+        if getattr(t, "kind", "") == "complex" or len(getattr(t, "shape", ())) > 0:
+            raise TypeError("out_bar is needed: the result is not a real scalar")
+
+    def _request(
+        self, given: dict[str, Signature], targets: tuple[Target, ...], leaves: Any, values: Any
+    ) -> Request:
+        whats = (self._bare, self._what, self._has_aux)
+        head = header(self._callee, tuple(given))
+        return Request(given, targets, *whats, leaves, head, self._inner(values))
 
     def _inner(self, values: dict[str, Any]) -> tuple[Inner, ...]:
         stages = self._callee.inner
@@ -369,93 +328,3 @@ class Derivative(Generic[P, R]):
         # Where arrays are written to, each call is checked for arrays that overlap.
         recent = [c[0] for c in self._compiled.values() if not c[0].written][-4:]
         return dispatcher(self._callee, recent, self._slow)
-
-    def _signature(self, name: str, v: Any) -> Signature:
-        if self._callee.library and name not in self._names and not _is_array(v):
-            return Const(v)
-        try:
-            return signature_of(v, name)
-        except UnsupportedArgument as e:
-            raise DifferentiationError(
-                Refusal(
-                    f"the argument `{e.path}` of `{self._callee.name}` {e.what}, which is not "
-                    "supported",
-                    None,
-                    e.way_out,
-                    anchor="argument",
-                )
-            ) from None
-
-    # -- what is differentiated
-
-    def _check_differentiable(
-        self, signatures: dict[str, Signature], targets: tuple[Target, ...], values: dict[str, Any]
-    ) -> None:
-        for t in targets:
-            if t.name not in signatures:
-                raise TypeError(f"cannot differentiate in `{t.name}`: it was not given")
-            v = part(values[t.name], t.path)
-            for path, leaf in leaves(below(signatures[t.name], t.path)):
-                self._check_leaf(t, path, leaf, v)
-
-    def _check_leaf(self, t: Target, path: Any, leaf: Signature, v: Any) -> None:
-        if differentiable(leaf) or (path and isinstance(leaf, Const)):
-            return
-        value = part(v, path)
-        if path and not isinstance(value, np.ndarray):
-            return  # an int or bool that is data
-        what = (
-            f"an array of {value.dtype}"
-            if isinstance(value, np.ndarray)
-            else ("an int" if leaf == INT else f"{type(value).__name__}")
-        )
-        name = spell((*t.path, *path), t.name)
-        raise TypeError(f"cannot differentiate in `{name}`: it is {what}, not float")
-
-
-def fits(compiled: Compiled) -> bool:
-    """Do the globals and cells that the code stands on still mean what they meant?"""
-    for get, v in compiled.scope.data.values():
-        now = type_of_argument(get())
-        if now is None or not _alike(now, v.type):
-            return False
-    return compiled.scope.still_holds()
-
-
-def _alike(now: Any, then: Any) -> bool:
-    """Are both of one signature?  Extents are symbols."""
-    if not hasattr(then, "shape"):
-        return bool(now == then)
-    return (
-        hasattr(now, "shape")
-        and now.char == then.char
-        and len(now.shape) == len(then.shape)
-        and all((a == 1) == (b == 1) for a, b in zip(now.shape, then.shape, strict=True))
-    )
-
-
-def _bound_name(fun: Any) -> Any:
-    """What the module of `fun` binds to the name that it was defined under."""
-    found: Any = sys.modules.get(getattr(fun, "__module__", None) or "")
-    for name in getattr(fun, "__qualname__", "<").split("."):
-        found = getattr(found, name, None)
-    return found
-
-
-def _is_array(v: Any) -> bool:
-    if isinstance(v, list | tuple):
-        return any(map(_is_array, v))
-    return isinstance(v, np.ndarray | np.floating | np.complexfloating | float | complex)
-
-
-def _header(p: inspect.Parameter, k: int, given: dict[str, Signature], whole: Any) -> str:
-    """The parameter as it is written."""
-    if p.kind is _P.VAR_POSITIONAL:
-        return f"*{p.name}"
-    if p.kind is _P.VAR_KEYWORD:
-        return f"**{p.name}"
-    before = [whole[n].kind for n in list(given)[:k]]
-    first = p.kind is _P.KEYWORD_ONLY and not any(
-        b in (_P.KEYWORD_ONLY, _P.VAR_POSITIONAL) for b in before
-    )
-    return f"*, {p.name}" if first else p.name

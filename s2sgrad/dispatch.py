@@ -12,10 +12,18 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.admission import stars
 from s2sgrad.callee import Callee
 from s2sgrad.compile import Compiled
 from s2sgrad.front.resolve import Cell, Getter, Global, Member
-from s2sgrad.front.structure import Const, Signature, Struct, is_literal, signature_of
+from s2sgrad.front.structure import (
+    Const,
+    Signature,
+    Struct,
+    is_literal,
+    signature_of,
+    type_of_argument,
+)
 from s2sgrad.ir.types import Array, Scalar
 
 Call = Callable[..., Any]
@@ -66,7 +74,7 @@ class _Guard:
         """The user's parameters; defaults are the user's objects."""
         made, star = [], False
         for p in params.values():
-            text = _stars(p) + p.name
+            text = stars(p) + p.name
             star |= p.kind is _P.VAR_POSITIONAL
             if p.kind is _P.KEYWORD_ONLY and not star:
                 made.append("*")
@@ -98,7 +106,7 @@ class _Guard:
             elif p.kind is _P.KEYWORD_ONLY:
                 named.append(f"{name}={value}")
             else:
-                given.append(_stars(p) + value)
+                given.append(stars(p) + value)
         for name, (get, var) in one.scope.data.items():
             value = self.bind("data", None)
             tests += self.leaf(f"({value} := {self.read(get)})", value, var.type)
@@ -195,15 +203,32 @@ class _Guard:
         return tests
 
 
-def _stars(p: inspect.Parameter) -> str:
-    return "*" if p.kind is _P.VAR_POSITIONAL else "**" if p.kind is _P.VAR_KEYWORD else ""
+def fits(compiled: Compiled) -> bool:
+    """Do the globals and cells that the code stands on still mean what they meant?"""
+    for get, v in compiled.scope.data.values():
+        now = type_of_argument(get())
+        if now is None or not _alike(now, v.type):
+            return False
+    return compiled.scope.still_holds()
+
+
+def _alike(now: Any, then: Any) -> bool:
+    """Are both of one signature?  Extents are symbols."""
+    if not hasattr(then, "shape"):
+        return bool(now == then)
+    return (
+        hasattr(now, "shape")
+        and now.char == then.char
+        and len(now.shape) == len(then.shape)
+        and all((a == 1) == (b == 1) for a, b in zip(now.shape, then.shape, strict=True))
+    )
 
 
 def _passed(p: inspect.Parameter) -> str:
     """The parameter, handed on as it came."""
     if p.kind is _P.KEYWORD_ONLY:
         return f"{p.name}={p.name}"
-    return _stars(p) + p.name
+    return stars(p) + p.name
 
 
 def _size(s: Signature) -> int:

@@ -7,9 +7,14 @@ cells as they were; the function itself is gone.
 from __future__ import annotations
 
 import inspect
+import pickle
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from s2sgrad.callee import Callee
+from s2sgrad.compile import Compiled
 from s2sgrad.emit.load import load
 from s2sgrad.errors import S2SGradError
 from s2sgrad.front.structure import Signature, signature_of
@@ -24,6 +29,37 @@ class Entry:
     name: str
     data: dict[str, Any]
     given: dict[str, Any]
+
+
+def freeze(c: Callee, floats: frozenset[str], compiled: Sequence[Compiled]) -> Any:
+    """What is compiled without the function, as `__reduce__` gives it.
+
+    Raises `PicklingError` where nothing is, or what is may not stand alone.
+    """
+    if not compiled:
+        raise pickle.PicklingError(
+            f"`{c.name}` is bound to no name of a module: only gradients that were compiled before "
+            "can be pickled without it"
+        )
+    entries = tuple(
+        Entry(
+            tuple(one.request.signatures.items()),
+            one.source,
+            one.run.__name__,
+            {n: get() for n, (get, _) in one.scope.data.items()},
+            one.given,
+        )
+        for one in compiled
+    )
+    return Frozen, (c.name, c.shown, floats, entries)
+
+
+def bound_name(fun: Any) -> Any:
+    """What the module of `fun` binds to the name that it was defined under."""
+    found: Any = sys.modules.get(getattr(fun, "__module__", None) or "")
+    for name in getattr(fun, "__qualname__", "<").split("."):
+        found = getattr(found, name, None)
+    return found
 
 
 class Frozen:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any
 
-from s2sgrad.compile import Derived, Request, Target, differentiate
+from s2sgrad.compile import Derived, differentiate
 from s2sgrad.emit.source import module
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.annotations import fresh_shape, of_annotation
@@ -28,6 +28,7 @@ from s2sgrad.ir.graph import Func
 from s2sgrad.ir.types import FLOAT, INT, Array, Scalar, Static, Type, Unknown, kind_of
 from s2sgrad.passes.ranks import narrowed
 from s2sgrad.passes.seeds import UnfitResult
+from s2sgrad.request import Request, Target
 
 MARGIN = 92
 

@@ -6,8 +6,8 @@ import inspect
 from typing import Any
 
 from s2sgrad.callee import POSITIONAL, Callee
-from s2sgrad.compile import Target
 from s2sgrad.front.structure import Signature, Struct
+from s2sgrad.request import Target
 
 _P = inspect.Parameter
 

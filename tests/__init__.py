@@ -1,0 +1,5 @@
+"""Tests run with the verifier after each pass."""
+
+import os
+
+os.environ.setdefault("S2SGRAD_VERIFY", "1")

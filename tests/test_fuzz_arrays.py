@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import s2sgrad.compile
+import s2sgrad.pipeline
 from s2sgrad import value_and_grad
 from s2sgrad.passes.prune import prune
 from s2sgrad.passes.share import share
@@ -26,12 +26,12 @@ def arguments(seed: int) -> list[Any]:
 
 def plain(f: Any, *args: Any) -> Any:
     """Value and gradient without the passes that are on trial."""
-    kept = s2sgrad.compile.TIDY
-    s2sgrad.compile.TIDY = (share, prune)
+    kept = s2sgrad.pipeline.TIDY
+    s2sgrad.pipeline.TIDY = (share, prune)
     try:
         return value_and_grad(f, WRT)(*args)
     finally:
-        s2sgrad.compile.TIDY = kept
+        s2sgrad.pipeline.TIDY = kept
 
 
 def judge(seed: int) -> None:

@@ -19,6 +19,11 @@ def test_programs(what: str, kind: str, first: int) -> None:
     expect_right(what, kind, range(first, first + 30), REFUSED)
 
 
+def test_a_write_to_an_item_of_a_tape() -> None:
+    """Copies of what the tape collects did not help: the item that is written to is copied."""
+    expect_right("reverse", "mutate", range(10_058, 10_059), 0.0)
+
+
 @pytest.mark.slow
 @KINDS
 @MODES

@@ -29,6 +29,8 @@ class Names:
         self, func: Func, spans: dict[Var, list[Segment]], reserved: Iterable[str]
     ) -> None:
         self.spans = spans
+        self.lowest = min((s for own in spans.values() for s, _ in own), default=0)
+        self.live = {v: self.positions(own) for v, own in spans.items()}  # of a class: its leader
         self.leader: dict[Var, Var] = {v: v for v in spans}
         self.members: dict[Var, list[Var]] = {v: [v] for v in spans}
         self.fixed = dict(zip(func.body.params, func.names, strict=True))
@@ -43,8 +45,18 @@ class Names:
         self.reserved = set(reserved) | set(keyword.kwlist)
         self.names: dict[Var, str] = {}
         self.taken: dict[str, list[Var]] = defaultdict(list)
-        self.busy: dict[str, list[Segment]] = defaultdict(list)  # where a name is in use
+        self.busy: dict[str, int] = defaultdict(int)  # where a name is in use
+        # Of a hint: the names that were tried, and the number of the next one.
+        self.tried: dict[str, list[str]] = defaultdict(list)
+        self.next: dict[str, int] = defaultdict(int)
         self.assign()
+
+    def positions(self, segments: Iterable[Segment]) -> int:
+        """Positions as the bits of a number: what two have in common is one `&`."""
+        made = 0
+        for start, end in segments:
+            made |= ((1 << (end - start + 1)) - 1) << (start - self.lowest)
+        return made
 
     def __getitem__(self, v: Var) -> str:
         return self.names[self.find(v)]
@@ -58,15 +70,12 @@ class Names:
         a, b = self.find(a), self.find(b)
         if a is not b:
             self.leader[b] = a
+            self.live[a] |= self.live[b]
             self.members[a] += self.members.pop(b)
 
     def clash(self, a: Var, b: Var) -> bool:
         """Are some members of both classes live at once?"""
-        return _overlap(self.live(self.find(a)), self.live(self.find(b)))
-
-    def live(self, v: Var) -> list[Segment]:
-        """Where some member of the class is live."""
-        return _union([s for m in self.members[v] for s in self.spans[m]])
+        return self.live[self.find(a)] & self.live[self.find(b)] != 0
 
     def wish(self, a: Atom, b: Var) -> None:
         if not isinstance(a, Var) or a not in self.spans or b not in self.spans:
@@ -133,19 +142,21 @@ class Names:
     def take(self, v: Var, name: str) -> None:
         self.names[v] = name
         self.taken[name].append(v)
-        self.busy[name] = _union([*self.busy[name], *self.live(v)])
+        self.busy[name] |= self.live[v]
 
     def free(self, v: Var) -> str:
         base, alone = self.base(v)
-        n, name, live = 0, base, self.live(v)
-        while (
-            name in self.reserved
-            or _overlap(live, self.busy[name])
-            or (alone and self.taken.get(name))
-        ):
-            n += 1
-            name = f"{base}{n}" if not base[-1].isdigit() else f"{base}_{n}"
-        return name
+        live, known = self.live[v], self.tried[base]
+        for name in known:
+            if not live & self.busy[name] and not (alone and self.taken.get(name)):
+                return name
+        while True:
+            name = _numbered(base, self.next[base])
+            self.next[base] += 1
+            if name not in self.reserved:
+                known.append(name)
+                if not live & self.busy[name] and not (alone and self.taken.get(name)):
+                    return name
 
     def base(self, v: Var) -> tuple[str, bool]:
         """What a class is called, without a number; is the name for its value alone?"""
@@ -209,28 +220,11 @@ def _backward(func: Func) -> set[Var]:
     return found
 
 
-def _union(segments: list[Segment]) -> list[Segment]:
-    """The same positions, in order and without overlaps."""
-    made: list[Segment] = []
-    for s, e in sorted(segments):
-        if made and s <= made[-1][1]:
-            made[-1] = made[-1][0], max(e, made[-1][1])
-        else:
-            made.append((s, e))
-    return made
-
-
-def _overlap(a: list[Segment], b: list[Segment]) -> bool:
-    """Have two lists in order a position in common?"""
-    i = j = 0
-    while i < len(a) and j < len(b):
-        if a[i][1] < b[j][0]:
-            i += 1
-        elif b[j][1] < a[i][0]:
-            j += 1
-        else:
-            return True
-    return False
+def _numbered(base: str, n: int) -> str:
+    """`x`, `x1`, `x2`; `x1`, `x1_1`, `x1_2`."""
+    if not n:
+        return base
+    return f"{base}_{n}" if base[-1].isdigit() else f"{base}{n}"
 
 
 BUILTINS = frozenset(dir(builtins))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.front.expressions import BINARY, UNARY
+from s2sgrad.front.operators import BINARY, UNARY
 from s2sgrad.front.probe import type_of_value
 from s2sgrad.front.values import Known, Value
 from s2sgrad.ir.graph import Lit

@@ -13,7 +13,7 @@ from s2sgrad.ir.graph import UNDEF, Atom, Block, Branch, Lit, Stmt, Var
 from s2sgrad.ir.types import join
 
 if TYPE_CHECKING:
-    from s2sgrad.front.expressions import Expressions
+    from s2sgrad.front.building import Building
 
 
 class Unreached(Exception):
@@ -36,7 +36,7 @@ class Arm:
 class Join:
     """Collects the results of a branch while the values of its arms are joined."""
 
-    def __init__(self, parser: Expressions, arms: list[Arm], at: ast.AST) -> None:
+    def __init__(self, parser: Building, arms: list[Arm], at: ast.AST) -> None:
         self.p, self.arms, self.at = parser, arms, at
         self.outs: list[Var] = []
         self.yields: tuple[list[Atom], list[Atom]] = ([], [])

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from s2sgrad.front.expressions import RAISED
+from s2sgrad.front.building import RAISED
 from s2sgrad.front.join import may_be
 from s2sgrad.front.lists import Lists
 from s2sgrad.front.memory import Ref, Root, Stale, hold, inherit, link, now, refs

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.errors import DifferentiationError
-from s2sgrad.front.expressions import RAISED
+from s2sgrad.front.building import RAISED
 from s2sgrad.front.infer import fits
 from s2sgrad.front.join import Join, Unreached
 from s2sgrad.front.kept import Keeping, packed

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.front.building import RAISED
 from s2sgrad.front.callables import Callables
 from s2sgrad.front.desugar import Entered, Shaped
-from s2sgrad.front.expressions import RAISED
 from s2sgrad.front.values import Known, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import UNDEF, Lit, Var

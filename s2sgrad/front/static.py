@@ -16,6 +16,7 @@ from typing import Any
 from s2sgrad.front.constants import Constant
 from s2sgrad.front.modules import Binding, Module
 from s2sgrad.front.resolve import refuse_kind
+from s2sgrad.front.source import copied
 from s2sgrad.front.static_values import Globals, known
 from s2sgrad.front.values import Closure, Known, Namespace, Value
 from s2sgrad.ir.graph import Lit
@@ -50,7 +51,7 @@ class StaticScope(Globals):
         rest = copy.copy(node)
         rest.decorator_list = [d for d in node.decorator_list if not self.transform(module, d)]
         self.refuse_decorators(module, rest, node)
-        own = copy.deepcopy(node)
+        own = copied(node)
         own.args.defaults = [self.written(module, d) for d in node.args.defaults]
         own.args.kw_defaults = [d and self.written(module, d) for d in node.args.kw_defaults]
         return Closure(own, lambda free, at: self.lookup(module, free, at), {}, module.file, node)

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from s2sgrad.front.building import RAISED
 from s2sgrad.front.containers import Containers, TakeTurns
-from s2sgrad.front.expressions import RAISED
 from s2sgrad.front.values import Known, Tup, Value
 from s2sgrad.ir.graph import Lit, Range
 

@@ -15,17 +15,32 @@ def resolve(a: Atom, mapping: Mapping[Var, Atom]) -> Atom:
     return a
 
 
+def resolved(atoms: tuple[Atom, ...], mapping: Mapping[Var, Atom]) -> tuple[Atom, ...]:
+    """What each atom stands for; the same tuple where none stands for another."""
+    if mapping.keys().isdisjoint(atoms):
+        return atoms
+    return tuple(resolve(a, mapping) for a in atoms)
+
+
+def with_args(s: Eqn, args: tuple[Atom, ...]) -> Eqn:
+    """`s` of other operands; `s` itself where they are its own."""
+    if args is s.args:
+        return s
+    # Not `replace`, which asks for the names of the fields: this runs for most equations.
+    return Eqn(s.out, s.op, args, s.form, s.at, s.effect, s.raises)
+
+
 def substitute(block: Block, mapping: Mapping[Var, Atom]) -> Block:
     """The block with each use of a key replaced; bindings stay as they are."""
     if not mapping:
         return block
 
     def many(atoms: tuple[Atom, ...]) -> tuple[Atom, ...]:
-        return tuple(resolve(a, mapping) for a in atoms)
+        return resolved(atoms, mapping)
 
     def stmt(s: Stmt) -> Stmt:
         if isinstance(s, Eqn):
-            return replace(s, args=many(s.args))
+            return with_args(s, many(s.args))
         if isinstance(s, Branch):
             return replace(
                 s,

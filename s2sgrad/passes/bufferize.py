@@ -104,13 +104,13 @@ class _Repair:
     def mend(self, conflicts: list[Conflict]) -> Func:
         write = conflicts[0].write
         readers = [c.reader for c in conflicts if c.write is write]
+        written = self.regions.of(write.args[0])
         for reader in readers:
-            if _is_saved(
-                reader
-            ):  # what a call has saved holds its arguments: they stay as they are
+            if _is_saved(reader):  # it holds the arguments of a call: they stay as they are
                 continue
             tape = self.regions.walked.get(reader, reader)
-            if tape in self.regions.tape:
+            # An item of the tape itself that is written to: other items do not help it.
+            if tape in self.regions.tape and tape not in written:
                 return self.copy_items(tape, write)
         views = {r for r in readers if self.is_view(r)}
         if views:

@@ -29,7 +29,7 @@ from s2sgrad.ir.types import (
 from s2sgrad.ir.walk import bound_by, reads
 
 if TYPE_CHECKING:
-    from s2sgrad.passes.reverse import _Reverse
+    from s2sgrad.passes.adjoints import Adjoints
 
 Key = tuple[Kept, tuple[bool, ...], tuple[bool, ...], tuple[bool, ...]]
 
@@ -118,7 +118,7 @@ def _user_hint(a: Atom) -> str:
     return a.hint if isinstance(a, Var) and not a.hint.startswith(".") else ""
 
 
-def reverse_call(r: _Reverse, s: Eqn, bars: list[Atom | None]) -> None:
+def reverse_call(r: Adjoints, s: Eqn, bars: list[Atom | None]) -> None:
     """The backward half is called where the mirror of the call stands."""
     assert isinstance(s.op, Kept)
     taken = tuple(isinstance(a, Var) and a in r.active for a in s.args)

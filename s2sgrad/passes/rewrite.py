@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from s2sgrad.front.infer import infer
-from s2sgrad.ir.build import resolve
+from s2sgrad.ir.build import resolved, with_args
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Loop, Range, Stmt, Var
 from s2sgrad.ir.walk import bound_by
 
@@ -70,7 +70,7 @@ class Rewriter:
         return self.home.get(v) == (self.adjoint, self.here)
 
     def atoms(self, atoms: tuple[Atom, ...]) -> tuple[Atom, ...]:
-        return tuple(resolve(a, self.mapping) for a in atoms)
+        return resolved(atoms, self.mapping)
 
     def block(self, block: Block) -> Block:
         outer, here = self.stmts, self.here
@@ -84,7 +84,7 @@ class Rewriter:
 
     def stmt(self, s: Stmt) -> None:
         if isinstance(s, Eqn):
-            found = self.eqn(replace(s, args=self.atoms(s.args)))
+            found = self.eqn(with_args(s, self.atoms(s.args)))
             if isinstance(found, Eqn):
                 self.add(found)
             else:
@@ -117,7 +117,9 @@ def rename(func: Func, v: Var, other: Atom) -> None:
 
 def _count(block: Block, into: Counter[Var]) -> None:
     def see(atoms: tuple[Atom, ...]) -> None:
-        into.update(a for a in atoms if isinstance(a, Var))
+        for a in atoms:
+            if isinstance(a, Var):
+                into[a] += 1
 
     for s in block.stmts:
         if isinstance(s, Eqn):

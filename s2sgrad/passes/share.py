@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections import ChainMap
 from dataclasses import replace
 from typing import Any
 
 from s2sgrad.ir.alias import ALLOCATIONS
-from s2sgrad.ir.build import resolve
+from s2sgrad.ir.build import resolve, resolved, with_args
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Stmt, Var
 from s2sgrad.ir.types import Array, Type, Unknown
 
@@ -17,50 +16,52 @@ Key = tuple[Any, ...]
 
 def share(func: Func) -> Func:
     """`func` with equal pure equations merged."""
-    return replace(func, body=_Sharing().block(func.body, {}))
+    return replace(func, body=_Sharing().block(func.body))
 
 
 class _Sharing:
     def __init__(self) -> None:
         self.mapping: dict[Var, Atom] = {}
+        self.seen: dict[Key, Var] = {}  # what the blocks around compute
         self.negated: dict[Var, Atom] = {}
 
     def atom(self, a: Atom) -> Atom:
         return resolve(a, self.mapping)
 
     def atoms(self, atoms: tuple[Atom, ...]) -> tuple[Atom, ...]:
-        return tuple(self.atom(a) for a in atoms)
+        return resolved(atoms, self.mapping)
 
-    def block(self, block: Block, seen: Any) -> Block:
-        scope: ChainMap[Key, Var] = ChainMap({}, seen)
+    def block(self, block: Block) -> Block:
+        outer = len(self.seen)
         out: list[Stmt] = []
         for s in block.stmts:
             if isinstance(s, Eqn):
-                made = self.eqn(s, scope)
+                made = self.eqn(s)
                 if made is not None:
                     out.append(made)
             elif isinstance(s, Branch):
-                out.append(self.branch(s, scope))
+                out.append(self.branch(s))
             else:
-                out.append(self.loop(s, scope))
+                out.append(self.loop(s))
+        while len(self.seen) > outer:
+            self.seen.popitem()  # what was added last
         return Block(block.params, tuple(out), self.atoms(block.results))
 
-    def eqn(self, s: Eqn, scope: ChainMap[Key, Var]) -> Eqn | None:
-        args = self.atoms(s.args)
-        s = self.tidy(replace(s, args=args))
+    def eqn(self, s: Eqn) -> Eqn | None:
+        s = self.tidy(with_args(s, self.atoms(s.args)))
         if s.effect:
             return s
         same = unit(s)
         if same is not None:
             self.mapping[s.out] = same
             return None
-        key = (s.op, tuple(map(_key, s.args)), repr(s.form))
         if s.op in ALLOCATIONS:
             return s  # two arrays, each of which may be written to
-        if key in scope:
-            self.mapping[s.out] = scope[key]
+        key = (s.op, tuple(map(_key, s.args)), s.form and repr(s.form))
+        known = self.seen.setdefault(key, s.out)
+        if known is not s.out:
+            self.mapping[s.out] = known
             return None
-        scope[key] = s.out
         if s.op is operator.neg:
             self.negated[s.out] = s.args[0]
         return s
@@ -75,18 +76,18 @@ class _Sharing:
                 return replace(s, op=operator.sub, args=(b, self.negated[a]))
         return s
 
-    def branch(self, s: Branch, scope: ChainMap[Key, Var]) -> Branch:
+    def branch(self, s: Branch) -> Branch:
         walked = (self.atoms(s.walked[0]), self.atoms(s.walked[1]))
         test = self.atom(s.test)
         return replace(
             s,
             test=test,
             walked=walked,
-            then=self.block(s.then, scope),
-            orelse=self.block(s.orelse, scope),
+            then=self.block(s.then),
+            orelse=self.block(s.orelse),
         )
 
-    def loop(self, s: Loop, scope: ChainMap[Key, Var]) -> Loop:
+    def loop(self, s: Loop) -> Loop:
         s = replace(s, carried=self.atoms(s.carried), walked=self.atoms(s.walked))
         n = len(s.carried)
         unchanged = {
@@ -104,8 +105,8 @@ class _Sharing:
             for t, p in zip(over.test.params, s.body.params[1 : n + 1], strict=True):
                 if p in unchanged:
                     self.mapping[t] = unchanged[p]
-            over = replace(over, test=self.block(over.test, scope))
-        body = self.block(s.body, scope)
+            over = replace(over, test=self.block(over.test))
+        body = self.block(s.body)
         if not unchanged:
             return replace(s, over=over, body=body)
         stay = [k for k in range(n) if s.body.params[1 + k] not in unchanged]
@@ -149,5 +150,5 @@ def _alike(a: Type, b: Type) -> bool:
 _FLIPPED: dict[Any, Any] = {operator.add: operator.sub, operator.sub: operator.add}
 
 
-def _key(a: Atom) -> Key:
-    return (type(a.value), repr(a.value)) if isinstance(a, Lit) else (id(a),)
+def _key(a: Atom) -> Key | Var:
+    return (type(a.value), repr(a.value)) if isinstance(a, Lit) else a

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from s2sgrad import value_and_grad
-from s2sgrad.compile import TIDY
 from s2sgrad.ir.graph import Func
 from s2sgrad.ir.text import text
 from s2sgrad.ir.verify import verify
 from s2sgrad.passes.bufferize import bufferize
+from s2sgrad.pipeline import TIDY
 from tests.goldens.golden import HERE
 
 

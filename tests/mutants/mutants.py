@@ -73,13 +73,13 @@ MUTANTS = [
     # reverse
     Mutant(
         "a store does not clear the cotangent",
-        "passes/reverse.py",
-        "        part: Part = _Clear(g, index, atoms, read) if store else g\n",
+        "passes/adjoints.py",
+        "        part: Part = Clear(g, index, atoms, read) if store else g\n",
         "        part: Part = g\n",
     ),
     Mutant(
         "the last write to a repeated place is not told from the others",
-        "passes/reverse.py",
+        "passes/adjoints.py",
         "        if s.op is not ops.setitem or not repeats:\n            return read\n",
         "        return read\n",
     ),
@@ -91,7 +91,7 @@ MUTANTS = [
     ),
     Mutant(
         "broadcasting is not undone",
-        "passes/reverse.py",
+        "passes/cotangents.py",
         "        same = fits(x.type, t)\n        if same:\n            return bar\n",
         "        return bar\n",
     ),
@@ -115,7 +115,7 @@ MUTANTS = [
     ),
     Mutant(
         "an outer value is taken from the first turn: no tape",
-        "passes/reverse.py",
+        "passes/taping.py",
         "            frame.known[a] = self._recomputed(a, frame) or self._walked(a, frame)\n",
         "            frame.known[a] = self._recomputed(a, frame) or Lit(1.0)\n",
     ),
@@ -127,13 +127,13 @@ MUTANTS = [
     ),
     Mutant(
         "only the last contribution to a cotangent counts",
-        "passes/reverse.py",
+        "passes/cotangents.py",
         "        for g in dense:\n            total = self.sum(total, g, v)\n",
         "        for g in dense:\n            total = g\n",
     ),
     Mutant(
         "cotangents keep the dtype that they have",
-        "passes/reverse.py",
+        "passes/cotangents.py",
         "        if isinstance(x.type, Array) and isinstance(t, Array) and t.char != x.type.char:",
         "        if False:",
     ),
@@ -187,8 +187,8 @@ MUTANTS = [
     Mutant(
         "common subexpressions are shared across arms",
         "passes/share.py",
-        "        scope: ChainMap[Key, Var] = ChainMap({}, seen)\n",
-        "        scope: ChainMap[Key, Var] = seen if isinstance(seen, ChainMap) else ChainMap({})\n",
+        "        while len(self.seen) > outer:\n            self.seen.popitem()  # what was added last\n",
+        "",
     ),
     Mutant(
         "dead code is looked for once in a loop",
@@ -257,8 +257,8 @@ MUTANTS = [
     Mutant(
         "two live values may have one name",
         "emit/names.py",
-        "        while name in self.reserved or _overlap(live, self.busy[name]):\n",
-        "        while name in self.reserved:\n",
+        "            if not live & self.busy[name]:\n                return name\n        while",
+        "            return name\n        while",
     ),
     Mutant(
         "a read is folded into an expression past a write",

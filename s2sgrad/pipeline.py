@@ -1,0 +1,102 @@
+"""The passes in their order, each followed by the verifier."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from s2sgrad.errors import InternalError
+from s2sgrad.ir.call import called_by
+from s2sgrad.ir.graph import Func, Var
+from s2sgrad.ir.text import text
+from s2sgrad.ir.verify import InvalidIR, verify
+from s2sgrad.passes.bufferize import bufferize
+from s2sgrad.passes.contract import contract
+from s2sgrad.passes.defer import defer
+from s2sgrad.passes.hoist import hoist
+from s2sgrad.passes.order import order
+from s2sgrad.passes.plain import plain
+from s2sgrad.passes.prune import prune
+from s2sgrad.passes.share import share
+from s2sgrad.passes.shift import shift
+from s2sgrad.passes.shifted import shifted
+from s2sgrad.passes.simplify import simplify
+
+Stages = dict[str, Func]
+LAST = "bufferize"
+
+TIDY: tuple[Callable[[Func], Func], ...] = (
+    share,
+    shift,
+    prune,
+    simplify,
+    share,
+    order,
+    hoist,
+    prune,
+    simplify,
+    share,
+    contract,
+    defer,
+    prune,
+    shifted,
+    prune,
+)
+
+
+# Between two derivatives: what keeps the function in the form that they take.
+PURE: tuple[Callable[[Func], Func], ...] = (share, prune, simplify, share, prune)
+
+
+def tidy_kept(func: Func) -> None:
+    """The passes on the functions that `func` calls."""
+    for k in called_by([func]):
+        k.func = tidy(verified(k.body, "parse"), {}, k.name)
+
+
+def halves(func: Func, stages: Stages) -> Func:
+    """`func`, and the functions that it calls in their final form."""
+    pairs = func.notes.get("pairs")
+    for pair in pairs.made.values() if pairs is not None else ():
+        whole = tidy(verified(pair.whole, "reverse"), {}, pair.forward.name)
+        pair.whole = verified(plain(whole), "plain")
+        pair.split()
+    for k in called_by([func]):
+        k.func = stages[k.name] = verified(bufferize(verified(k.body, "calls")), "bufferize")
+    return verified(plain(func), "plain")
+
+
+def _kept(func: Func, more: Sequence[Var], n: int | None = None) -> Func:
+    """`func` with its first `n` results and `more`."""
+    results = (*func.body.results[:n], *more)
+    return replace(func, body=replace(func.body, results=results))
+
+
+def tidy(
+    func: Func,
+    stages: Stages,
+    after: str,
+    keep: Sequence[Var] = (),
+    passes: Sequence[Callable[[Func], Func]] | None = None,
+) -> Func:
+    """`func` after the passes (`TIDY`, if none are named); values of `keep` are not pruned."""
+    n = len(func.body.results)
+    func = _kept(func, keep)
+    for one in TIDY if passes is None else passes:
+        func = verified(one(func), one.__name__)
+        stages[f"{after}+{one.__name__}"] = _kept(func, (), n)
+    return _kept(func, (), n)
+
+
+def verified(func: Func, stage: str) -> Func:
+    """`func`, checked: what is emitted always, what a pass made if `S2SGRAD_VERIFY` is set.
+
+    Raises `InternalError` for a function that breaks an invariant of the IR.
+    """
+    if stage != LAST and not os.environ.get("S2SGRAD_VERIFY"):
+        return func
+    try:
+        return verify(func)
+    except InvalidIR as e:
+        raise InternalError(stage, str(e), text(func)) from e
