@@ -148,15 +148,21 @@ class Names:
         base, alone = self.base(v)
         live, known = self.live[v], self.tried[base]
         for name in known:
-            if not live & self.busy[name] and not (alone and self.taken.get(name)):
+            if self.is_free(name, live, alone):
                 return name
         while True:
             name = _numbered(base, self.next[base])
             self.next[base] += 1
             if name not in self.reserved:
                 known.append(name)
-                if not live & self.busy[name] and not (alone and self.taken.get(name)):
+                if self.is_free(name, live, alone):
                     return name
+
+    def is_free(self, name: str, live: int, alone: bool) -> bool:
+        """Has nothing else the name where the class is live; or, `alone`, anywhere?"""
+        if alone and self.taken.get(name):
+            return False
+        return not live & self.busy[name]
 
     def base(self, v: Var) -> tuple[str, bool]:
         """What a class is called, without a number; is the name for its value alone?"""

@@ -89,7 +89,7 @@ class Words:
             return "mask" if isinstance(s.out.type, Array) else "test"
         if s.op is ops.getitem:
             return self.part(s) or "t"
-        if isinstance(s.op, Kept) or getattr(s.op, "__module__", "").startswith("s2sgrad"):
+        if isinstance(s.op, Kept) or str(getattr(s.op, "__module__", "")).startswith("s2sgrad"):
             return "t"
         if kind_of(s.out.type) == "bool":
             return "mask"
