@@ -9,7 +9,7 @@ from s2sgrad.emit import expr
 from s2sgrad.emit.writer import Writer
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Pack, Var, atom_type
-from s2sgrad.ir.types import Array, List, Scalar, Unknown
+from s2sgrad.ir.types import Array, List, Scalar, Unknown, kind_of
 
 SIGNS: dict[object, str] = {
     operator.add: "+",
@@ -147,14 +147,17 @@ class Writes(Writer):
     def changed(self, s: Eqn) -> tuple[str, ast.expr] | None:
         """Is `x[i] = x[i] + v` stored?  Then the sign and `v`."""
         made = self.folded.get(s.args[-1]) if isinstance(s.args[-1], Var) else None
+        if kind_of(s.out.type) in ("int", "bool") and kind_of(atom_type(s.args[-1])) != "int":
+            return None  # NumPy stores a float there, but adds none
         terms: list[tuple[str, ast.expr]] = []
         while isinstance(made, Eqn) and made.form is None and made.op in SIGNS:
             sign, first = SIGNS[made.op], made.args[0]
-            if self.is_old(first, s):
-                terms.insert(0, (sign, self.atom(made.args[1])))
-                return terms[0] if len(terms) == 1 else summed(terms)
+            if self.is_old(first, s) and not terms:
+                return sign, self.atom(made.args[1])
             if sign not in "+-" or not self.adjoint:
                 return None
+            if self.is_old(first, s):
+                return summed([(sign, self.atom(made.args[1])), *terms])
             terms.insert(0, (sign, self.atom(made.args[1])))
             made = self.folded.get(first) if isinstance(first, Var) else None
         return None
