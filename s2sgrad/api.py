@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from s2sgrad.derivative import Derivative, Wrt
 from s2sgrad.jacobians import Jacobian
+from s2sgrad.pullbacks import Pullback
 
 P = ParamSpec("P")
 V = TypeVar("V")
@@ -28,9 +28,10 @@ class _Vjp(Protocol):
 
 
 def _transform(fun: Callable[..., Any] | None, wrt: Wrt, what: str, has_aux: bool) -> Any:
+    kind = {"pullback": Pullback, "jacobian": Jacobian, "hessian": Jacobian}.get(what, Derivative)
     if fun is None:
-        return lambda f: Derivative(f, wrt, what, has_aux)
-    return Derivative(fun, wrt, what, has_aux)
+        return lambda f: kind(f, wrt, what, has_aux)
+    return kind(fun, wrt, what, has_aux)
 
 
 @overload
@@ -155,13 +156,20 @@ def hvp(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = 
     return _transform(fun, wrt, "hvp", has_aux)
 
 
-def jacobian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
+@overload
+def jacobian(
+    fun: Callable[P, Any], wrt: Wrt = 0, *, has_aux: bool = False
+) -> Derivative[P, Any]: ...
+@overload
+def jacobian(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _Grad: ...
+def jacobian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
     """The matrix of partial derivatives, an array of the shape `out.shape + arg.shape`.
 
     Several results, or a tuple or container in `wrt`, give the structure of the results, and in
     each place that of the arguments; a number by a number gives a number.  Columns by forward mode
-    or rows by reverse mode, whichever are fewer: the function is run once to see how many results
-    it has.  Raises `TypeError` for complex arguments.
+    or rows by reverse mode, whichever are fewer: for arguments of new shapes the function is run
+    once to see how many results it has.  With `has_aux` the function returns `(out, aux)`, this
+    `(matrix, aux)`.  Raises `TypeError` for complex arguments.
 
     >>> import numpy as np
     >>> from s2sgrad import jacobian
@@ -169,17 +177,21 @@ def jacobian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
     array([[2., 0.],
            [0., 4.]])
     """
-    if fun is None:
-        return lambda f: Jacobian(f, wrt, "jacobian")
-    return Jacobian(fun, wrt, "jacobian")
+    return _transform(fun, wrt, "jacobian", has_aux)
 
 
-def hessian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
+@overload
+def hessian(
+    fun: Callable[P, Any], wrt: Wrt = 0, *, has_aux: bool = False
+) -> Derivative[P, Any]: ...
+@overload
+def hessian(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _Grad: ...
+def hessian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
     """The second derivatives of a scalar-valued function, of the shape `arg.shape + arg.shape`.
 
     For a tuple in `wrt` a tuple of tuples: in row `i` and column `j` the derivative in argument `j`
-    of the gradient in argument `i`.  A column is one `hvp`.  Raises `TypeError` for complex
-    arguments.
+    of the gradient in argument `i`.  A column is one `hvp`.  With `has_aux` the result is
+    `(matrix, aux)`.  Raises `TypeError` for complex arguments.
 
     >>> import numpy as np
     >>> from s2sgrad import hessian
@@ -187,9 +199,7 @@ def hessian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
     array([[4., 2.],
            [2., 0.]])
     """
-    if fun is None:
-        return lambda f: Jacobian(f, wrt, "hessian")
-    return Jacobian(fun, wrt, "hessian")
+    return _transform(fun, wrt, "hessian", has_aux)
 
 
 @overload
@@ -209,11 +219,20 @@ def elementwise_grad(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any
     return _transform(fun, wrt, "elementwise_grad", False)
 
 
+@overload
+def pullback(
+    fun: Callable[..., V], wrt: Wrt = 0, *, has_aux: bool = False
+) -> Derivative[..., tuple[V, Callable[[Any], Any]]]: ...
+@overload
+def pullback(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _Vjp: ...
 def pullback(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
     """`(value, back)`: `back(out_bar)` gives the cotangents, and may be called many times.
 
-    The arguments are copied, so that changing them later does no harm; each `back` runs the
-    function again.
+    The function runs once, and what `back` needs is kept; changing the arguments or the value
+    later does no harm.  None in `out_bar` is zero.  With `has_aux` the function returns
+    `(out, aux)`, this `((out, aux), back)`.
+
+    `back` raises `TypeError` where `out_bar` has not the structure or the shapes of the result.
 
     >>> import numpy as np
     >>> from s2sgrad import pullback
@@ -221,22 +240,4 @@ def pullback(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bo
     >>> back(np.array([1.0, 0.0])), back(np.array([0.0, 1.0]))
     (array([2., 0.]), array([0., 4.]))
     """
-    if fun is None:
-        return lambda f: pullback(f, wrt, has_aux=has_aux)
-    return Pullback(_transform(fun, wrt, "vjp", has_aux))
-
-
-class Pullback:
-    """The result of `pullback`; `vjp` is the function that `back` runs."""
-
-    def __init__(self, derivative: Derivative[..., Any]) -> None:
-        self.vjp = derivative
-        self.primal = derivative.primal
-
-    def __call__(self, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], Any]]:
-        args, kwargs = copy.deepcopy((args, kwargs))
-
-        def back(out_bar: Any) -> Any:
-            return self.vjp(*args, **kwargs, out_bar=out_bar)[1]
-
-        return self.primal(*copy.deepcopy(args), **copy.deepcopy(kwargs)), back
+    return _transform(fun, wrt, "pullback", has_aux)

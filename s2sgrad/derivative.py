@@ -26,6 +26,7 @@ from s2sgrad.passes.tangents import Fitting
 from s2sgrad.request import SEED_NAMES, Inner, Request, Target
 from s2sgrad.targets import below, check_target, named, target
 
+UNGUARDED = ("pullback", "jacobian", "hessian")  # their calls do more than to run what is emitted
 Wrt = int | str | tuple[int | str, ...]
 _P = inspect.Parameter
 P = ParamSpec("P")
@@ -84,6 +85,10 @@ class Derivative(Generic[P, R]):
         self._twin: Derivative[..., Any] | None = None
         self._answer(self._slow)
 
+    def _kind(self) -> Any:
+        """The class that was asked for an object, which has one of its own."""
+        return type(self).__base__
+
     def staged(self, what: str) -> Callee:
         """The function whose derivative of the derivative `what` is asked for."""
         if self._what not in ("grad", "value_and_grad"):
@@ -99,7 +104,7 @@ class Derivative(Generic[P, R]):
             return self
         if self._twin is None:
             wrt, what, has_aux = self._options
-            self._twin = Derivative(self.primal, wrt, what, has_aux, member=True)
+            self._twin = self._kind()(self.primal, wrt, what, has_aux, member=True)
         return types.MethodType(self._twin, instance)
 
     def __reduce__(self) -> Any:
@@ -110,9 +115,11 @@ class Derivative(Generic[P, R]):
             not isinstance(self.primal, types.FunctionType)
             or bound_name(self.primal) is self.primal
         ):
-            return Derivative, (self.primal, *self._options)
+            return self._kind(), (self.primal, *self._options)
         latest = [found[0] for found in self._compiled.values() if found]
-        return freeze(self._callee, self._names, [] if self._seed_name else latest)
+        return freeze(
+            self._callee, self._names, [] if self._seed_name or self._what in UNGUARDED else latest
+        )
 
     def __copy__(self) -> Self:
         return self
@@ -194,7 +201,11 @@ class Derivative(Generic[P, R]):
             raise TypeError(f"{self._what}: `{name}=` is needed, structured like wrt")
         return kwargs.pop(name, None) if name else None
 
-    def _run(self, compiled: Compiled, seed: Any, values: dict[str, Any]) -> Any:
+    def _placed(self, compiled: Compiled, values: dict[str, Any]) -> tuple[list[Any], Any]:
+        """What the emitted function is called with: the arguments, and what it reads from outside.
+
+        Raises `DifferentiationError` where arrays share memory that the function writes to.
+        """
         pos: list[Any] = []
         named = {n: compiled.scope.data[n][0]() for n in compiled.data}
         for p in self._callee.whole.parameters.values():
@@ -211,6 +222,10 @@ class Derivative(Generic[P, R]):
                 pos.append(v)
         if compiled.written:
             refuse_overlaps(compiled, values, self._callee.name)
+        return pos, named
+
+    def _run(self, compiled: Compiled, seed: Any, values: dict[str, Any]) -> Any:
+        pos, named = self._placed(compiled, values)
         if self._seed_name not in (None, NAME):
             return compiled.run(*pos, **named, **{str(self._seed_name): seed})
         if not compiled.seeds.given:
@@ -245,12 +260,9 @@ class Derivative(Generic[P, R]):
                 values[n] = float(values[n])
         return values
 
-    def differentiated(self, *args: Any, **kwargs: Any) -> Any:
-        """What these arguments are differentiated in: the one, or a tuple of them."""
-        values = self._bind(args, kwargs)
-        targets = [target(self._callee, w, values) for w in self._wrt]
-        found = tuple(part(values[t.name], t.path) for t in targets)
-        return found[0] if self._bare else found
+    def _parts(self, targets: tuple[Target, ...], values: dict[str, Any]) -> tuple[Any, ...]:
+        """What the targets stand for in a call."""
+        return tuple(part(values[t.name], t.path) for t in targets if t.name in values)
 
     # -- compilations
 
@@ -313,7 +325,7 @@ class Derivative(Generic[P, R]):
     ) -> Request:
         whats = (self._bare, self._what, self._has_aux)
         head = header(self._callee, tuple(given))
-        return Request(given, targets, *whats, leaves, head, self._inner(values))
+        return Request(given, targets, *whats, leaves, head, inner=self._inner(values))
 
     def _inner(self, values: dict[str, Any]) -> tuple[Inner, ...]:
         stages = self._callee.inner
@@ -323,7 +335,7 @@ class Derivative(Generic[P, R]):
         )
 
     def _dispatcher(self) -> Call:
-        if self._seed_name:
+        if self._seed_name or self._what in UNGUARDED:
             return self._slow
         # Where arrays are written to, each call is checked for arrays that overlap.
         recent = [c[0] for c in self._compiled.values() if not c[0].written][-4:]

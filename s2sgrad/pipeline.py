@@ -12,19 +12,22 @@ from s2sgrad.ir.graph import Func, Var
 from s2sgrad.ir.text import text
 from s2sgrad.ir.verify import InvalidIR, verify
 from s2sgrad.passes.bufferize import bufferize
+from s2sgrad.passes.bundle import bundle
 from s2sgrad.passes.contract import contract
 from s2sgrad.passes.defer import defer
 from s2sgrad.passes.hoist import hoist
 from s2sgrad.passes.order import order
 from s2sgrad.passes.plain import plain
 from s2sgrad.passes.prune import prune
+from s2sgrad.passes.remember import remember
+from s2sgrad.passes.shapes import shapes
 from s2sgrad.passes.share import share
 from s2sgrad.passes.shift import shift
 from s2sgrad.passes.shifted import shifted
 from s2sgrad.passes.simplify import simplify
 
 Stages = dict[str, Func]
-LAST = "bufferize"
+LAST = "bundle"
 
 TIDY: tuple[Callable[[Func], Func], ...] = (
     share,
@@ -32,6 +35,10 @@ TIDY: tuple[Callable[[Func], Func], ...] = (
     prune,
     simplify,
     share,
+    shapes,
+    prune,
+    remember,
+    prune,
     order,
     hoist,
     prune,
@@ -55,7 +62,7 @@ def tidy_kept(func: Func) -> None:
         k.func = tidy(verified(k.body, "parse"), {}, k.name)
 
 
-def halves(func: Func, stages: Stages) -> Func:
+def settled(func: Func, stages: Stages) -> Func:
     """`func`, and the functions that it calls in their final form."""
     pairs = func.notes.get("pairs")
     for pair in pairs.made.values() if pairs is not None else ():
@@ -63,8 +70,15 @@ def halves(func: Func, stages: Stages) -> Func:
         pair.whole = verified(plain(whole), "plain")
         pair.split()
     for k in called_by([func]):
-        k.func = stages[k.name] = verified(bufferize(verified(k.body, "calls")), "bufferize")
+        k.func = stages[k.name] = final(verified(k.body, "calls"), {})
     return verified(plain(func), "plain")
+
+
+def final(func: Func, stages: Stages) -> Func:
+    """`func` as it is emitted: what runs in place is settled, and what tapes hold."""
+    func = stages["bufferize"] = verified(bufferize(func), "bufferize")
+    func = stages[LAST] = verified(bundle(func), LAST)
+    return func
 
 
 def _kept(func: Func, more: Sequence[Var], n: int | None = None) -> Func:

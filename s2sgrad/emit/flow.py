@@ -5,10 +5,23 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from s2sgrad.emit import attempts
 from s2sgrad.emit.facts import minus_one
 from s2sgrad.emit.tapes import Tapes
 from s2sgrad.emit.writer import Exits, Moves
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Lit, Loop, Range, Stmt, Undef, Var
+from s2sgrad.ir.graph import (
+    Atom,
+    Block,
+    Branch,
+    Eqn,
+    Lit,
+    Loop,
+    Range,
+    Stmt,
+    Undef,
+    Var,
+    is_attempt,
+)
 from s2sgrad.ir.walk import bound_by
 
 
@@ -70,11 +83,13 @@ class Flow(Tapes):
 
     def branch(self, s: Branch, depth: int) -> None:
         seqs = (s.collected(0), s.collected(1))
+        before = set(self.tapes.values())
         self.open_tapes([*seqs[0], *seqs[1]], (), depth)
         arms: list[list[str]] = []
         left: list[bool] = []
         for k, arm in enumerate(s.arms):
             outer, self.lines = self.lines, []
+            self.caught.update(attempts.named(arm, self.names))
             self.pops(arm.params, s.walked[k], depth + 1)
             self.begin(arm, seqs[k], arm.results[s.joined :], depth + 1)
             self.stmts(arm, arm.stmts, depth + 1)
@@ -83,6 +98,9 @@ class Flow(Tapes):
             arms.append(self.lines)
             self.lines = outer
         then, orelse = arms
+        if is_attempt(s.test):
+            self.lines += attempts.lines(s, then, orelse, before, depth, self)
+            return
         test = self.atom(s.test)
         if not then and orelse:
             if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):

@@ -34,6 +34,7 @@ from s2sgrad.ir.graph import (
     Undef,
     Var,
     atom_type,
+    is_attempt,
 )
 from s2sgrad.ir.types import INT, Array
 from s2sgrad.ir.walk import bound_by
@@ -128,7 +129,7 @@ class Folding:
 
     def is_ternary(self, s: Branch) -> bool:
         """Is the branch one value, each arm an expression?"""
-        if s.joined != 1 or len(s.outs) != 1 or s.walked != ((), ()):
+        if is_attempt(s.test) or s.joined != 1 or len(s.outs) != 1 or s.walked != ((), ()):
             return False
         for arm in s.arms:
             for inner in arm.stmts:

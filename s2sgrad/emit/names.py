@@ -18,6 +18,7 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Var
 from s2sgrad.ir.walk import bound_anywhere, bound_by
+from s2sgrad.passes.mirrors import Mirrors
 
 RESULT = ".value"  # what a function that was inlined returns; the result of the whole, too
 
@@ -42,6 +43,8 @@ class Names:
         self.results = {r for r in func.body.results if isinstance(r, Var)}
         self.bars: dict[Var, Var] = func.notes.get("bars", {})
         self.backward = _backward(func)
+        for item, taken in Mirrors(func).taken():
+            self.wish(item, taken)
         self.reserved = set(reserved) | set(keyword.kwlist)
         self.names: dict[Var, str] = {}
         self.taken: dict[str, list[Var]] = defaultdict(list)
@@ -182,7 +185,8 @@ class Names:
             word = self.called(primal) if primal is not None else ""
             if word:
                 return f"{word}_bar", False
-        if any(m in self.backward and m not in self.words.walked for m in members):
+        mine = [m for m in members if not self.words.is_taken(m)]
+        if mine and all(m in self.backward for m in mine):
             if not any(m in self.words.made and self.words.is_read(m) for m in members):
                 return "g", True
         return self.words.of_class(members)
@@ -193,18 +197,12 @@ class Names:
             return _plain(v.hint)
         return self.names.get(self.find(v), "") if v in self.leader else ""
 
-    def tape(self, v: Var) -> str:
-        """A name for the list `v` that is nothing else: `x_tape` for what is called `x`."""
-        origin = self.words.origin(v)
-        hint = v.hint if v.hint not in ("tape", "value_tape") else ""
-        if not hint and isinstance(origin, Var):
-            word = self.called(origin) or self.words.word(origin)
-            hint = f"{word}_tape" if word != "t" else "tape"
-        n, name = 1, hint or "tape"
-        base = name
+    def tape(self, hint: str) -> str:
+        """A name for a list that is nothing else."""
+        n, name = 1, hint
         while name in self.reserved or self.taken.get(name):
             n += 1
-            name = f"{base}{n}"
+            name = f"{hint}{n}"
         self.reserved.add(name)
         return name
 

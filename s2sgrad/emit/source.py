@@ -23,7 +23,7 @@ class Emitted:
     """The text of a module with one function, and what it needs."""
 
     source: str
-    name: str
+    names: list[str]
     text: str  # of the function alone
     kept: list[str]  # of those that it calls
     imports: frozenset[str]
@@ -36,13 +36,29 @@ def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emi
 
     `header` are its parameters as they are written (`x`, `*`, `**options`), if not the names alone.
     """
-    kept, spelling = called_by([func]), expr.Spelling(func.names)
+    return emit_all([(func, result, func.names if header is None else header)])
+
+
+def emit_all(
+    parts: Sequence[tuple[Func, Result, Sequence[str]]],
+    around: Callable[[expr.Spelling], tuple[str, str]] | None = None,
+) -> Emitted:
+    """Python source of functions that belong together.
+
+    `around` writes one more, which calls them: its name, the first of all, and its text.
+    """
+    funcs = [func for func, _, _ in parts]
+    kept, spelling = called_by(funcs), expr.Spelling(n for f in funcs for n in f.names)
     texts = [_Emitter(k.body, spelling).function(whole(k.body), k.body.names) for k in kept]
-    text = _Emitter(func, spelling).function(result, func.names if header is None else header)
+    own = [_Emitter(f, spelling).function(result, header) for f, result, header in parts]
+    names = [f.name for f in funcs]
+    if around is not None:
+        name, text = around(spelling)
+        own, names = [*own, text], [name, *names]
     return Emitted(
-        module("\n\n".join([*texts, text]), spelling.imports, spelling.helpers),
-        func.name,
-        text,
+        module("\n\n".join([*texts, *own]), spelling.imports, spelling.helpers),
+        names,
+        "\n\n".join(own),
         texts,
         frozenset(spelling.imports),
         spelling.helpers,
@@ -93,7 +109,7 @@ class _Emitter(Flow):
             if isinstance(s, Eqn):
                 if s.out not in self.folded:
                     self.eqn(s, block, depth)
-                self.appendcollected(block, (s.out,), depth)
+                self.append_collected(block, (s.out,), depth)
             elif isinstance(s, Branch):
                 if s.outs and s.outs[0] in self.folded:
                     continue
@@ -101,13 +117,13 @@ class _Emitter(Flow):
                     self.bind(self.names[s.outs[0]], self.value(s), depth)
                 else:
                     self.branch(s, depth)
-                self.appendcollected(block, s.outs, depth)
+                self.append_collected(block, s.outs, depth)
             else:
                 self.loop(s, depth)
-                self.appendcollected(block, bound_by(s), depth)
+                self.append_collected(block, bound_by(s), depth)
 
     def eqn(self, s: Eqn, block: Block, depth: int) -> None:
-        if s.out in self.folded or s.out in self.apart.reads:
+        if s.out in self.folded or s.out in self.apart.reads or s.op is ops.caught:
             return
         if self.apart.is_read(s):
             self.take_apart(s, depth)

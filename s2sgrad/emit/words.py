@@ -16,7 +16,7 @@ from s2sgrad.emit.live import is_tape
 from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Hole, Lit, Pack, Range, Var
-from s2sgrad.ir.types import Array, kind_of
+from s2sgrad.ir.types import Array, Several, kind_of
 
 _OTHER = {
     "sum": "total", "max": "peak", "min": "low", "abs": "size", "absolute": "size",
@@ -75,10 +75,17 @@ class Words:
                 word = self.part(self.stored[m])
                 if word:
                     return word, True
-        origins = [self.origin(m) for m in members]
+        own = [m for m in members if not self.is_taken(m)] or members
+        origins = [self.origin(m) for m in own]
         words = {self.word(v) for v in origins if v in self.made or len(origins) == 1}
         reads = all(map(self.is_read, origins))
         return (words.pop(), not reads) if len(words) == 1 else ("t", True)
+
+    def is_taken(self, v: Var) -> bool:
+        """Is it taken from a tape?"""
+        s = self.made.get(v)
+        packed = s is not None and s.op is ops.getitem and isinstance(s.args[0], Var)
+        return v in self.walked or (packed and isinstance(s.args[0].type, Several))  # type: ignore[union-attr]
 
     def word(self, v: Atom) -> str:
         """The word for a value that has no name in the program."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 
-from s2sgrad.emit import expr, printer
+from s2sgrad.emit import attempts, expr, printer
 from s2sgrad.emit.apart import Apart
 from s2sgrad.emit.facts import Order, called, collected, handed_on
 from s2sgrad.emit.fold import Folding
@@ -28,7 +28,8 @@ class Writer:
         self.func = func
         self.where: dict[Var, list[tuple[Block, Stmt | None]]] = defaultdict(list)
         uses(func.body, self.where)
-        self.tape_items = set(collected(func.body))
+        self.collected = collected(func.body)
+        self.tape_items = set(self.collected.values())
         packs = [s for s in equations(func.body) if s.op is ops.pack]
         self.packed = {a for s in packs for a in s.args}
         self.in_place: set[Var] = func.notes.get("in_place", set())
@@ -41,6 +42,7 @@ class Writer:
         fixed: frozenset[str] = func.notes.get("globals", frozenset())
         self.names = Names(func, spans, RESERVED | called(func.body) | fixed)
         self.handed = handed_on(func.body)
+        self.caught: dict[Var, str] = {}  # exceptions that are being handled
         self.lines: list[str] = []
         self.adjoint = False  # is the backward sweep being written?
         self.tapes: dict[Var, str] = {}
@@ -53,7 +55,11 @@ class Writer:
 
     def atom(self, a: Atom) -> ast.expr:
         if isinstance(a, Lit):
+            if attempts.is_exception(a.value):
+                return expr.name(attempts.spelled(a.value, self.spelling, self))
             return expr.constant(a.value)
+        if a in self.caught:
+            return expr.name(self.caught[a])
         made = self.folded.get(a)
         if made is None:
             return expr.name(self.tapes[a] if is_tape(a) else self.names[a])

@@ -13,10 +13,24 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from s2sgrad.errors import InternalError
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Stmt, Var, atom_type
+from s2sgrad.ir.graph import (
+    Atom,
+    Block,
+    Branch,
+    Eqn,
+    Func,
+    Lit,
+    Loop,
+    Range,
+    Stmt,
+    Var,
+    atom_type,
+    is_attempt,
+)
 from s2sgrad.ir.types import INT, Array, Seq, Type
 from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.adjoints import Adjoints
+from s2sgrad.passes.attempts import flag_of
 from s2sgrad.passes.calls import Pairs
 from s2sgrad.passes.frames import ZERO, Frame, Part, bar_name, named, tape_name, walks
 
@@ -177,7 +191,7 @@ class Reverse(Adjoints):
             ends = (*bars_out, *(item for _, _, item in tape))
             blocks.append(Block(params, (*f.prelude, *f.stmts), ends))
             walked.append(sources)
-        test = self.need(s.test)
+        test = self.need(flag_of(s) if is_attempt(s.test) else s.test)
         outs = (*new, *(seq for tape in tapes for _, seq, _ in tape))
         self.frame.stmts.append(
             Branch(outs, test, (walked[0], walked[1]), blocks[0], blocks[1], len(new), s.at)

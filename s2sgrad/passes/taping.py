@@ -18,6 +18,7 @@ from s2sgrad.ir.graph import UNDEF, Atom, Block, Branch, Eqn, Func, Lit, Loop, S
 from s2sgrad.ir.types import Array, Scalar, Seq, Several
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.activity import active
+from s2sgrad.passes.attempts import with_flags
 from s2sgrad.passes.calls import Pair, Pairs, forward_call
 from s2sgrad.passes.frames import Frame, tape_name
 from s2sgrad.passes.record import Recorder
@@ -44,6 +45,7 @@ class Taping:
     """The mirror being built (`frame`), and how it comes by the primal's values."""
 
     def __init__(self, func: Func, wrt: Sequence[Var], pairs: Pairs) -> None:
+        func = with_flags(func)
         self.func, self.wrt = func, wrt
         self.pairs = pairs
         self.saved: dict[Eqn, tuple[Pair, Var]] = {}  # calls that have a backward half

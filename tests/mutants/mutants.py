@@ -251,8 +251,8 @@ MUTANTS = [
     Mutant(
         "tapes are read from the front",
         "emit/tapes.py",
-        '{self.tapes[source]}.pop()")',
-        '{self.tapes[source]}.pop(0)")',
+        'text = f"{targets} = {tape}.pop()"',
+        'text = f"{targets} = {tape}.pop(0)"',
     ),
     Mutant(
         "two live values may have one name",
