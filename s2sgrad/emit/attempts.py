@@ -63,7 +63,7 @@ def _half_done(then: list[str]) -> set[str]:
 def spelled(cls: type, spelling: expr.Spelling, emitter: Writer) -> str:
     """The class as the emitted module names it."""
     if getattr(builtins, cls.__name__, None) is cls:
-        return cls.__name__
+        return str(cls.__name__)
     if getattr(np.linalg, cls.__name__, None) is cls:
         return str(emitter.text(spelling.function(cls)))
     return spelling.given(cls)

@@ -8,7 +8,7 @@ import math
 import operator
 import sys
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,14 @@ UNARY: dict[Any, type[ast.unaryop]] = {
     operator.invert: ast.Invert,
     ops.not_: ast.Not,
 }
+SPACES = {
+    "np": np,
+    "np.linalg": np.linalg,
+    "np.fft": np.fft,
+    "np.lib.stride_tricks": np.lib.stride_tricks,
+}
+_BASES = ("polynomial", "chebyshev", "legendre", "hermite", "hermite_e", "laguerre")
+METHODS = {np.ndarray.flatten, np.ndarray.astype}  # have no other spelling
 
 
 def name(text: str) -> ast.Name:
@@ -72,6 +80,8 @@ def constant(value: Any) -> ast.expr:
         return ast.Tuple([constant(v) for v in value], ast.Load())
     if isinstance(value, list):
         return ast.List([constant(v) for v in value], ast.Load())
+    if isinstance(value, np.dtype):
+        value = value.type
     if isinstance(value, type | type(np.sin)) or callable(value):
         return Spelling().function(value)
     return ast.Constant(value)
@@ -97,6 +107,14 @@ def scipy_path(op: Any) -> list[str]:
     return []
 
 
+def spaces() -> Iterator[tuple[str, types.ModuleType]]:
+    """NumPy's modules, as programs name them: those that are loaded."""
+    yield from SPACES.items()
+    if "numpy.polynomial" in sys.modules:
+        for name in _BASES:
+            yield f"np.polynomial.{name}", getattr(np.polynomial, name)
+
+
 class Spelling:
     """How the emitted module names a function, and what it must import for that."""
 
@@ -116,7 +134,7 @@ class Spelling:
         if getattr(math, text, None) is op:
             self.imports.add("import math")
             return ast.Attribute(name("math"), text, ast.Load())
-        for prefix, space in (("np", np), ("np.linalg", np.linalg), ("np.fft", np.fft)):
+        for prefix, space in spaces():
             if getattr(space, text, None) is op:
                 self.imports.add("import numpy as np")
                 owner: ast.expr = name("np")
@@ -182,6 +200,8 @@ def call(
             return ast.UnaryOp(ast.UAdd(), args[0])  # of a number, that number
         if op is np.ndarray.copy or op is ops.copy:
             return _copy(args[0])
+        if op in METHODS:
+            return ast.Call(ast.Attribute(args[0], op.__name__, ast.Load()), args[1:], [])
         if op is np.size and _is_array(operands[0]):
             return _size(args)
         if op is ops.pack:
@@ -210,6 +230,10 @@ def call(
         return ast.Call(spelling.function(op), args, [])
     if op is ops.fstring:
         return _fstring(form.args[0], args)
+    if op in METHODS:
+        owner, *pos = (template(t, args) for t in form.args)
+        named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
+        return ast.Call(ast.Attribute(owner, op.__name__, ast.Load()), pos, named)
     if op is ops.part:
         return part(args[0], form.args[1])
     if op is ops.getitem:

@@ -29,6 +29,7 @@ class Writer:
         self.where: dict[Var, list[tuple[Block, Stmt | None]]] = defaultdict(list)
         uses(func.body, self.where)
         self.collected = collected(func.body)
+        self.made = {s.out: s for s in equations(func.body)}
         self.tape_items = set(self.collected.values())
         packs = [s for s in equations(func.body) if s.op is ops.pack]
         self.packed = {a for s in packs for a in s.args}

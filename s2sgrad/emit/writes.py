@@ -9,7 +9,8 @@ from s2sgrad.emit import expr
 from s2sgrad.emit.writer import Writer
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Pack, Var, atom_type
-from s2sgrad.ir.types import Array, List, Scalar, Unknown, kind_of
+from s2sgrad.ir.types import List, Scalar, kind_of
+from s2sgrad.passes.distinct import is_distinct
 
 SIGNS: dict[object, str] = {
     operator.add: "+",
@@ -117,7 +118,7 @@ class Writes(Writer):
             change = self.changed(s)
             if change is not None:
                 sign, value = change
-        elif any(isinstance(a, Var) and isinstance(a.type, Array | Unknown) for a in s.args[1:-1]):
+        elif not is_distinct(index, s.args[:-1], self.made):
             self.accumulate(target, index, args, depth)
             return
         if sign and isinstance(s.out.type, List) and not isinstance(s.out.type.item, Scalar):

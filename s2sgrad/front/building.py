@@ -182,6 +182,21 @@ class Building(Memory):
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
         raise NotImplementedError
 
+    def emit_call(
+        self,
+        op: Callable[..., Any],
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.AST,
+        effect: bool = False,
+    ) -> Value:
+        raise NotImplementedError
+
+    def evaluate(
+        self, text: str, node: ast.AST, values: dict[str, Value], before: str = ""
+    ) -> Value:
+        raise NotImplementedError
+
     def merge(
         self, a: dict[str, Value], b: dict[str, Value], before: dict[str, Value]
     ) -> dict[str, tuple[Value, Value]]:

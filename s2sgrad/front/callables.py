@@ -42,7 +42,8 @@ class Callables(Effects):
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: Any) -> Value:
         if isinstance(fn, Partial):
-            return self.call(fn.function, [*fn.args, *args], {**fn.kwargs, **kwargs}, node)
+            known = {k: v for k, v in fn.kwargs.items() if not k.startswith(".")}
+            return self.call(fn.function, [*fn.args, *args], {**known, **kwargs}, node)
         if isinstance(fn, Choice):
             return self.choose(
                 fn.test,

@@ -144,15 +144,10 @@ class Effects(Unrolling):
             raise self.refuse(node, f"a `{cls.__name__}` has no method `{m.name}`", "")
         if cls is logging.Logger:
             if m.name not in _LOGS:
-                raise self.refuse_method(node, m.name)
+                raise self.refuse_method(m, node)
             return self.act(op, [owner, *args], kwargs, _LOGS[m.name], node)
         source = _Source(cls, lambda name: MethodOf(cls, name), (owner,))
         return self.draw(source, m.name, args, kwargs, node)
-
-    def refuse_method(self, node: ast.Call, name: str) -> Exception:
-        return self.refuse(
-            node.func, f"the method `.{name}` is not supported here", "call it outside", "method"
-        )
 
     # -- any call that acts
 

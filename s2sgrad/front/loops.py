@@ -15,6 +15,7 @@ from s2sgrad.front.building import RAISED
 from s2sgrad.front.join import may_be
 from s2sgrad.front.lists import Lists
 from s2sgrad.front.memory import Ref, Root, Stale, hold, inherit, link, now, refs
+from s2sgrad.front.probe import own_extents
 from s2sgrad.front.values import Tup, Value, is_undefined, leaves, rebuild, spoken
 from s2sgrad.ir.build import substitute
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Lit, Loop, Range, Stmt, Var, While
@@ -193,7 +194,8 @@ class Loops(Lists):
     def slots(self, assumed: _Assumed) -> dict[str, Value]:
         """Fresh values for what is carried, linked as is assumed."""
         flat = {
-            n: [self.own(Var("" if n == "_" else spoken(n), t)) for t in assumed.types[n]]
+            n: [self.own(Var("" if n == "_" else spoken(n), own_extents(t)))
+                 for t in assumed.types[n]]
             for n in assumed.inits
         }
         roots = {

@@ -200,7 +200,9 @@ class Parser(Keeping):
                     "list",
                 )
             old = self.read(place, s)
-        self.store(place, self.binary(s.op, old, value, s), s)
+        made = self.binary(s.op, old, value, s)
+        keep_shape(old, self.read(made, s))
+        self.store(place, made, s)
 
     def augment(self, current: Ref, s: ast.AugAssign, target: ast.Name) -> None:
         """`y += v`: an array is written to, a number is rebound."""
@@ -220,6 +222,7 @@ class Parser(Keeping):
             return
         made = self.binary(s.op, now, value, s)
         new = self.read(made, s)
+        keep_shape(now, new)
         alike = isinstance(new.type, Array) and new.type.char == now.type.char
         if not current.path and alike and fits(now.type, new.type):
             self.may_write(current.root, s)
@@ -265,7 +268,7 @@ class Parser(Keeping):
             self.unpack(target, value)
         elif isinstance(target, ast.Subscript):
             self.store(self.place(target), value, target)
-        else:
+        elif not (isinstance(target, ast.Attribute) and self.store_component(target, value)):
             raise self.refuse_write(target)
 
     def unpack(self, target: ast.Tuple | ast.List, value: Value) -> None:
@@ -344,6 +347,16 @@ def _cell(closure: Closure, name: str) -> tuple[int, str]:
     """The variable that a function declares `nonlocal`: that of the nearest function with it."""
     owners = (env for env in closure.chain if name in env)
     return id(next(owners, closure.scope)), name
+
+
+def keep_shape(old: Atom, new: Atom) -> None:
+    """`new` goes where `old` was: an operand that would have made it larger raises."""
+    if not (isinstance(old, Var) and isinstance(new, Var)):
+        return
+    t, u = old.type, new.type
+    if isinstance(t, Array) and isinstance(u, Array) and len(t.shape) == len(u.shape):
+        if not (t.loose or u.loose) and fits(t, u) is None:
+            object.__setattr__(new, "type", replace(u, shape=t.shape))
 
 
 def nonlocal_names(node: ast.AST) -> list[str]:

@@ -6,6 +6,7 @@ import ast
 import importlib
 from typing import Any
 
+
 from s2sgrad.front.building import RAISED
 from s2sgrad.front.desugar import Positional, Rest, Shaped
 from s2sgrad.front.transforms import Transforms

@@ -15,6 +15,7 @@ from s2sgrad.passes.activity import carries_derivative
 from s2sgrad.passes.axes import only_adds, without_added
 from s2sgrad.passes.calls import reverse_call
 from s2sgrad.passes.cotangents import Cotangents, keeps_shapes, retype
+from s2sgrad.passes.distinct import is_distinct
 from s2sgrad.passes.frames import ZERO, Add, Clear, Part, is_zero
 from s2sgrad.passes.generic import Call, by_helpers, uncounted
 from s2sgrad.passes.lists import LISTS, list_cotangents
@@ -136,7 +137,6 @@ class Adjoints(Cotangents):
 
     def last(self, s: Eqn, g: Atom, index: Any, atoms: tuple[Atom, ...], read: Atom) -> Atom:
         """Where an index repeats a place, the last element stored there alone counts."""
-        indices = [t for t in map(atom_type, atoms) if isinstance(t, Array)]
         if s.op is ops.setitem and any(isinstance(atom_type(a), Unknown) for a in atoms):
             raise DifferentiationError(
                 Refusal(
@@ -146,8 +146,8 @@ class Adjoints(Cotangents):
                     anchor="unknown-type",
                 )
             )
-        repeats = any(t.kind == "int" for t in indices)
-        if s.op is not ops.setitem or not repeats:
+        assert s.form is not None
+        if s.op is not ops.setitem or is_distinct(s.form.args[1], s.args, self.made_by):
             return read
         if (
             isinstance(index, Pack) and index.kind == "path"

@@ -98,7 +98,7 @@ class _Choice:
 class _Edit:
     """What is added to a block."""
 
-    collected: dict[Var, Var] = field(default_factory=dict)  # a value, and the new sequence of it
+    collected: list[tuple[Var, Var]] = field(default_factory=list)  # values, and their sequences
     walked: list[tuple[Var, Atom]] = field(default_factory=list)
     prelude: list[Stmt] = field(default_factory=list)
 
@@ -108,10 +108,6 @@ class _Rewrite:
         self.mirrors, self.choice = mirrors, choice
         self.edits: dict[Block, _Edit] = defaultdict(_Edit)
         self.known: dict[Pair, dict[Var, Atom]] = defaultdict(dict)
-        self.seqs: dict[tuple[Block, Var], Var] = {}
-        for seq, (_, block, item) in mirrors.collected.items():
-            if isinstance(item, Var) and isinstance(seq, Var):
-                self.seqs.setdefault((block, item), seq)
 
     def function(self, body: Block) -> Block:
         mapping: dict[Var, Atom] = {}
@@ -161,12 +157,10 @@ class _Rewrite:
         return out
 
     def walked(self, v: Var, pair: Pair) -> Var:
-        """The next item of the tape of `v`."""
-        seq = self.seqs.get((pair.forward, v))
-        if seq is None:
-            seq = self.seqs[pair.forward, v] = Var(tape_name(v), Seq(v.type))
-            self.edits[pair.forward].collected[v] = seq
-            self.mirrors.home[seq] = self.mirrors.standing[pair.owner]
+        """The next item of a tape of `v`, which no other mirror walks: it takes what it reads."""
+        seq = Var(tape_name(v), Seq(v.type))
+        self.edits[pair.forward].collected.append((v, seq))
+        self.mirrors.home[seq] = self.mirrors.standing[pair.owner]
         item = Var(v.hint, v.type, v.extent)
         self.edits[pair.mirror].walked.append((item, self.have(seq, pair.parent)))
         return item
@@ -179,7 +173,7 @@ class _Rewrite:
         return Block(
             (*block.params, *(v for v, _ in edit.walked)),
             (*edit.prelude, *stmts),
-            (*block.results, *edit.collected),
+            (*block.results, *(v for v, _ in edit.collected)),
         )
 
     def stmt(self, s: Loop | Branch) -> Stmt:
@@ -189,13 +183,13 @@ class _Rewrite:
             if not isinstance(over, Range):
                 over = replace(over, test=self.block(over.test))
             walked = (*s.walked, *(a for _, a in edit.walked))
-            new = (*s.outs, *edit.collected.values())
+            new = (*s.outs, *(seq for _, seq in edit.collected))
             return replace(s, outs=new, over=over, walked=walked, body=self.block(s.body))
         outs: list[Var] = [*s.outs[: s.joined]]
         walked_by_arm = []
         for k, arm in enumerate(s.arms):
             edit = self.edits.get(arm, _Edit())
-            outs += [*s.collected(k), *edit.collected.values()]
+            outs += [*s.collected(k), *(seq for _, seq in edit.collected)]
             walked_by_arm.append((*s.walked[k], *(a for _, a in edit.walked)))
         return replace(
             s,

@@ -3,7 +3,7 @@
 The mirror of a block is built while the block is read backwards.  A mirrored loop carries the
 cotangents of what the loop carries, and one accumulator for each active value that its body reads
 from outside.  A value that the backward sweep reads and that a loop or an arm binds is *collected*
-where it is bound and *walked* in the mirror; one that is a cheap operation away is computed again.
+where it is bound and *walked* in the mirror.
 """
 
 from __future__ import annotations
@@ -217,8 +217,7 @@ class Reverse(Adjoints):
         self.frame = Frame(s.body, outer, (s, 0), index)
         self.frame.known[s.body.params[0]] = index
         self.recorder.stmts = self.frame.stmts
-        types = [_after(params[k].type, atom_type(s.body.results[k])) for k in live]
-        taken = [Var(bar_name(params[k]), t) for k, t in zip(live, types, strict=True)]
+        taken = [Var(bar_name(params[k]), _handed(params[k], s.body.results[k])) for k in live]
         accs = [Var(bar_name(v), v.type) for v in free]
         for v, acc in zip(free, accs, strict=True):
             self.frame.bars[v] = [acc]
@@ -236,8 +235,11 @@ class Reverse(Adjoints):
         items, sources = walks(inner)
         ends = (*yields, *(item for _, _, item in tapes))
         body = Block((index, *taken, *accs, *items), (*inner.prelude, *inner.stmts), ends)
-        before = [Var(bar_name(params[k]), params[k].type) for k in live]
-        outs = tuple(Var(v.hint, v.type) for v in (*before, *accs))
+        types = [_handed(params[k], s.carried[k]) for k in live]
+        outs = (
+            *(Var(v.hint, t) for v, t in zip(taken, types, strict=True)),
+            *(Var(v.hint, v.type) for v in accs),
+        )
         self.selected.hand(yields, outs)
         made = (*outs, *(seq for _, seq, _ in tapes))
         outer.stmts.append(Loop(made, over, tuple(inits), sources, body, s.at, down=not s.down))
@@ -266,11 +268,10 @@ class Reverse(Adjoints):
         return Range(start, self.recorder.emit(operator.add, (start, length)), step), index
 
 
-def _after(t: Type, end: Type) -> Type:
-    """The type of the cotangent of what a turn hands on: more may be known than of any turn."""
-    if not (isinstance(t, Array) and isinstance(end, Array)) or t.loose or end.loose:
-        return t
-    return end if t.char == end.char and len(t.shape) == len(end.shape) else t
+def _handed(p: Var, a: Atom) -> Type:
+    """The type of the cotangent of `a`, which becomes the parameter `p`: in the extents of `a`."""
+    t = atom_type(a)
+    return t if isinstance(p.type, Array) and isinstance(t, Array) and not p.type.loose else p.type
 
 
 __all__ = ["reverse"]

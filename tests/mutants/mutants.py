@@ -116,8 +116,8 @@ MUTANTS = [
     Mutant(
         "an outer value is taken from the first turn: no tape",
         "passes/taping.py",
-        "            frame.known[a] = self._recomputed(a, frame) or self._walked(a, frame)\n",
-        "            frame.known[a] = self._recomputed(a, frame) or Lit(1.0)\n",
+        "            frame.known[a] = self._walked(a, frame)\n",
+        "            frame.known[a] = Lit(1.0)\n",
     ),
     Mutant(
         "a mirror walks its tape forwards",
