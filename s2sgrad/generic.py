@@ -22,10 +22,18 @@ from s2sgrad.front.methods import METHODS
 from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.source import span_of
-from s2sgrad.front.structure import Signature, Struct, leaves, spell, type_of_argument
+from s2sgrad.front.structure import (
+    Signature,
+    Struct,
+    containers,
+    leaves,
+    spell,
+    type_of_argument,
+)
 from s2sgrad.front.values import Closure, Outside
 from s2sgrad.ir.graph import Func
 from s2sgrad.ir.types import FLOAT, INT, Array, Scalar, Static, Type, Unknown, kind_of
+from s2sgrad.overlap import containers
 from s2sgrad.passes.ranks import narrowed
 from s2sgrad.passes.seeds import UnfitResult
 from s2sgrad.request import Request, Target
@@ -95,6 +103,8 @@ def derive(task: Task, outside: Outside, constants: bool) -> Unit:
     made, types = _first([narrow, types], lambda t: _compile(task, t, outside, constants))
     checks = _Checks(task, types)
     checks.apart([spell(x.path, x.owner.hint) for x in made.written])
+    if made.changes:
+        checks.distinct([spell(p, n) for n, s in types.items() for p in containers(s)])
     imports = made.emitted.imports | ({"import numpy as np"} if checks.tests else set())
     extra = [
         *(() if constants else outside.variables),
@@ -310,6 +320,13 @@ class _Checks:
             self.tests += [f"np.shares_memory({name}, {n})" for n in others]
             if others:
                 self.say(name, f"sharing no memory with {', '.join(f'`{n}`' for n in others)}")
+
+    def distinct(self, names: list[str]) -> None:
+        """Containers, some of which are changed, are all different ones."""
+        if len(names) > 1:
+            ids = ", ".join(f"id({n})" for n in names)
+            self.tests.append(f"len({{{ids}}}) < {len(names)}")
+            self.say(names[0], "no container in it is another one, too")
 
     def say(self, name: str, words: str) -> None:
         self.words.setdefault(words, []).append(f"`{name}`")

@@ -328,10 +328,16 @@ class Attempts(Generators):
             if written and not (last and whole and k >= risky[-1]):
                 raise self.refuse(
                     steps[k].node,
-                    f"`{written[0].first.hint}` is written to in a `try` that may be left afterwards",
+                    f"{_what(written[0])} is written to in a `try` that may be left afterwards",
                     "write to a new array, or in the `else` of the `try`",
                     "try",
                 )
+
+
+def _what(root: Any) -> str:
+    """What is written to, for a message."""
+    hint = getattr(root.first, "hint", "")
+    return f"`{hint}`" if hint else "a container or an array"
 
 
 def _made_by(steps: list[_Step], k: int, stmts: list[Stmt]) -> list[Stmt]:
