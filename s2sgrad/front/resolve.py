@@ -191,7 +191,7 @@ class Scope:
         if isinstance(obj, types.FunctionType) and rule_of(obj) is None:
             if obj.__code__ is _MANAGING:
                 return Manager(self.static(obj.__wrapped__))  # type: ignore[attr-defined]
-            if obj.__module__ in _NOT_FOLLOWED or obj.__module__.startswith("s2sgrad."):
+            if obj.__module__ in _NOT_FOLLOWED or str(obj.__module__).startswith("s2sgrad."):
                 return Known(obj)
             return self.closure(obj)
         if isinstance(obj, functools._lru_cache_wrapper):
