@@ -19,7 +19,7 @@ from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Hole, Pack
 from s2sgrad.ir.types import Type, Unknown
 from s2sgrad.rules.custom import HELPERS
-from s2sgrad.rules.helpers import Helper
+from s2sgrad.rules.helpers import Helper, bare_source
 from s2sgrad.rules.registry import LOADED, lookup
 
 BINARY: dict[Any, type[ast.operator]] = {
@@ -140,18 +140,19 @@ class Spelling:
                 return ast.Attribute(owner, text, ast.Load())
         if isinstance(op, Helper):
             self.imports.update(op.imports)
-            self.helpers.update(op.needs)
+            for text, fn in op.needs.items():
+                self.help(text, fn)
             return name(op.name)
         owner_of = getattr(op, "__self__", None)
         if isinstance(owner_of, np.ufunc):  # `np.add.outer`
             return ast.Attribute(self.function(owner_of), text, ast.Load())
         if op in HELPERS:
             self.imports.add("import numpy as np")
-            self.helpers[text] = op
+            self.help(text, op)
             return name(text)
         if module.startswith("s2sgrad."):
             self.imports.add("import numpy as np")
-            self.helpers[f"_{text}"] = op
+            self.help(f"_{text}", op)
             return name(f"_{text}")
         path = scipy_path(op)
         if path:
@@ -160,6 +161,12 @@ class Spelling:
         if lookup(op) is not None and isinstance(op, types.FunctionType):
             return name(self.given(op))
         raise InternalError("emit", f"no spelling for {op!r}", "")
+
+    def help(self, text: str, fn: Callable[..., Any]) -> None:
+        """The module needs a helper of that name."""
+        known = self.helpers.setdefault(text, fn)
+        if known is not fn and bare_source(text, known) != bare_source(text, fn):
+            raise InternalError("emit", f"two helpers of the name {text}", "")
 
     def given(self, op: types.FunctionType | type) -> str:
         """A function or exception of the user's: imported where possible, else handed in."""

@@ -131,7 +131,10 @@ def _last_brackets(line: str, margin: int) -> tuple[int, int, list[int]] | None:
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     except (tokenize.TokenError, IndentationError):
         return None
+    comprehensions: set[int] = set()  # where their brackets start: they are not broken at commas
     for t in tokens:
+        if t.string == "for" and stack:
+            comprehensions.add(stack[-1][0])
         if t.type != tokenize.OP or t.start[0] != 1:
             continue
         at = t.start[1] + shift
@@ -139,6 +142,7 @@ def _last_brackets(line: str, margin: int) -> tuple[int, int, list[int]] | None:
             stack.append((at, []))
         elif t.string in ")]}" and stack:
             first, commas = stack.pop()
+            commas = [] if first in comprehensions else commas
             if not stack and at - first > 1 and first < margin:
                 found = first, at, commas
         elif t.string == "," and stack:

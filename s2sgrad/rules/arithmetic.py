@@ -173,7 +173,7 @@ alias(builtins.pow, np.power)
 
 
 @rule(builtins.sum, linear=(0, 1))
-def sum_(g: Any, out: Any, iterable: Any, start: Any = 0) -> Any:
+def builtin_sum(g: Any, out: Any, iterable: Any, start: Any = 0) -> Any:
     """Python's sum of a list (one cotangent each) or over the first axis of an array."""
     if isinstance(iterable, list | tuple):
         return [g for _ in iterable], g

@@ -84,7 +84,7 @@ def expand_(g: Any, out: Any, x: Any, a: Any, axis: Any = None, keepdims: bool =
 
 
 @rule(toolbox.select, linear=(1,))
-def select_(g: Any, out: Any, mask: Any, x: Any) -> Any:
+def selected(g: Any, out: Any, mask: Any, x: Any) -> Any:
     """Select again."""
     return 0.0, select(mask, g)
 
