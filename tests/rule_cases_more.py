@@ -201,6 +201,7 @@ def structural_cases() -> Iterator[Case]:
     places = np.array([0, 2, 0])
     yield from (Case(ops.additem, m(3, 4), places, m(3, 4)), Case(ops.additem, m(3, 4), 1, m(4)))
     yield Case(ops.last_writes, np.zeros(4), np.array([0, 2, 0]), np.arange(3.0) + 0.5, fixed=(0,))
+    yield Case(ops.finite, m(3))
     yield from (Case(ops.broadcast_like, m(4), m(3, 4), fixed=(1,)),
                 Case(ops.unbroadcast, m(3, 4), m(4), fixed=(1,)),
                 Case(ops.unbroadcast, m(3, 4), m(3, 1), fixed=(1,)),

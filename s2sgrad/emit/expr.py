@@ -17,7 +17,7 @@ from s2sgrad.errors import InternalError
 from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Hole, Pack
-from s2sgrad.ir.types import Type, Unknown
+from s2sgrad.ir.types import Scalar, Type, Unknown
 from s2sgrad.rules.custom import HELPERS
 from s2sgrad.rules.helpers import Helper, bare_source
 from s2sgrad.rules.registry import LOADED, lookup
@@ -200,6 +200,8 @@ def call(
             return ast.UnaryOp(ast.UAdd(), args[0])  # of a number, that number
         if op is np.ndarray.copy or op is ops.copy:
             return _copy(args[0])
+        if op is ops.finite:
+            return _finite(args[0], operands[0], spelling)
         if op in METHODS:
             return ast.Call(ast.Attribute(args[0], op.__name__, ast.Load()), args[1:], [])
         if op is np.size and _is_array(operands[0]):
@@ -286,6 +288,16 @@ def _add_lists(args: list[ast.expr]) -> ast.expr:
 def _each(item: ast.expr, x: ast.expr) -> ast.expr:
     """`[item for v in x]`."""
     return ast.ListComp(item, [ast.comprehension(ast.Name("v", ast.Store()), x, [], 0)])
+
+
+def _finite(x: ast.expr, t: Type, spelling: Spelling) -> ast.expr:
+    """`np.where(x == np.inf, 0.0, x)`."""
+    where = spelling.function(np.where)
+    infinity = ast.Attribute(name("np"), "inf", ast.Load())
+    test = ast.Compare(x, [ast.Eq()], [infinity])
+    if isinstance(t, Scalar):
+        return ast.IfExp(test, ast.Constant(0.0), x)
+    return ast.Call(where, [test, ast.Constant(0.0), x], [])
 
 
 def _copy(x: ast.expr) -> ast.expr:

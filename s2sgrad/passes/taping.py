@@ -21,6 +21,7 @@ from s2sgrad.passes.activity import active
 from s2sgrad.passes.calls import Pair, Pairs, forward_call
 from s2sgrad.passes.frames import Frame, tape_name
 from s2sgrad.passes.record import Recorder
+from s2sgrad.passes.saturating import saturating
 from s2sgrad.passes.selected import Selected
 
 _CHEAP = {
@@ -57,6 +58,7 @@ class Taping:
         self.shape_from: dict[Var, Atom] = {}  # another value that surely has the same shape
         self._index(func.body)
         self.selected = Selected(func.body)
+        self.saturating = saturating(func.body)
         self.frame = Frame(func.body, None, None)
         self.recorder = Recorder(self.frame.stmts)
 

@@ -195,6 +195,17 @@ def additem_(g: Any, out: Any, x: Any, index: Any, value: Any) -> Any:
     return g, None, g[index]
 
 
+@rule(ops.finite)
+def finite(g: Any, out: Any, x: Any) -> Any:
+    """What infinity stands for does not vary."""
+    return g
+
+
+@finite.jvp
+def _finite_jvp(out: Any, tangents: Any, x: Any) -> Any:
+    return tangents[0]
+
+
 @rule(ops.broadcast_like, linear=(0,))
 def ops_broadcast_like(g: Any, out: Any, x: Any, a: Any) -> Any:
     """The transform sums over the broadcast axes."""
