@@ -102,7 +102,7 @@ def derive(task: Task, outside: Outside, constants: bool) -> Unit:
     ]
     text = _with_entry(task, made.emitted.text, checks, extra)
     return Unit(
-        made.emitted.name,
+        made.emitted.names[0],
         text,
         tuple(made.emitted.kept),
         frozenset(imports),

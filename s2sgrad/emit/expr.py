@@ -17,6 +17,7 @@ from s2sgrad.errors import InternalError
 from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Hole, Pack
+from s2sgrad.ir.opaque import MethodOf
 from s2sgrad.ir.types import Scalar, Type, Unknown
 from s2sgrad.rules.custom import HELPERS
 from s2sgrad.rules.helpers import Helper, bare_source
@@ -87,6 +88,8 @@ def constant(value: Any) -> ast.expr:
 
 
 _NOBODY = object()
+# Modules of functions that act, as they are imported.
+ACTING = ("numpy.random", "time", "random", "logging", "warnings")
 
 
 def scipy_path(op: Any) -> list[str]:
@@ -138,12 +141,16 @@ class Spelling:
                 for part in prefix.split(".")[1:]:
                     owner = ast.Attribute(owner, part, ast.Load())
                 return ast.Attribute(owner, text, ast.Load())
+        owner_of = getattr(op, "__self__", None)
+        for prefix in ACTING:
+            if getattr(sys.modules.get(prefix), text, None) is op:
+                self.imports.add("import numpy as np" if "." in prefix else f"import {prefix}")
+                return ast.parse(f"{prefix.replace('numpy', 'np')}.{text}", mode="eval").body
         if isinstance(op, Helper):
             self.imports.update(op.imports)
             for text, fn in op.needs.items():
                 self.help(text, fn)
             return name(op.name)
-        owner_of = getattr(op, "__self__", None)
         if isinstance(owner_of, np.ufunc):  # `np.add.outer`
             return ast.Attribute(self.function(owner_of), text, ast.Load())
         if op in HELPERS:
@@ -210,6 +217,9 @@ def call(
             return ast.Tuple(args, ast.Load())
         if op is ops.list_:
             return ast.List(args, ast.Load())
+        if op is ops.is_caught:
+            classes = args[1] if len(args) == 2 else ast.Tuple(args[1:], ast.Load())
+            return ast.Call(name("isinstance"), [args[0], classes], [])
         if op is ops.spread_list:
             items = ast.Call(name("len"), [args[1]], [])
             return ast.BinOp(ast.List([args[0]], ast.Load()), ast.Mult(), items)
@@ -224,6 +234,8 @@ def call(
             return _like(op, args, spelling)
         if op is ops.zeros_like and _is_array(operands[0]):
             op = np.zeros_like
+        if isinstance(op, MethodOf):
+            return ast.Call(ast.Attribute(args[0], op.name, ast.Load()), args[1:], [])
         return ast.Call(spelling.function(op), args, [])
     if op is ops.fstring:
         return _fstring(form.args[0], args)
@@ -237,10 +249,31 @@ def call(
         owner, index = form.args
         return place(template(owner, args), index, args)
     pos = [template(t, args) for t in form.args]
+    if isinstance(op, MethodOf):
+        named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
+        return ast.Call(ast.Attribute(pos[0], op.name, ast.Load()), pos[1:], named)
     if not form.kwargs and (op in BINARY or op in COMPARE or op in UNARY or op is np.size):
         return call(op, pos, None, spelling, operands)
     named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
     return ast.Call(spelling.function(op), pos, named)
+
+
+def both(op: ast.boolop, first: ast.expr, second: ast.expr) -> ast.expr:
+    """`a and b`, `a and b and c`, `a < x < b`."""
+    values = (
+        first.values if isinstance(first, ast.BoolOp) and type(first.op) is type(op) else [first]
+    )
+    last = values[-1]
+    if (
+        isinstance(op, ast.And)
+        and isinstance(last, ast.Compare)
+        and isinstance(second, ast.Compare)
+        and isinstance(second.left, ast.Name)
+        and ast.dump(last.comparators[-1]) == ast.dump(second.left)
+    ):
+        joined = [*last.comparators, *second.comparators]
+        values, second = values[:-1], ast.Compare(last.left, [*last.ops, *second.ops], joined)
+    return ast.BoolOp(op, [*values, second]) if values else second
 
 
 _LIKE = (ops.broadcast_like, ops.reshape_like)

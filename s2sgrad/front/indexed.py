@@ -97,7 +97,7 @@ def sliced(d: Dim, s: Any) -> Dim:
     parts = s.items if isinstance(s, Pack) else (s.start, s.stop, s.step)
     if all(p is None for p in parts) or tuple(parts) == (None, None, -1):
         return d
-    if all(p is None or isinstance(p, int) for p in parts):
+    if d != "?" and all(p is None or isinstance(p, int) for p in parts):
         if isinstance(d, int):
             return len(range(d)[slice(*parts)])
         start, stop, step = parts[0] or 0, parts[1] or 0, parts[2] or 1

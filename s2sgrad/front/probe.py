@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,13 @@ def is_elementwise(op: Callable[..., Any]) -> bool:
 def fresh_dim() -> Dim:
     """An extent of which nothing is known."""
     return f"?{next(_fresh)}"
+
+
+def own_extents(t: Type) -> Type:
+    """The type of one value: an extent that changes from turn to turn is its own in each."""
+    if not isinstance(t, Array) or "?" not in t.shape:
+        return t
+    return replace(t, shape=tuple(fresh_dim() if d == "?" else d for d in t.shape))
 
 
 def stand_in(t: Type, scale: float = 1.0, extent: int = 3) -> Any:

@@ -110,6 +110,9 @@ def shape_of(
     if op is np.arange and len(pos) == 1 and not named:
         d = sizes(pos[0], args)[0]
         return (d,) if d is not None and not_negative(d) else fresh
+    if op in (np.array, np.asarray) and pos and isinstance(pos[0], Pack):
+        listed = _listed(pos[0], args)
+        return listed if len(listed) == len(fresh) else fresh
     if op in (np.transpose, np.swapaxes) and len(pos) > 1:
         return _moved(op, _type(pos[0], args), [_literal(i, args) for i in pos[1:]], fresh)
     if op in (np.matmul, operator.matmul) and len(args) == 2:
@@ -122,6 +125,15 @@ def shape_of(
         axis = named.get("axis", pos[1] if len(pos) > 1 else 0)
         return _joined(op, [_type(i, args) for i in pos[0].items], axis, fresh)
     return fresh
+
+
+def _listed(display: Pack, args: tuple[Atom, ...]) -> tuple[Dim, ...]:
+    """The shape of an array of numbers, or of arrays of one shape, that are listed."""
+    items = [
+        _listed(i, args) if isinstance(i, Pack) else getattr(_type(i, args), "shape", ())
+        for i in display.items
+    ]
+    return (len(items), *map(_same, zip(*items, strict=False)))
 
 
 # The results of these have one shape.
