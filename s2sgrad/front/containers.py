@@ -381,7 +381,8 @@ class Containers(Classes):
             return super().call_sum(args, node)
         start = args[1:] or [Lit(0)]
         total = start[0]
-        for item in args[0].items:
+        keys = args[0].kind == "dict"
+        for item in map(self.key_value, args[0].keys) if keys else args[0].items:
             zero = isinstance(total, Lit) and type(total.value) is int and total.value == 0
             total = item if zero else self.binary(ast.Add(), total, item, node)
         return total

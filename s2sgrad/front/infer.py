@@ -59,6 +59,7 @@ _SAME_TYPE = {
     ops.copy,
     ops.bound,
     ops.stop_gradient,
+    ops.finite,
 }
 
 

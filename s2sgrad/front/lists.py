@@ -20,7 +20,7 @@ import numpy as np
 
 from s2sgrad.front.calls import Calls
 from s2sgrad.front.heap import structure
-from s2sgrad.front.memory import Cell, Ref, Root, Stale, hold, holes, is_array, link, refs
+from s2sgrad.front.memory import Cell, Ref, Root, Stale, hold, holes, is_array, link
 from s2sgrad.front.values import Rows, Tup, Value, alike, leaves, rebuild
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Var
@@ -270,23 +270,32 @@ class Lists(Calls):
         if owner.apart and not (fresh and not self.is_named(v.root)):
             owner.apart = False
 
-    def is_named(self, root: Root) -> bool:
+    def is_named(self, root: Root | Cell) -> bool:
         """Can the program reach this memory by a name, or in a container that it reaches?"""
+        if isinstance(root, Cell):
+            return True
         values = (v for env in (*self.frames, self.env) for v in env.values())
-        held = (c for c in self.versions.values() if isinstance(c, Ref | Rows | Tup))
-        return any(r.root is root for v in (*values, *held) for r in self.seen_refs(v))
+        return any(r.root is root for v in values for r in self.seen_refs(v))
 
-    def seen_refs(self, v: Any) -> list[Ref]:
-        """The arrays in a value as it is now."""
+    def seen_refs(self, v: Any, seen: set[int] | None = None) -> list[Ref]:
+        """The arrays and lists in a value as it is now."""
+        seen = set() if seen is None else seen
         if isinstance(v, Tup):
-            return [r for i in self.inner_items(v) for r in self.seen_refs(i)]
+            v = self.inner(v)
+        if isinstance(v, Ref):
+            return [v]
         if isinstance(v, Rows):
             return list(v.columns)
-        return refs(v)
-
-    def inner_items(self, v: Tup) -> tuple[Value, ...]:
-        now = self.inner(v)
-        return now.items if isinstance(now, Tup) else ()
+        if isinstance(v, Lit | Var) or id(v) in seen:
+            return []
+        seen.add(id(v))
+        found: list[Ref] = []
+        for name in ("items", "owner", "scope", "args", "kwargs", "function", "arguments"):
+            part = getattr(v, name, ())
+            inner = part.values() if isinstance(part, dict) else part
+            for p in inner if isinstance(part, dict | tuple | list) else (part,):
+                found += self.seen_refs(p, seen)
+        return found
 
     def sliced(self, owner: Ref, step: Pack, at: ast.AST) -> Value:
         """A slice of a list is a list of its own; what it holds is held by both."""

@@ -222,6 +222,11 @@ def identity(x: Any) -> Any:
     return x
 
 
+def finite(x: Any) -> Any:
+    """`x`, 0 in place of infinity.  Its derivative is taken as 1 everywhere."""
+    return np.where(x == np.inf, 0.0, x)[()]
+
+
 def stop_gradient(x: Any) -> Any:
     """`x` itself, taken as a constant: no derivative passes through it.
 

@@ -46,6 +46,7 @@ from s2sgrad.passes.lists import refused_list
 from s2sgrad.passes.pushed_calls import PushedCalls, push_call
 from s2sgrad.passes.pushing import ZERO, Answers, Pushing, dot_hint
 from s2sgrad.passes.record import Recorder, Symbol
+from s2sgrad.passes.saturating import saturating
 from s2sgrad.rules.registry import canonical, lookup
 
 _SUMS: dict[Any, Any] = {np.add: operator.add, np.subtract: operator.sub}
@@ -94,6 +95,7 @@ class _Forward:
     def __init__(self, func: Func, tangents: Mapping[Var, Atom], calls: PushedCalls) -> None:
         self.func, self.calls = func, calls
         self.active = active(func, tangents, func.body.results)
+        self.saturating = saturating(func.body)
         self.dots: dict[Var, Atom] = dict(tangents)
         self.items: dict[Var, list[Atom | None]] = {}  # of operations with several results
         self.mirror: set[Var] = set(func.notes.get("mirror", ()))
@@ -237,7 +239,10 @@ class _Forward:
         elif canonical(s.op) in _SUMS and s.form is None:
             dot = self.sum(s)
         else:
-            dot = self.rules.pushed(s, Symbol(self.recorder, s.out))
+            out: Atom = s.out
+            if out in self.saturating:
+                out = self.recorder.emit(ops.finite, (out,))
+            dot = self.rules.pushed(s, Symbol(self.recorder, out))
         assert not isinstance(dot, list)
         if dot is not None:
             self.dots[s.out] = self.settle(dot, s.out, sure)

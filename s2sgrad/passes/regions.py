@@ -137,7 +137,9 @@ class Regions:
             given = (ask(a) for k, a in enumerate(s.args) if k not in skip)
             self.held[s.out] = NOWHERE.union(*given)
             if s.op is ops.copy_items or (s.op is ops.copy and is_nested(s.out)):
-                self.held[s.out] = frozenset((s.out,))
+                inner = Var(s.out.hint)
+                self.place[inner] = place
+                self.held[s.out] = frozenset((inner,))
         if reads_item(s):
             self.points[s.out] = self.items(s.args[0])
             return

@@ -19,6 +19,7 @@ from s2sgrad.passes.attempts import with_flags
 from s2sgrad.passes.calls import Pair, Pairs, forward_call
 from s2sgrad.passes.frames import Frame, tape_name
 from s2sgrad.passes.record import Recorder
+from s2sgrad.passes.saturating import saturating
 from s2sgrad.passes.selected import Selected
 
 
@@ -36,10 +37,12 @@ class Taping:
         self.items: dict[tuple[Atom, int], Var] = {}  # the results of operations with several
         self.collects: dict[tuple[Stmt, int], dict[Var, Var]] = {}
         self.counts: dict[Loop, Var] = {}
+        self.bar_of: dict[Var, Var] = {}  # which value a cotangent without a name is one of
         self.unbound: set[Atom] = {UNDEF}  # values that some path leaves without a value
         self.shape_from: dict[Var, Atom] = {}  # another value that surely has the same shape
         self._index(func.body)
         self.selected = Selected(func.body)
+        self.saturating = saturating(func.body)
         self.frame = Frame(func.body, None, None)
         self.recorder = Recorder(self.frame.stmts)
 
