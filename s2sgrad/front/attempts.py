@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from s2sgrad.front.building import RAISED, Poison
+from s2sgrad.front.building import RAISED
 from s2sgrad.front.desugar import Managed
 from s2sgrad.front.generators import Generators
 from s2sgrad.front.join import Arm
 from s2sgrad.front.memory import Root, Stale, now
 from s2sgrad.front.raising import may_raise
-from s2sgrad.front.values import Known, Tup, Value, same
+from s2sgrad.front.values import Known, Poison, Tup, Value, same
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.build import map_equations
@@ -149,9 +149,9 @@ class Attempts(Generators):
             self.adopt(*after)
             orelse()
             return
-        left, self.left = self.left, None
-        if left is not None and not _raise(stmts[:-1], classes):
-            one = next(h for h in handlers if issubclass(left, h.classes))
+        sure, self.left = self.left, None
+        if sure is not None and not _raise(stmts[:-1], classes):
+            one = next(h for h in handlers if issubclass(sure, h.classes))
             if not (one.asks or one.again):  # what is raised is known, and who handles it
                 self.stmts += stmts[:-1]
                 self.adopt({n: v for n, v in after[0].items() if n != RAISED}, after[1])

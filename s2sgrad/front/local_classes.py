@@ -1,4 +1,4 @@
-"""Classes that are defined in a function: real classes, whose methods are closures of the program."""
+"""Classes that are defined in a function: real ones, whose methods are closures of the program."""
 
 from __future__ import annotations
 
@@ -102,7 +102,8 @@ class LocalClasses(Transforms):
             if k.arg is None or not isinstance(option, Lit):
                 raise self.refuse_class(node)
             options[k.arg] = option.value
-        return dataclasses.dataclass(**options)(cls)
+        made: type = dataclasses.dataclass(**options)(cls)
+        return made
 
 
 def _nothing(*args: Any, **kwargs: Any) -> None:

@@ -263,7 +263,9 @@ class Transforms(Managers):
         if isinstance(t, Array) != isinstance(atom_type(s), Array) or (
             isinstance(t, Array) and fits(atom_type(s), t) is False
         ):
-            raise self.refuse(node, "a seed has another shape than what it is for", "", "inner")
+            raise self.refuse(
+                node, "a seed has another shape than what it is for", "one of that shape", "inner"
+            )
         return [s]
 
     def mirrored(self, v: Value, bars: dict[Var, Value]) -> Value:
