@@ -21,6 +21,7 @@ from tests import (
     local_class_programs,
     mixed_programs,
     nonlocal_programs,
+    object_programs,
     statement_programs,
 )
 
@@ -34,6 +35,7 @@ ALL: list[Any] = [
         local_class_programs,
         mixed_programs,
         nonlocal_programs,
+        object_programs,
     )
     for f in m.PROGRAMS
 ]

@@ -78,12 +78,7 @@ def forward(func: Func, tangents: Mapping[Var, Atom]) -> Func:
 
     Raises `DifferentiationError`, with the place, where an operation has no forward rule.
     """
-    return _Forward(func, tangents, PushedCalls(_pushed)).build()
-
-
-def _pushed(func: Func, tangents: Mapping[Var, Atom], calls: PushedCalls) -> Func:
-    """A kept function with the tangents of its results."""
-    return _Forward(func, tangents, calls).build()
+    return _Forward(func, tangents, PushedCalls(_Forward)).build()
 
 
 def has_tangent(result: Atom) -> bool:
