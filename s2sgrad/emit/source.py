@@ -455,12 +455,16 @@ class _Emitter:
         item: Atom = v
         while item in self.collected:
             item = self.collected[item]
+        if isinstance(item, Var) and isinstance(item.type, Saved):
+            return "tape"
+        if v.hint not in ("", "tape"):
+            return v.hint
         made = self.order.made(item)
         if made is not None and made.op is ops.getitem and _user_named(made.args[0]):
             return f"{made.args[0].hint}_tape"  # type: ignore[union-attr]
-        if isinstance(item, Lit) or isinstance(item.type, Saved) or item in self.folded:
+        if isinstance(item, Lit) or item in self.folded:
             return "tape"
-        return v.hint if v.hint not in ("", "tape") else f"{self.names[item]}_tape"
+        return f"{self.names[item]}_tape"
 
     def share_tapes(self, arm: Block, seqs: Sequence[Var], results: Sequence[Atom]) -> None:
         for v, r in zip(seqs, results, strict=True):

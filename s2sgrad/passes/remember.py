@@ -17,6 +17,7 @@ from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, S
 from s2sgrad.ir.types import Seq
 from s2sgrad.passes.costs import again, to_tape, written
 from s2sgrad.passes.cut import INFINITE, SINK, SOURCE, Graph
+from s2sgrad.passes.filled import fillings
 from s2sgrad.passes.frames import tape_name
 from s2sgrad.passes.mirrors import Mirrors, Pair
 
@@ -38,6 +39,7 @@ class _Choice:
 
     def __init__(self, mirrors: Mirrors, spoiled: set[Atom]) -> None:
         self.mirrors, self.spoiled = mirrors, spoiled
+        self.find_items()
         self.graph = Graph()
         self.seen: set[Var] = set()
         for pair in mirrors.pairs.values():
@@ -48,6 +50,21 @@ class _Choice:
         near = self.graph.near_source()
         self.needed = {v for v in self.seen if v in near}
         self.taped = {v for v in self.needed if (v, "again") not in near}
+
+    def find_items(self) -> None:
+        """What the program keeps in a list need not be taped: it is read there."""
+        made, home = self.mirrors.made, self.mirrors.home
+        for forward, pairs in self.mirrors.of.items():
+            s = pairs[0].owner
+            outside = all(p.parent is None and p.index is not None for p in pairs)
+            if not isinstance(s, Loop) or not outside:
+                continue
+            for one in fillings(s, made):
+                if one.out in self.spoiled:
+                    continue
+                for sums, read in one.reads(made):
+                    made.update((e.out, e) for e in (*sums, read))
+                    home.update((e.out, forward) for e in sums)
 
     def at(self, v: Atom, pair: Pair | None) -> Pair | None:
         """The pair whose forward block binds `v`; None: it is bound outside of all of them."""
