@@ -87,24 +87,6 @@ def test_many_tapes_are_one() -> None:
     assert "tape.append((" in text
 
 
-def test_what_is_drawn_or_written_is_not_computed_again() -> None:
-    def f(x):
-        y = np.zeros(4)
-        for i in range(4):
-            r = np.random.standard_normal()
-            y[i] = x * r + y[i - 1] * x
-        return np.sum(y**2)
-
-    def seeded(g, x):
-        np.random.seed(5)
-        return g(x)
-
-    d = value_and_grad(f)
-    slope = (seeded(f, 0.4 + 1e-6) - seeded(f, 0.4 - 1e-6)) / 2e-6
-    assert seeded(d, 0.4) == (seeded(f, 0.4), pytest.approx(slope, rel=1e-6))
-    assert d.source.count(".standard_normal()") == 1
-
-
 def test_in_arms_and_inner_loops() -> None:
     def f(x, w):
         total = 0.0

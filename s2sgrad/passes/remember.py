@@ -3,8 +3,8 @@
 `reverse` tapes what its rules ask for.  Here the choice is made anew over all values of the blocks
 and their mirrors at once, as a minimum cut: a value that a mirror reads is taped, or it is computed
 again from operands that the mirror must have in their turn.  What is bound outside of both, and the
-number of the turn, costs nothing.  Nothing is computed again that has an effect, draws a random
-number, calls a function, may warn, or is worth more than a few additions.
+number of the turn, costs nothing; what the program keeps in a list is read there.  Nothing is
+computed again that has an effect, calls a function of the user's, may warn, or is dear.
 """
 
 from __future__ import annotations
