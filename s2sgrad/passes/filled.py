@@ -115,8 +115,8 @@ class _Items:
 
 def fillings(s: Loop, made: dict[Var, Eqn]) -> list[Filled]:
     """The lists that a loop fills; `made` has the equations before it."""
-    start = _number(s.over.start) if isinstance(s.over, Range) else None
-    if not isinstance(s.over, Range) or start is None or start < 0 or _number(s.over.step) != 1:
+    start = number(s.over.start) if isinstance(s.over, Range) else None
+    if not isinstance(s.over, Range) or start is None or start < 0 or number(s.over.step) != 1:
         return []
     inside = {e.out: e for e in s.body.stmts if isinstance(e, Eqn)}
     found = []
@@ -137,5 +137,6 @@ def _length(v: Atom, made: dict[Var, Eqn]) -> int | None:
     return len(e.args) + more if e is not None and e.op is ops.list_ else None
 
 
-def _number(a: Atom) -> int | None:
+def number(a: Atom) -> int | None:
+    """The int that `a` is, if it is a constant."""
     return a.value if isinstance(a, Lit) and type(a.value) is int else None

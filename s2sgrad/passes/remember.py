@@ -20,6 +20,7 @@ from s2sgrad.passes.cut import INFINITE, SINK, SOURCE, Graph
 from s2sgrad.passes.filled import fillings
 from s2sgrad.passes.frames import tape_name
 from s2sgrad.passes.mirrors import Mirrors, Pair
+from s2sgrad.passes.stored import stored
 
 
 def remember(func: Func) -> Func:
@@ -52,19 +53,19 @@ class _Choice:
         self.taped = {v for v in self.needed if (v, "again") not in near}
 
     def find_items(self) -> None:
-        """What the program keeps in a list need not be taped: it is read there."""
+        """What the program keeps in a list or an array need not be taped: it is read there."""
         made, home = self.mirrors.made, self.mirrors.home
         for forward, pairs in self.mirrors.of.items():
             s = pairs[0].owner
             outside = all(p.parent is None and p.index is not None for p in pairs)
             if not isinstance(s, Loop) or not outside:
                 continue
-            for one in fillings(s, made):
-                if one.out in self.spoiled:
-                    continue
-                for sums, read in one.reads(made):
-                    made.update((e.out, e) for e in (*sums, read))
-                    home.update((e.out, forward) for e in sums)
+            found = [one for one in fillings(s, made) if one.out not in self.spoiled]
+            for sums, read in [r for one in found for r in one.reads(made)]:
+                made.update((e.out, e) for e in (*sums, read))
+                home.update((e.out, forward) for e in sums)
+            arrays = [one for one in stored(s, made) if one.out not in self.spoiled]
+            made.update((e.out, e) for one in arrays for e in [*one.reads(made)])
 
     def at(self, v: Atom, pair: Pair | None) -> Pair | None:
         """The pair whose forward block binds `v`; None: it is bound outside of all of them."""
