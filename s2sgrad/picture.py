@@ -169,6 +169,6 @@ def _group(p: Picture, k: int) -> str:
     return (
         f'<rect x="{left - 12:.1f}" y="{top:.1f}" width="{right - left + 24:.1f}" '
         f'height="{bottom - top:.1f}" rx="8" fill="#36c" fill-opacity="0.06" stroke="#36c" '
-        f'stroke-opacity="0.4"/><text x="{left - 6:.1f}" y="{top + 10:.1f}" font-size="10" style="text-anchor:start" '
-        f'fill="#36c">{escape(p.groups[k])}</text>'
+        f'stroke-opacity="0.4"/><text x="{left - 6:.1f}" y="{top + 10:.1f}" font-size="10" '
+        f'style="text-anchor:start" fill="#36c">{escape(p.groups[k])}</text>'
     )
