@@ -21,10 +21,10 @@ from s2sgrad.ir.types import INT
 from s2sgrad.matrices import MATRICES, around, directional
 from s2sgrad.modes import pulled, pushed, staged
 from s2sgrad.passes.activity import influences
-from s2sgrad.passes.bufferize import bufferize
 from s2sgrad.passes.halves import repeatable, split
+from s2sgrad.passes.inner import Inner
 from s2sgrad.passes.seeds import Seeds
-from s2sgrad.pipeline import LAST, scratch, settled, tidy_kept, verified
+from s2sgrad.pipeline import final, scratch, settled, tidy_kept, verified
 from s2sgrad.request import Request
 
 
@@ -108,8 +108,7 @@ def differentiate(
         parts = _halves(func, structure, whole.removesuffix(f"_{request.what}"), asked, seeds, bars)
     else:
         parts = [(func, structure, _header(asked, func.names, fixed))]
-    parts = [(verified(bufferize(f), LAST), shown, head) for f, shown, head in parts]
-    stages[LAST] = parts[0][0]
+    parts = [(final(f, stages), shown, head) for f, shown, head in reversed(parts)][::-1]
 
     def matrix(spelling: Spelling) -> tuple[str, str]:
         names = [*request.signatures, *outside.variables]
@@ -156,7 +155,7 @@ def _front(
         arguments = Arguments(outside.static, floats)
         arguments.add(request.signatures)
         values = list(arguments.values.items())
-        func, result = parse(closure, values, arguments.params, name, scope=outside)
+        func, result = parse(closure, values, arguments.params, name, scope=outside, passes=Inner)
         return arguments, func, rebuild(result, list(func.body.results))
 
     arguments, func, result = parsed(frozenset())

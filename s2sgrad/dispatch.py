@@ -25,7 +25,8 @@ from s2sgrad.front.structure import (
     signature_of,
     type_of_argument,
 )
-from s2sgrad.ir.types import Array, Scalar
+from s2sgrad.ir.opaque import CLASSES
+from s2sgrad.ir.types import Array, Scalar, Static
 
 Call = Callable[..., Any]
 _P = inspect.Parameter
@@ -168,6 +169,8 @@ class _Guard:
         if isinstance(s, Scalar):
             cls = np.dtype(s.char).type if s.char else _TYPES[s.kind]
             return [f"type({first}) is {self.bind('type', cls)}"]
+        if isinstance(s, Static):
+            return [f"isinstance({first}, {self.bind('type', CLASSES[s.name])})"]
         assert isinstance(s, Array)
         dtype = self.bind("dtype", np.dtype(s.char))
         tests = [f"type({first}) is _s2s_nd", f"{value}.dtype == {dtype}"]

@@ -12,12 +12,15 @@ from s2sgrad.ir.graph import Func, Var
 from s2sgrad.ir.text import text
 from s2sgrad.ir.verify import InvalidIR, verify
 from s2sgrad.passes.bufferize import bufferize
+from s2sgrad.passes.bundle import bundle
 from s2sgrad.passes.contract import contract, contract_everywhere
 from s2sgrad.passes.defer import defer
 from s2sgrad.passes.hoist import hoist
 from s2sgrad.passes.order import order
 from s2sgrad.passes.plain import plain
 from s2sgrad.passes.prune import prune
+from s2sgrad.passes.remember import remember
+from s2sgrad.passes.shapes import shapes
 from s2sgrad.passes.share import share
 from s2sgrad.passes.shift import shift
 from s2sgrad.passes.shifted import shifted
@@ -30,11 +33,14 @@ class Stages(dict[str, Func]):
     level: int = 1
 
 
-LAST = "bufferize"
+LAST = "bundle"
 
 TIDY: tuple[Callable[[Func], Func], ...] = (
     share,
     shift,
+    shapes,
+    prune,
+    remember,
     prune,
     simplify,
     share,
@@ -82,8 +88,15 @@ def settled(func: Func, stages: Stages) -> Func:
         pair.whole = verified(plain(whole), "plain")
         pair.split()
     for k in called_by([func]):
-        k.func = stages[k.name] = verified(bufferize(verified(k.body, "calls")), "bufferize")
+        k.func = stages[k.name] = final(verified(k.body, "calls"), scratch(stages.level))
     return verified(plain(func), "plain")
+
+
+def final(func: Func, stages: Stages) -> Func:
+    """`func` as it is emitted: what runs in place is settled, and what tapes hold."""
+    func = stages["bufferize"] = verified(bufferize(func), "bufferize")
+    func = stages[LAST] = verified(bundle(func), LAST)
+    return func
 
 
 def _kept(func: Func, more: Sequence[Var], n: int | None = None) -> Func:

@@ -46,6 +46,8 @@ UPWARDS = {
 LONG = {
     "s2sgrad/emit/source.py": "the statements of one language: to be split by statement",
     "s2sgrad/rules/shaping.py": "a table of rules",
+    "tests/array_programs.py": "a table of programs",
+    "tests/array_programs_more.py": "a table of programs",
     "tests/function_programs.py": "a table of programs",
     "tests/fuzz/control.py": "one generator of programs",
     "tests/fuzz/dual.py": "the oracle: dual numbers for every operation",

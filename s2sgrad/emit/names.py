@@ -16,6 +16,7 @@ from s2sgrad.emit.live import Segment, is_tape
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Var
+from s2sgrad.passes.mirrors import Mirrors
 
 
 class Names:
@@ -34,6 +35,8 @@ class Names:
         self.constant = {v for v, n in self.fixed.items() if n in fixed}
         self.forced(func.body)
         self.wished(func.body)
+        for item, taken in Mirrors(func).taken():
+            self.wish(item, taken)
         self.reserved = set(reserved) | set(keyword.kwlist)
         self.names: dict[Var, str] = {}
         self.taken: dict[str, list[Var]] = defaultdict(list)

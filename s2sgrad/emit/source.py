@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from s2sgrad.emit import expr, printer
+from s2sgrad.emit import attempts, expr, printer
 from s2sgrad.emit.apart import Apart
 from s2sgrad.emit.facts import Order, called, collected, handed_on, minus_one
 from s2sgrad.emit.lines import Line, place, places
@@ -33,10 +33,12 @@ from s2sgrad.ir.graph import (
     Undef,
     Var,
     atom_type,
+    is_attempt,
 )
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import Array, List, Scalar, Unknown
+from s2sgrad.ir.types import List, Saved, Scalar
 from s2sgrad.ir.walk import bound_by
+from s2sgrad.passes.distinct import is_distinct
 from s2sgrad.rules.helpers import source_of
 
 SIGNS: dict[object, str] = {
@@ -115,7 +117,9 @@ class _Emitter:
         self.func = func
         self.where: dict[Var, list[tuple[Block, Stmt | None]]] = defaultdict(list)
         uses(func.body, self.where)
-        self.tape_items = set(collected(func.body))
+        self.collected = collected(func.body)
+        self.made = {s.out: s for s in equations(func.body)}
+        self.tape_items = set(self.collected.values())
         packs = [s for s in equations(func.body) if s.op is ops.pack]
         self.packed = {a for s in packs for a in s.args}
         self.folded: dict[Var, Eqn | Branch] = {}
@@ -129,6 +133,7 @@ class _Emitter:
         fixed: frozenset[str] = func.notes.get("globals", frozenset())
         self.names = Names(func, spans, RESERVED | called(func.body) | fixed)
         self.handed = handed_on(func.body)
+        self.caught: dict[Var, str] = {}  # exceptions that are being handled
         self.lines: list[str] = []
         self.at: Span | None = None  # the place of the statement that is written
         self.tapes: dict[Var, str] = {}
@@ -181,7 +186,7 @@ class _Emitter:
 
     def is_ternary(self, s: Branch) -> bool:
         """Is the branch one value, each arm an expression?"""
-        if s.joined != 1 or len(s.outs) != 1 or s.walked != ((), ()):
+        if is_attempt(s.test) or s.joined != 1 or len(s.outs) != 1 or s.walked != ((), ()):
             return False
         for arm in s.arms:
             for inner in arm.stmts:
@@ -195,7 +200,11 @@ class _Emitter:
 
     def atom(self, a: Atom) -> ast.expr:
         if isinstance(a, Lit):
+            if attempts.is_exception(a.value):
+                return expr.name(attempts.spelled(a.value, self.spelling, self))
             return expr.constant(a.value)
+        if a in self.caught:
+            return expr.name(self.caught[a])
         made = self.folded.get(a)
         if made is None:
             return expr.name(self.tapes[a] if is_tape(a) else self.names[a])
@@ -260,18 +269,18 @@ class _Emitter:
             if isinstance(s, Eqn):
                 if s.out not in self.folded:
                     self.eqn(s, block, depth)
-                self.appendcollected(block, (s.out,), depth)
+                self.append_collected(block, (s.out,), depth)
             elif isinstance(s, Branch):
                 if s.outs and s.outs[0] in self.folded:
                     continue
                 self.branch(s, depth)
-                self.appendcollected(block, s.outs, depth)
+                self.append_collected(block, s.outs, depth)
             else:
                 self.loop(s, depth)
-                self.appendcollected(block, bound_by(s), depth)
+                self.append_collected(block, bound_by(s), depth)
 
     def eqn(self, s: Eqn, block: Block, depth: int) -> None:
-        if s.out in self.folded or s.out in self.apart.reads:
+        if s.out in self.folded or s.out in self.apart.reads or s.op is ops.caught:
             return
         if self.apart.is_read(s):
             self.take_apart(s, depth)
@@ -299,21 +308,24 @@ class _Emitter:
     def take_apart(self, s: Eqn, depth: int) -> None:
         """`a, b = g(x)`, where the first item is read."""
         source = s.args[0]
-        if s is not self.apart.reads[source][0]:
+        if s is not self.apart.reads[source][0] or source in self.apart.popped:
             return
+        made = self.apart.made.get(source)
+        value = self.names[source] if made is None else self.text(self.value(made))  # type: ignore[index]
+        self.line(depth, f"{self.targets(source)} = {value}")
+        if self.func.notes.get("again"):  # the caller may come back for the same tapes
+            for v in filter(None, self.apart.places(source)):
+                if is_tape(v):
+                    self.line(depth, f"{self.tapes[v]} = {self.tapes[v]}.copy()")
+
+    def targets(self, source: Atom) -> str:
+        """The names of the items of a value that is taken apart."""
         targets = []
         for v in self.apart.places(source):
             if v is not None and is_tape(v):
                 self.tapes[v] = self.names.tape(v.hint or "tape")
             targets.append("_" if v is None else self.tapes[v] if is_tape(v) else self.names[v])
-        made = self.apart.made.get(source)
-        value = self.names[source] if made is None else self.text(self.value(made))  # type: ignore[index]
-        left = ", ".join(targets) + "," * (len(targets) == 1)
-        self.line(depth, f"{left} = {value}")
-        if self.func.notes.get("again"):  # the caller may come back for the same tapes
-            for v in filter(None, self.apart.places(source)):
-                if is_tape(v):
-                    self.line(depth, f"{self.tapes[v]} = {self.tapes[v]}.copy()")
+        return ", ".join(targets) + "," * (len(targets) == 1)
 
     def check_bound(self, s: Eqn, block: Block, depth: int) -> None:
         """A name that may be unbound is read where Python reads it, be it for that alone."""
@@ -391,7 +403,7 @@ class _Emitter:
             change = self.changed(s)
             if change is not None:
                 sign, value = change
-        elif any(isinstance(a, Var) and isinstance(a.type, Array | Unknown) for a in s.args[1:-1]):
+        elif not is_distinct(index, s.args[:-1], self.made):
             self.accumulate(target, index, args, depth)
             return
         if sign and isinstance(s.out.type, List) and not isinstance(s.out.type.item, Scalar):
@@ -466,15 +478,27 @@ class _Emitter:
     def open_tapes(self, outs: Sequence[Var], block_results: Sequence[Atom], depth: int) -> None:
         for v in outs:
             if v not in self.tapes:
-                self.tapes[v] = self.names.tape(v.hint or "tape")
+                self.tapes[v] = self.names.tape(self.tape_hint(v))
                 self.line(depth, f"{self.tapes[v]} = []")
+
+    def tape_hint(self, v: Var) -> str:
+        """A tape is called after its items, one of tuples `tape`."""
+        item: Atom = v
+        while item in self.collected:
+            item = self.collected[item]
+        made = self.order.made(item)
+        if made is not None and made.op is ops.getitem and _user_named(made.args[0]):
+            return f"{made.args[0].hint}_tape"  # type: ignore[union-attr]
+        if isinstance(item, Lit) or isinstance(item.type, Saved) or item in self.folded:
+            return "tape"
+        return v.hint if v.hint not in ("", "tape") else f"{self.names[item]}_tape"
 
     def share_tapes(self, arm: Block, seqs: Sequence[Var], results: Sequence[Atom]) -> None:
         for v, r in zip(seqs, results, strict=True):
             if isinstance(r, Var) and is_tape(r):
                 self.tapes[r] = self.tapes[v]
 
-    def appendcollected(self, block: Block, values: Sequence[Var], depth: int) -> None:
+    def append_collected(self, block: Block, values: Sequence[Var], depth: int) -> None:
         for seq, r in self.collecting.get(id(block), ()):
             if r in values and not is_tape(r):
                 self.line(depth, f"{self.tapes[seq]}.append({self.text(self.atom(r))})")
@@ -496,8 +520,15 @@ class _Emitter:
             assert isinstance(source, Var)
             if is_tape(p):
                 self.tapes[p] = self.tapes[source]
+            elif p in self.apart.reads:
+                self.line(depth, self.popped(self.targets(p), self.tapes[source], depth))
             else:
                 self.line(depth, f"{self.names[p]} = {self.tapes[source]}.pop()")
+
+    def popped(self, targets: str, tape: str, depth: int) -> str:
+        """A tuple is taken from a tape: in parentheses where the line must be broken."""
+        text = f"{targets} = {tape}.pop()"
+        return text if 4 * depth + len(text) <= printer.MARGIN else f"({targets}) = {tape}.pop()"
 
     # -- moves
 
@@ -550,11 +581,13 @@ class _Emitter:
 
     def branch(self, s: Branch, depth: int) -> None:
         seqs = (s.collected(0), s.collected(1))
+        before = set(self.tapes.values())
         self.open_tapes([*seqs[0], *seqs[1]], (), depth)
         arms: list[list[str]] = []
         left: list[bool] = []
         for k, arm in enumerate(s.arms):
             outer, self.lines = self.lines, []
+            self.caught.update(attempts.named(arm, self.names))
             self.pops(arm.params, s.walked[k], depth + 1)
             self.begin(arm, seqs[k], arm.results[s.joined :], depth + 1)
             self.stmts(arm, arm.stmts, depth + 1)
@@ -563,6 +596,9 @@ class _Emitter:
             arms.append(self.lines)
             self.lines = outer
         then, orelse = arms
+        if is_attempt(s.test):
+            self.lines += attempts.lines(s, then, orelse, before, depth, self)
+            return
         test = self.atom(s.test)
         if not then and orelse:
             if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
@@ -691,3 +727,7 @@ class _Emitter:
             return f"range({last}, {first}, -1)"
         inner = ", ".join(map(self.text, (start, stop, step)))
         return f"reversed(range({inner}))"
+
+
+def _user_named(a: Atom) -> bool:
+    return isinstance(a, Var) and a.hint not in ("", "_") and not a.hint.startswith(".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from s2sgrad.errors import DifferentiationError, Refusal
@@ -9,11 +10,12 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Pack, Var, atom_type, call_args
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import Array, List, Several, Type, Unknown
+from s2sgrad.ir.types import List, Several, Type, Unknown
 from s2sgrad.passes.activity import carries_derivative
 from s2sgrad.passes.calls import reverse_call
 from s2sgrad.passes.cotangents import Cotangents, keeps_shapes, retype
-from s2sgrad.passes.frames import Add, Clear, Part, is_zero
+from s2sgrad.passes.distinct import is_distinct
+from s2sgrad.passes.frames import ZERO, Add, Clear, Part, is_zero
 from s2sgrad.passes.generic import Call, by_helpers, uncounted
 from s2sgrad.passes.lists import LISTS, list_cotangents
 from s2sgrad.passes.record import Recorder, StaticFact, Symbol
@@ -44,7 +46,7 @@ class Adjoints(Cotangents):
                 if keeps_shapes(s):
                     retype(bar, a)
                 bar = self.shaped(bar, a)
-                self.selected.mark(s, g, bar)
+                self.selected.mark(s, g, bar, a)
                 self.add(a, bar)
 
     def _structural(self, s: Eqn, g: Atom) -> bool:
@@ -118,7 +120,6 @@ class Adjoints(Cotangents):
 
     def last(self, s: Eqn, g: Atom, index: Any, atoms: tuple[Atom, ...], read: Atom) -> Atom:
         """Where an index repeats a place, the last element stored there alone counts."""
-        indices = [t for t in map(atom_type, atoms) if isinstance(t, Array)]
         if s.op is ops.setitem and any(isinstance(atom_type(a), Unknown) for a in atoms):
             raise DifferentiationError(
                 Refusal(
@@ -128,8 +129,8 @@ class Adjoints(Cotangents):
                     anchor="unknown-type",
                 )
             )
-        repeats = any(t.kind == "int" for t in indices)
-        if s.op is not ops.setitem or not repeats:
+        assert s.form is not None
+        if s.op is not ops.setitem or is_distinct(s.form.args[1], s.args, self.made_by):
             return read
         if (
             isinstance(index, Pack) and index.kind == "path"
@@ -149,7 +150,7 @@ class Adjoints(Cotangents):
         symbols = [_Lazy(self, a) if isinstance(a, Var) else a.value for a in s.args]
         out: Symbol = _Lazy(self, s.out)
         if not isinstance(g, list) and self.selected.guards(s, g):
-            symbols, out = guard(s, g, symbols, out)
+            symbols, out = guard(s, symbols, out, self.nonzero(g))
         pos, kw, names = by_position(rule, *call_args(s, symbols))
         templates = s.form.args if s.form else tuple(Hole(k) for k in range(len(s.args)))
         named = dict(s.form.kwargs) if s.form else {}
@@ -172,6 +173,15 @@ class Adjoints(Cotangents):
                 # Silence would be a zero where there is a derivative.
                 raise self._no_rule(s, "it takes a list for an array")
         return bars
+
+    def nonzero(self, g: Atom) -> Atom:
+        """Where the cotangent `g` is not zero by selection."""
+        mask = self.selected.masked.mask(g)
+        if mask is not None:
+            return self.need(mask)
+        found = self.recorder.emit(operator.ne, (g, ZERO))
+        self.selected.masks.add(found)
+        return found
 
     def asked(self, s: Eqn, rule: Rule, seed: Any, templates: tuple[Any, ...]) -> Call:
         """The call of a rule, nothing of which is recorded yet."""

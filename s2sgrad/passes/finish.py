@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from s2sgrad.ir import ops
-from s2sgrad.ir.alias import WRITES, makes_memory, sources
+from s2sgrad.ir.alias import WRITES, makes_memory, reads_copy, sources
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Hole, Lit, Loop, Var, atom_type
 from s2sgrad.ir.types import Array, Scalar, Type, Unknown, kind_of
 
@@ -100,7 +100,7 @@ class _Finish(Origins):
                 continue
             if not isinstance(made, Eqn):
                 return False
-            if made.op not in WRITES and not makes_memory(made.op, made.form):
+            if not (made.op in WRITES or _is_new(made) or made.op in _TURNED):
                 return False
         return True
 
@@ -197,6 +197,18 @@ class _Finish(Origins):
         return out
 
 
+def _is_new(s: Eqn) -> bool:
+    """Is the result an array of its own?"""
+    if s.op is ops.getitem:
+        return (
+            isinstance(s.out.type, Array)
+            and isinstance(atom_type(s.args[0]), Array)
+            and reads_copy(s)
+        )
+    return makes_memory(s.op, s.form)
+
+
+_TURNED = {np.transpose, np.swapaxes, np.moveaxis}  # all of what they show, in another order
 _PYTHON = {"float": ("", "d"), "complex": ("", "D"), "int": ("", "l"), "bool": ("", "?")}
 
 

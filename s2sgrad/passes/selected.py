@@ -8,7 +8,6 @@ product is then zero, and nothing warns.  All other cotangents pay nothing.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +17,8 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Lit, atom_type
 from s2sgrad.ir.types import Array, Unknown
+from s2sgrad.passes.bounds import Ranges, is_singular
+from s2sgrad.passes.masked import Masked
 from s2sgrad.passes.record import Recorder, Symbol
 from s2sgrad.rules import toolbox
 from s2sgrad.rules.registry import lookup
@@ -45,6 +46,9 @@ class Selected:
     def __init__(self, body: Block) -> None:
         self.bars: set[Atom] = set()
         self.tainted: set[Atom] = set()
+        self.masks: set[Atom] = set()
+        self.ranges = Ranges(body)
+        self.masked = Masked(self.ranges, self.tainted)
         self._taint(body)
 
     def taint(self, body: Block) -> None:
@@ -55,11 +59,11 @@ class Selected:
     def _taint(self, block: Block) -> None:
         for s in block.stmts:
             if isinstance(s, Eqn):
-                rule = lookup(s.op)
-                singular = rule is not None and rule.singular and rule.elementwise
+                singular = _is_elementwise(s) and is_singular(self.ranges, s)
                 singular = singular or isinstance(s.op, Kept)
                 if singular or any(a in self.tainted for a in s.args):
                     self.tainted.add(s.out)
+                self.masked.note(s)
                 continue
             if isinstance(s, Branch):
                 for arm in s.arms:
@@ -78,9 +82,11 @@ class Selected:
         pairs = zip(sources, targets, strict=False)
         self.tainted.update(t for s, t in pairs if s in self.tainted)
 
-    def mark(self, s: Eqn, g: Any, bar: Atom) -> None:
-        """`bar` is a cotangent that the rule of `s` made of `g`."""
+    def mark(self, s: Eqn, g: Any, bar: Atom, operand: Atom) -> None:
+        """`bar` is the cotangent of `operand` that the rule of `s` made of `g`."""
         zero = not isinstance(g, list) and g in self.bars
+        if not isinstance(g, list) and (s.op is np.where or s.op not in SELECTING):
+            self.masked.mark(s, g, bar, operand, zero)
         if s.op in SELECTING or (zero and (_is_elementwise(s) or s.op in KEEPING)):
             self.bars.add(bar)
 
@@ -101,9 +107,11 @@ class Selected:
             or not _is_elementwise(s)
         ):
             return False
-        rule = lookup(s.op)
-        assert rule is not None
-        return rule.singular or any(a in self.tainted for a in (*s.args, s.out))
+        mask = self.masked.mask(g)
+        if mask is not None and self.masked.is_harmless(s, mask):
+            return False
+        singular = is_singular(self.ranges, s)
+        return singular or any(a in self.tainted for a in (*s.args, s.out))
 
 
 def _is_elementwise(s: Eqn) -> bool:
@@ -137,9 +145,8 @@ class Guarded(Symbol):
         return self.made
 
 
-def guard(s: Eqn, g: Atom, symbols: list[Any], out: Symbol) -> tuple[list[Any], Symbol]:
-    """The operands and the answer of `s`, harmless where `g` is zero."""
-    mask = out.recorder.emit(operator.ne, (g, Lit(0.0)))
+def guard(s: Eqn, symbols: list[Any], out: Symbol, mask: Atom) -> tuple[list[Any], Symbol]:
+    """The operands and the answer of `s`, harmless where `mask` is false."""
     value = 2.0 if s.op is np.arccosh else HARMLESS
     shown = [Guarded(a, mask, value) if _is_real_array(a) else a for a in symbols]
     return shown, Guarded(out, mask, HARMLESS)

@@ -18,10 +18,10 @@ from s2sgrad.front.infer import fits, infer
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Form, Func, Hole, Lit, Var, atom_type
 from s2sgrad.ir.types import INT, Array, Dim, Scalar, Type, Unknown, kind_of
-from s2sgrad.passes.terms import PRODUCT, Term, Terms
+from s2sgrad.passes.choices import Choices
+from s2sgrad.passes.sums import SUM, is_zero, same
 
 _ARITHMETIC = {operator.add, operator.sub, operator.mul, operator.truediv}
-_SUM = {operator.add, operator.sub}
 
 
 def simplify(func: Func) -> Func:
@@ -29,40 +29,56 @@ def simplify(func: Func) -> Func:
     return _Simplify(func).run()
 
 
-class _Simplify(Terms):
+class _Simplify(Choices):
     def __init__(self, func: Func) -> None:
         super().__init__(func)
         self.spread: dict[Atom, tuple[Atom, Atom]] = {}  # broadcast_like(g, x): (g, x)
 
     def eqn(self, s: Eqn) -> Eqn | Atom:
         s = self.power(s)
-        if s.op is operator.add and s.out.type == INT and _is_zero(s.args[0]):
+        if s.op is operator.add and s.out.type == INT and is_zero(s.args[0]):
             return s.args[1]
         if s.op is np.transpose and s.form is None:
             return self.transpose(s)
-        if not self.adjoint or s.out in self.exact or s.raises or s.effect:
+        if (
+            not self.adjoint
+            or (s.out in self.exact and s.op is not operator.ne)
+            or s.raises
+            or s.effect
+        ):
             return s
         if s.op is ops.broadcast_like:
             self.spread[s.out] = (s.args[0], s.args[1])
             return s
         if s.op is np.sum and len(s.args) == 1 and s.args[0] in self.spread:
             return self.counted(s, *self.spread[s.args[0]])
-        return self.arithmetic(self.unspread(s))
+        s = self.unspread(s)
+        if s.op is np.where and s.form is None and len(s.args) == 3:
+            return self.choice(s)
+        if s.op is operator.ne and s.form is None:
+            return self.decided(s)
+        return self.arithmetic(s)
 
     def arithmetic(self, s: Eqn) -> Eqn | Atom:
         if isinstance(s.out.type, Unknown):
             return self.unit(s)
         if kind_of(s.out.type) not in ("float", "complex"):
             return s
-        if s.op in _SUM and s.form is None:
+        if s.op in SUM and s.form is None:
             return self.total(s)
         if not self.is_product(s):
             return s
+        choice = self.scaled_choice(s)
+        if choice is not None:
+            return self.choice(choice)
         inner = self.made.get(s.args[0]) if isinstance(s.args[0], Var) else None
         if s.op is operator.neg and inner is not None and inner.op is operator.neg:
             return inner.args[0]
         s = self.quotient(s)
         return self.finish(self.taken_apart(s), s)
+
+    def product(self, s: Eqn) -> Eqn | Atom:
+        return self.arithmetic(s)
 
     def unit(self, s: Eqn) -> Eqn | Atom:
         """`1.0 * x` is `x`, where `x` is no array of ints or bools."""
@@ -106,7 +122,7 @@ class _Simplify(Terms):
         if s.op is not operator.mul:
             return s
         for a, b in (s.args, s.args[::-1]):
-            if isinstance(a, Var) and self.is_own(a) and _same(atom_type(b), s.out.type):
+            if isinstance(a, Var) and self.is_own(a) and same(atom_type(b), s.out.type):
                 made = self.made[a]
                 inverse = made.op is operator.truediv and _is_one(made.args[0])
                 if inverse and isinstance(atom_type(made.args[1]), Array):
@@ -135,6 +151,8 @@ class _Simplify(Terms):
         """`np.full_like(x, g) * y` is `g * y` where `y` has the shape; or else a spread number."""
         if s.form is not None or not any(a in self.spread for a in s.args):
             return s
+        if s.op is np.where:
+            return self.as_good(s, tuple(self.spread.get(a, (a, a))[0] for a in s.args))
         if s.op is operator.neg:
             g, x = self.spread[s.args[0]]
             return self.spread_out(s, self.negative(g), x)
@@ -142,10 +160,10 @@ class _Simplify(Terms):
             return s
         small = tuple(self.spread.get(a, (a, a))[0] for a in s.args)
         t = infer(s.op, small, None)
-        if _same(t, s.out.type) or _same_unknown(t, s.out.type):
+        if same(t, s.out.type) or _same_unknown(t, s.out.type):
             return replace(s, args=small)
         x = next(self.spread[a][1] for a in s.args if a in self.spread)
-        if kind_of(t) == kind_of(s.out.type) and _same(atom_type(x), s.out.type):
+        if kind_of(t) == kind_of(s.out.type) and same(atom_type(x), s.out.type):
             return self.spread_out(s, self.simple(s.op, small), x)
         return s
 
@@ -188,85 +206,13 @@ class _Simplify(Terms):
             g = self.simple(operator.mul, (g, self.emit(np.size, (like, Lit(k)))))
         if rest:
             g = self.emit(np.sum, (g,), _over_axes(rest, keepdims))
-        return g if _same(atom_type(g), s.out.type) else self.spread_out(s, g, model)
+        return g if same(atom_type(g), s.out.type) else self.spread_out(s, g, model)
 
     def of_shape(self, t: Type) -> Atom | None:
         """An argument that surely has this type and shape."""
         if not isinstance(t, Array) or any(isinstance(d, str) and "?" in d for d in t.shape):
             return None
         return next((p for p in self.old.body.params if p.type == t), None)
-
-    # -- sums
-
-    def total(self, s: Eqn) -> Eqn | Atom:
-        """`x + x` is `2.0 * x`, `a + -2.0 * b` is `a - 2.0 * b`, `0.0 + x` is `x`."""
-        a, b = s.args
-        for zero, x in ((a, b), (b, a)):
-            if _is_zero(zero):
-                if s.op is operator.sub and x is b:
-                    return self.arithmetic(replace(s, op=operator.neg, args=(b,)))
-                return x if _same(atom_type(x), s.out.type) or atom_type(x) == s.out.type else s
-        merged = self.merged(s)
-        if merged is not None:
-            return self.finish(merged, s)
-        return self.signed(s)
-
-    def merged(self, s: Eqn) -> Term | None:
-        """The sum of two multiples of one value."""
-        if not all(isinstance(a, Var) and _same_or_equal(a.type, s.out.type) for a in s.args):
-            return None
-        a, b = (self.multiple(v) for v in s.args)
-        coef = a.coef + b.coef if s.op is operator.add else a.coef - b.coef
-        if a.rest is not b.rest or coef == 0:
-            return None
-        first = s.args[0]
-        if s.args[1] is first and isinstance(first, Var) and self.can_open(first, s):
-            t = self.taken_apart(self.made[first])
-            return replace(t, coef=2.0 * t.coef)
-        return Term(coef, rest=a.rest)
-
-    def multiple(self, a: Atom) -> Term:
-        """`c * v` as a term, whoever else reads it."""
-        made = self.made.get(a) if isinstance(a, Var) else None
-        if made is not None and self.is_product(made) and self.is_local(made.out):
-            if made.op is operator.neg and _same_or_equal(atom_type(made.args[0]), made.out.type):
-                return Term(-1.0, rest=made.args[0])
-            if made.op is operator.mul and isinstance(made.args[0], Lit):
-                c, v = made.args[0].value, made.args[1]
-                if type(c) in (int, float) and _same_or_equal(atom_type(v), made.out.type):
-                    return Term(float(c), rest=v)
-        return Term(rest=a)
-
-    def signed(self, s: Eqn) -> Eqn:
-        """A negative second operand turns the sign."""
-        flip = {operator.add: operator.sub, operator.sub: operator.add}
-        a, b = s.args
-        if self.is_negative(b, s):
-            s = replace(s, op=flip[s.op], args=(a, self.opposite(b)))
-            b = s.args[1]
-        if s.op is operator.add and self.is_negative(a, s):
-            return replace(s, op=operator.sub, args=(b, self.opposite(a)))
-        return s
-
-    def is_negative(self, a: Atom, s: Eqn) -> bool:
-        if not isinstance(a, Var) or not self.can_open(a, s):
-            return False
-        made = self.made[a]
-        while made.op in PRODUCT and made.op is not operator.neg and isinstance(made.args[0], Var):
-            if not self.is_own(made.args[0], made.args.count(made.args[0])):
-                return False
-            made = self.made[made.args[0]]
-        if made.op is operator.neg:
-            return True
-        c = made.args[0]
-        return made.op in PRODUCT and isinstance(c, Lit) and type(c.value) is float and c.value < 0
-
-    def opposite(self, a: Atom) -> Atom:
-        assert isinstance(a, Var)
-        term = self.term(self.made[a])
-        if term.coef < 0:
-            return self.write(self.scaled(term.negative()))
-        return self.write(self.attach(self.scaled(term), Lit(-1.0)))  # the sign is further inside
 
 
 def _summed(s: Eqn, whole: Type) -> tuple[list[int], bool] | None:
@@ -288,10 +234,6 @@ def _makes_floats(op: Callable[..., object]) -> bool:
     return isinstance(op, np.ufunc) and all(t[-1] in "efdgFDGO" for t in op.types)
 
 
-def _is_zero(a: Atom) -> bool:
-    return isinstance(a, Lit) and type(a.value) in (int, float) and a.value == 0
-
-
 def _is_one(a: Atom) -> bool:
     return isinstance(a, Lit) and type(a.value) in (int, float) and a.value == 1
 
@@ -303,20 +245,9 @@ def _over_axes(axes: list[int], keepdims: bool) -> Form:
     return Form((Hole(0),), tuple(kwargs))
 
 
-def _same(a: Type, b: Type) -> bool:
-    """Arrays of one dtype and shape."""
-    if not isinstance(a, Array) or not isinstance(b, Array):
-        return False
-    return a.char == b.char and not (a.loose or b.loose) and bool(fits(a, b))
-
-
 def _same_unknown(a: Type, b: Type) -> bool:
     """One shape, whatever it is."""
     return isinstance(a, Unknown) and isinstance(b, Unknown) and bool(fits(a, b))
-
-
-def _same_or_equal(a: Type, b: Type) -> bool:
-    return a == b or _same(a, b)
 
 
 def _array_types(args: tuple[Atom, ...]) -> list[Array]:

@@ -94,6 +94,9 @@ class Terms(Rewriter):
         if is_factor(a):
             return Term(float(a.value), literals=1)  # type: ignore[union-attr]
         t = atom_type(a)
+        absorbs = s.op is operator.mul and any(map(is_factor, s.args))
+        if isinstance(a, Var) and absorbs and self.is_shared_negative(a, s):
+            return Term(-1.0, rest=self.made[a].args[0])
         if isinstance(a, Var) and self.can_open(a, s):
             inner = self.opened(self.made[a], s.out.type)
             if inner is not None:
@@ -141,6 +144,14 @@ class Terms(Rewriter):
         if not self.is_own(v, s.args.count(v)) or not self.is_product(self.made[v]):
             return False
         return not isinstance(v.type, Array) or bool(fits(v.type, s.out.type))
+
+    def is_shared_negative(self, v: Var, s: Eqn) -> bool:
+        """Is `v` some `-x` that others read, too?  Where the sign costs nothing `x` is read."""
+        made = self.made.get(v)
+        if made is None or made.op is not operator.neg or made.form is not None:
+            return False
+        same = atom_type(made.args[0]) == v.type == s.out.type
+        return same and self.is_product(made) and self.is_local(v) and self.uses[v] > 1
 
     def is_own(self, v: Atom, uses: int = 1) -> bool:
         """Is `v` made in this block, a temporary, and read by nobody else?"""

@@ -116,8 +116,8 @@ MUTANTS = [
     Mutant(
         "an outer value is taken from the first turn: no tape",
         "passes/taping.py",
-        "            frame.known[a] = self._recomputed(a, frame) or self._walked(a, frame)\n",
-        "            frame.known[a] = self._recomputed(a, frame) or Lit(1.0)\n",
+        "            frame.known[a] = self._walked(a, frame)\n",
+        "            frame.known[a] = Lit(1.0)\n",
     ),
     Mutant(
         "a mirror walks its tape forwards",
@@ -162,7 +162,7 @@ MUTANTS = [
     Mutant(
         "zeros do not annihilate",
         "passes/selected.py",
-        "        return rule.singular or any(a in self.tainted for a in (*s.args, s.out))\n",
+        "        return singular or any(a in self.tainted for a in (*s.args, s.out))\n",
         "        return False\n",
     ),
     Mutant(
@@ -187,8 +187,8 @@ MUTANTS = [
     Mutant(
         "common subexpressions are shared across arms",
         "passes/share.py",
-        "        scope: ChainMap[Key, Var] = ChainMap({}, seen)\n",
-        "        scope: ChainMap[Key, Var] = seen if isinstance(seen, ChainMap) else ChainMap({})\n",
+        "        while len(self.seen) > outer:\n            self.seen.popitem()  # what was added last\n",
+        "",
     ),
     Mutant(
         "dead code is looked for once in a loop",
@@ -251,14 +251,14 @@ MUTANTS = [
     Mutant(
         "tapes are read from the front",
         "emit/source.py",
-        '{self.tapes[source]}.pop()")\n\n    # -- moves',
-        '{self.tapes[source]}.pop(0)")\n\n    # -- moves',
+        'text = f"{targets} = {tape}.pop()"',
+        'text = f"{targets} = {tape}.pop(0)"',
     ),
     Mutant(
         "two live values may have one name",
         "emit/names.py",
-        "        while name in self.reserved or _overlap(live, self.busy[name]):\n",
-        "        while name in self.reserved:\n",
+        "            if not live & self.busy[name]:\n                return name\n        while",
+        "            return name\n        while",
     ),
     Mutant(
         "a read is folded into an expression past a write",
