@@ -333,3 +333,25 @@ def test_help_and_wrong_usage(out: Out) -> None:
         assert e.value.code == 2
     assert cli.main(["transpile", "not-there.py"]) == 2
     assert "not-there.py: No such file" in out()[1]
+
+
+def test_coverage(out: Out) -> None:
+    assert cli.main(["coverage"]) == 0
+    lines = out()[0].splitlines()
+    assert [x.split(":")[0] for x in lines[:4]] == ["numpy", "numpy.linalg", "numpy.fft", "math"]
+    assert cli.main(["coverage", "numpy.linalg"]) == 0
+    text = out()[0]
+    assert "both modes: " in text
+    assert "solve" in text
+    assert cli.main(["coverage", "math", "--missing"]) == 0
+    assert "sin" not in out()[0].split("none: ")[1].split("\n")[0].split(", ")
+    assert cli.main(["coverage", "numpy.nowhere"]) == 1
+    assert "there is no module" in out()[1]
+
+
+@pytest.mark.parametrize("name", ["transpile", "show", "graph", "explain", "check", "coverage"])
+def test_help_has_an_example(name: str, out: Out) -> None:
+    with pytest.raises(SystemExit) as e:
+        cli.main([name, "--help"])
+    assert e.value.code == 0
+    assert f"Example: s2sgrad {name} " in out()[0]

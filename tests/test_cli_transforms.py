@@ -82,7 +82,7 @@ def test_hvp_and_hessian(module: dict[str, Any]) -> None:
     assert type(number) is np.float64
     with pytest.raises(TypeError, match="structured like"):
         module["loss_hvp"](w, x, vector=R(2))
-    p = {"w": R(3), "b": 0.5}
+    p: dict[str, Any] = {"w": R(3), "b": 0.5}
     both = module["typed_hessian"](p)
     np.testing.assert_allclose(both["w"]["w"], 2 * p["b"] * np.eye(3))
     np.testing.assert_allclose(both["b"]["w"], 2 * p["w"])
