@@ -12,7 +12,7 @@ from pathlib import Path
 from s2sgrad.errors import S2SGradError
 from s2sgrad.front.annotations import parse_types
 from s2sgrad.front.modules import MARKER
-from s2sgrad.generic import TRANSFORMS
+from s2sgrad.front.static import TRANSFORMS
 from s2sgrad.transpile import Options, Written, command_line, transpile
 
 _WHAT = TRANSFORMS

@@ -377,7 +377,6 @@ _TITLES = {
     "jacobian": "Derivatives of the results of `{f}` in {wrt}.",
     "hessian": "Second derivatives of `{f}` in {wrt}.",
 }
-TRANSFORMS = tuple(_TITLES)
 SCALAR = ("grad", "value_and_grad", "hvp", "hessian")  # of functions that return one number
 
 

@@ -120,3 +120,17 @@ def test_what_cannot_be_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "returns several results" in capsys.readouterr().err
     assert cli.main(["show", f"{file}::dense", "--what", "jacobien"]) == 1
     assert "there are grad, value_and_grad" in capsys.readouterr().err
+
+
+def test_decorators_say_what_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "m.py"
+    file.write_text(
+        "import numpy as np\nfrom s2sgrad import hessian, jvp\n\n\n"
+        "@hessian(wrt='y')\ndef f(x, y):\n    return np.sum(x * y * y)\n\n\n"
+        "@jvp\ndef g(x):\n    return x * x\n"
+    )
+    assert cli.main(["transpile", str(file)]) == 0
+    space: dict[str, Any] = {}
+    exec(capsys.readouterr().out, space)
+    np.testing.assert_array_equal(space["f_hessian"](np.ones(2), np.ones(2)), 2 * np.eye(2))
+    assert space["g_jvp"](3.0, tangents=1.0) == (9.0, 6.0)
