@@ -7,7 +7,7 @@ from typing import Any
 
 from s2sgrad.compile import Compiled
 from s2sgrad.emit.cost import cost
-from s2sgrad.emit.tapes import tapes
+from s2sgrad.emit.tape_bytes import tapes
 from s2sgrad.graph import Graph
 from s2sgrad.ir.ops import part
 from s2sgrad.ir.text import text

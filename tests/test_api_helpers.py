@@ -89,9 +89,9 @@ def test_check_grad_of_programs_that_draw_write_or_are_nan() -> None:
         return np.sum(x * np.random.normal(size=3)) * np.random.choice([1.0, 2.0])  # noqa: NPY002
 
     np.random.seed(3)  # noqa: NPY002
-    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    state = np.random.get_state(legacy=False)["state"]["key"].copy()  # noqa: NPY002
     check_grad(noisy, R(3))
-    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+    np.testing.assert_array_equal(np.random.get_state(legacy=False)["state"]["key"], state)  # noqa: NPY002
 
     def writes(x):
         x[0] = x[1] * x[2]

@@ -249,6 +249,24 @@ def call(
     return ast.Call(spelling.function(op), pos, named)
 
 
+def both(op: ast.boolop, first: ast.expr, second: ast.expr) -> ast.expr:
+    """`a and b`, `a and b and c`, `a < x < b`."""
+    values = (
+        first.values if isinstance(first, ast.BoolOp) and type(first.op) is type(op) else [first]
+    )
+    last = values[-1]
+    if (
+        isinstance(op, ast.And)
+        and isinstance(last, ast.Compare)
+        and isinstance(second, ast.Compare)
+        and isinstance(second.left, ast.Name)
+        and ast.dump(last.comparators[-1]) == ast.dump(second.left)
+    ):
+        joined = [*last.comparators, *second.comparators]
+        values, second = values[:-1], ast.Compare(last.left, [*last.ops, *second.ops], joined)
+    return ast.BoolOp(op, [*values, second]) if values else second
+
+
 _LIKE = (ops.broadcast_like, ops.reshape_like)
 
 

@@ -1,125 +1,102 @@
-"""How much the tapes of a function hold, worked out from the sizes of its arguments."""
+"""Tapes: lists that the forward sweep appends to and the backward sweep pops from."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
-
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Var, call_args
-from s2sgrad.ir.types import Array, Dim, Scalar, Seq, Type
-
-NUMBER = 8
+from s2sgrad.emit import printer
+from s2sgrad.emit.live import at_hand, is_tape
+from s2sgrad.emit.writes import Writes
+from s2sgrad.ir import ops
+from s2sgrad.ir.graph import Atom, Block, Eqn, Lit, Var
+from s2sgrad.ir.types import Saved
 
 
-def tapes(func: Func, extents: Mapping[Dim, int], ints: Mapping[str, int]) -> dict[str, int | None]:
-    """The bytes of data on each tape at its fullest; None where its length is not known before.
+class Tapes(Writes):
+    """What is collected and walked, and what a call has saved."""
 
-    `extents` are the symbols of the arguments' shapes, `ints` the arguments that are ints.  What an
-    arm collects counts as if it ran in each turn.
-    """
-    one = _Tapes(extents)
-    for p, name in zip(func.body.params, func.names, strict=True):
-        if name in ints:
-            one.known[p] = ints[name]
-    one.block(func.body, 1)
-    return one.found
-
-
-class _Tapes:
-    def __init__(self, extents: Mapping[Dim, int]) -> None:
-        self.extents = extents
-        self.known: dict[Var, int] = {}  # ints
-        self.found: dict[str, int | None] = {}
-
-    def block(self, block: Block, turns: int | None) -> None:
-        for s in block.stmts:
-            if isinstance(s, Eqn):
-                self.eqn(s)
-            elif isinstance(s, Loop):
-                n = len(s.carried)
-                inside = _times(turns, self.count(s))
-                self.block(s.body, inside)
-                for v in s.outs[n:]:
-                    self.tape(v, inside)
-            else:
-                self.branch(s, turns)
-
-    def branch(self, s: Branch, turns: int | None) -> None:
-        for k, arm in enumerate(s.arms):
-            self.block(arm, turns)
-            for v in s.collected(k):
-                self.tape(v, turns)
-
-    def tape(self, v: Var, turns: int | None) -> None:
-        """A tape of tapes is the same list."""
-        if isinstance(v.type, Seq) and not isinstance(v.type.item, Seq):
-            name, k = v.hint or "tape", 1
-            while name in self.found:
-                k += 1
-                name = f"{v.hint or 'tape'}{k}"
-            self.found[name] = _times(turns, self.size(v.type.item))
-
-    def size(self, t: Type) -> int | None:
-        """The bytes of one item."""
-        if isinstance(t, Scalar):
-            return NUMBER
-        if not isinstance(t, Array):
-            return None
-        total: int | None = np.dtype(t.char).itemsize
-        for d in t.shape:
-            total = _times(total, self.extent(d))
-        return total
-
-    def extent(self, d: Dim) -> int | None:
-        return d if isinstance(d, int) else self.extents.get(d)
-
-    def count(self, s: Loop) -> int | None:
-        """How many turns it has, if it does not end early."""
-        if not isinstance(s.over, Range):
-            return None
-        bounds = [self.value(a) for a in (s.over.start, s.over.stop, s.over.step)]
-        if None in bounds or bounds[2] == 0:
-            return None
-        return len(range(*bounds))  # type: ignore[arg-type]
-
-    def value(self, a: Atom) -> int | None:
-        if isinstance(a, Lit):
-            return a.value if type(a.value) is int else None
-        return self.known.get(a)
-
-    def eqn(self, s: Eqn) -> None:
-        """Ints that follow from ints and sizes."""
-        if not (isinstance(s.out.type, Scalar) and s.out.type.kind == "int") or s.effect:
+    def take_apart(self, s: Eqn, depth: int) -> None:
+        """`a, b = g(x)`, where the first item is read."""
+        source = s.args[0]
+        if s is not self.apart.reads[source][0] or source in self.apart.popped:
             return
-        made = self.shape(s) if s.op is np.size else self.computed(s)
-        if made is not None:
-            self.known[s.out] = made
+        made = self.apart.made.get(source)
+        value = self.names[source] if made is None else self.text(self.value(made))  # type: ignore[index]
+        self.line(depth, f"{self.targets(source)} = {value}")
+        if self.func.notes.get("again"):  # the caller may come back for the same tapes
+            for v in filter(None, self.apart.places(source)):
+                if is_tape(v):
+                    self.line(depth, f"{self.tapes[v]} = {self.tapes[v]}.copy()")
 
-    def shape(self, s: Eqn) -> int | None:
-        """`np.size(x)`, `np.size(x, axis)`."""
-        x = s.args[0]
-        if not isinstance(x, Var) or not isinstance(x.type, Array):
-            return None
-        extents = [self.extent(d) for d in x.type.shape]
-        if len(s.args) > 1:
-            axis = self.value(s.args[1])
-            return None if axis is None else extents[axis]
-        return None if None in extents else math.prod(extents)  # type: ignore[arg-type]
+    def targets(self, source: Atom) -> str:
+        """The names of the items of a value that is taken apart."""
+        targets = []
+        for v in self.apart.places(source):
+            if v is not None and is_tape(v):
+                self.tapes[v] = self.names.tape(v.hint or "tape")
+            targets.append("_" if v is None else self.tapes[v] if is_tape(v) else self.names[v])
+        return ", ".join(targets) + "," * (len(targets) == 1)
 
-    def computed(self, s: Eqn) -> int | None:
-        values: list[Any] = [self.value(a) for a in s.args]
-        if None in values or not values:
-            return None
-        pos, named = call_args(s, values)
-        try:
-            made = s.op(*pos, **named)
-        except (ArithmeticError, TypeError, ValueError):
-            return None  # the program will say so when it runs
-        return made if type(made) is int else None
+    def tape(self, v: Var) -> str:
+        """The list behind a collected sequence; nested collects share one."""
+        return self.tapes[v]
+
+    def open_tapes(self, outs: Sequence[Var], block_results: Sequence[Atom], depth: int) -> None:
+        for v in outs:
+            if v not in self.tapes:
+                self.tapes[v] = self.names.tape(self.tape_hint(v))
+                self.line(depth, f"{self.tapes[v]} = []")
+
+    def tape_hint(self, v: Var) -> str:
+        """A tape is called after its items, one of tuples `tape`."""
+        item: Atom = v
+        while item in self.collected:
+            item = self.collected[item]
+        if isinstance(item, Lit) or isinstance(item.type, Saved):
+            return "tape"
+        if v.hint not in ("", "tape", "value_tape"):
+            return v.hint
+        word = self.names.words.word(item) if item in self.folded else self.names[item]
+        made = self.order.made(item)
+        if made is not None and made.op is ops.getitem and _user_named(made.args[0]):
+            return f"{made.args[0].hint if word.rstrip('0123456789') == 't' else word}_tape"  # type: ignore[union-attr]
+        return "tape" if word == "t" else f"{word}_tape"
+
+    def share_tapes(self, arm: Block, seqs: Sequence[Var], results: Sequence[Atom]) -> None:
+        for v, r in zip(seqs, results, strict=True):
+            if isinstance(r, Var) and is_tape(r):
+                self.tapes[r] = self.tapes[v]
+
+    def append_collected(self, block: Block, values: Sequence[Var], depth: int) -> None:
+        for seq, r in self.collecting.get(id(block), ()):
+            if r in values and not is_tape(r):
+                self.line(depth, f"{self.tapes[seq]}.append({self.text(self.atom(r))})")
+
+    def begin(self, block: Block, seqs: Sequence[Var], results: Sequence[Atom], depth: int) -> None:
+        """Start a block that collects: append what is at hand before its first statement."""
+        self.share_tapes(block, seqs, results)
+        pairs = [(v, r) for v, r in zip(seqs, results, strict=True)]
+        self.collecting[id(block)] = [(v, r) for v, r in pairs if isinstance(r, Var)]
+        first = at_hand(block, results)
+        for v, r in pairs:
+            if r in first and not (isinstance(r, Var) and is_tape(r)):
+                self.line(depth, f"{self.tapes[v]}.append({self.text(self.atom(r))})")
+
+    def pops(self, params: Sequence[Var], sources: Sequence[Atom], depth: int) -> None:
+        for p, source in zip(params, sources, strict=True):
+            assert isinstance(source, Var)
+            if is_tape(p):
+                self.tapes[p] = self.tapes[source]
+            elif p in self.apart.reads:
+                self.line(depth, self.popped(self.targets(p), self.tapes[source], depth))
+            else:
+                self.line(depth, f"{self.names[p]} = {self.tapes[source]}.pop()")
+
+    def popped(self, targets: str, tape: str, depth: int) -> str:
+        """A tuple is taken from a tape: in parentheses where the line must be broken."""
+        text = f"{targets} = {tape}.pop()"
+        return text if 4 * depth + len(text) <= printer.MARGIN else f"({targets}) = {tape}.pop()"
 
 
-def _times(a: int | None, b: int | None) -> int | None:
-    return None if a is None or b is None else a * b
+def _user_named(a: Atom) -> bool:
+    return isinstance(a, Var) and a.hint not in ("", "_") and not a.hint.startswith(".")

@@ -151,9 +151,7 @@ class Attempts(Generators):
         self.refuse_half_written(steps, risky, stmts, after[1])
         self.stmts += stmts[: first.start]
         done = [_marked(s, classes) for s in stmts[first.start :]]
-        then = Arm(
-            done, {**after[0], OK: Lit(True)}, after[1], self.views.new_child(), first.mark
-        )
+        then = Arm(done, {**after[0], OK: Lit(True)}, after[1], self.views.new_child(), first.mark)
         self.env.clear()
         self.env.update({**self.certain(steps, risky, after[0]), OK: Lit(False)})
         self.versions = dict(first.versions)
@@ -301,9 +299,7 @@ class Attempts(Generators):
                 )
         return certain
 
-    def may_rebind(
-        self, steps: list[_Step], k: int, name: str, after: dict[str, Value]
-    ) -> bool:
+    def may_rebind(self, steps: list[_Step], k: int, name: str, after: dict[str, Value]) -> bool:
         """May the statement have bound the name, and then raise?"""
         if name in self.rebound or name.startswith(".cell"):  # a call may have done it
             end = steps[k + 1].env if k + 1 < len(steps) else after
@@ -353,6 +349,7 @@ def _raise(stmts: Sequence[Stmt], classes: Types) -> bool:
 
 def _marked(s: Stmt, classes: Types) -> Stmt:
     """The statement, what may raise in it marked: it is kept, and stays where it is."""
+
     def mark(e: Eqn) -> Eqn:
         return replace(e, raises=True) if not e.raises and may_raise(e, classes) else e
 

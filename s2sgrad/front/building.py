@@ -153,7 +153,8 @@ class Building(Memory):
         made = value
         if isinstance(value, Ref):  # the name of a view is that of what was read of it last
             made = self.read(value, self._node) if value.path else value.root.first
-        if isinstance(made, Var) and not made.hint and name != "_":  # that says: not used
+        free = isinstance(made, Var) and (not made.hint or made.hint == ".value" != name)
+        if free and name != "_":  # that says: not used
             object.__setattr__(made, "hint", spoken(name))  # a hint is not part of what a value is
         return value
 

@@ -35,8 +35,17 @@ _DRAWS: dict[str, tuple[Any, type]] = {
 }
 _CLOCKS = {
     getattr(time, n): INT if n.endswith("_ns") else FLOAT
-    for n in """time perf_counter monotonic process_time thread_time time_ns perf_counter_ns
-    monotonic_ns process_time_ns""".split()
+    for n in [
+        "time",
+        "perf_counter",
+        "monotonic",
+        "process_time",
+        "thread_time",
+        "time_ns",
+        "perf_counter_ns",
+        "monotonic_ns",
+        "process_time_ns",
+    ]
 }
 _LEVELS = ("debug", "info", "warning", "error", "critical", "exception", "log")
 _ACTS: dict[Any, Type] = {
@@ -114,7 +123,11 @@ class Effects(Unrolling):
             if module is not None:
                 space, cls = _DRAWS[module]
                 return self.draw(
-                    _Source(cls, lambda name: getattr(space, name)), obj.__name__, args, kwargs, node
+                    _Source(cls, lambda name: getattr(space, name)),
+                    obj.__name__,
+                    args,
+                    kwargs,
+                    node,
                 )
         return super().call(fn, args, kwargs, node)
 

@@ -180,9 +180,10 @@ class Generators(Callables):
                 self.env[prefix + name] = self.from_outside(closure.lookup(name, n))
             else:
                 inside.keep(name)
-        changed, self.changed = self.changed, self.changed | {
-            prefix + n for n in changed_names(closure.node)
-        }
+        changed, self.changed = (
+            self.changed,
+            self.changed | {prefix + n for n in changed_names(closure.node)},
+        )
         self.driving.append(closure.key)
         try:
             self.evaluate_parts(wrap, prefix)
@@ -364,7 +365,10 @@ class _Inside:
         """The counters, at the start."""
         out: list[ast.stmt] = []
         where = self.closure.node
-        for name, start in ((".count", self.wrap.parts and ast.Constant(0)), (".number", self.wrap.start)):
+        for name, start in (
+            (".count", self.wrap.parts and ast.Constant(0)),
+            (".number", self.wrap.start),
+        ):
             if start:
                 target = ast.Name(self.prefix + name, ast.Store())
                 out.append(_located(ast.Assign([target], start), where))

@@ -119,11 +119,15 @@ class Managers(Attempts):
     def refuse_suppressing(self, leave: Value, s: Managed) -> None:
         """An `__exit__` that may return something true swallows exceptions."""
         closure = leave.function if isinstance(leave, Bound) else leave
-        returns = [n for n in ast.walk(closure.node) if isinstance(n, ast.Return)] if isinstance(
-            closure, Closure
-        ) else []
+        returns = (
+            [n for n in ast.walk(closure.node) if isinstance(n, ast.Return)]
+            if isinstance(closure, Closure)
+            else []
+        )
         for r in returns:
-            if r.value is not None and not (isinstance(r.value, ast.Constant) and not r.value.value):
+            if r.value is not None and not (
+                isinstance(r.value, ast.Constant) and not r.value.value
+            ):
                 raise self.refuse(
                     s.item.context_expr,
                     "the `__exit__` of this manager may swallow exceptions",

@@ -235,7 +235,9 @@ class Transforms(Managers):
         seeds = [seed] if bare else self.items(seed, node)
         dots: dict[Var, Atom] = {}
         if len(seeds) != len(fresh):
-            raise self.refuse(node, f"{len(seeds)} tangents for {len(fresh)} arguments", "", "inner")
+            raise self.refuse(
+                node, f"{len(seeds)} tangents for {len(fresh)} arguments", "", "inner"
+            )
         for whole, t in zip(fresh, seeds, strict=True):
             atoms = [self.read(x, node) for x in leaves(whole) or []]
             tangents = self.matching(whole, t, node)
@@ -323,7 +325,11 @@ class _Inner:
         block = Block((), tuple(stmts), tuple(results))
         bound = set(wrt)
         free = [v for v in dict.fromkeys(reads([block])) if v not in bound]
-        free += [r for r in results if isinstance(r, Var) and r not in {*free, *wrt, *bound_anywhere(block)}]
+        free += [
+            r
+            for r in results
+            if isinstance(r, Var) and r not in {*free, *wrt, *bound_anywhere(block)}
+        ]
         params = (*wrt, *free)
         names = tuple(p.hint for p in params)
         self.func = Func(name, Block(params, block.stmts, block.results), names)

@@ -128,7 +128,21 @@ class Transformed:
     has_aux: bool
 
 
-Value = Generated | Manager | Transformed | Atom | Ref | Tup | Known | Closure | Method | Bound | Namespace | Partial | Choice
+Value = (
+    Generated
+    | Manager
+    | Transformed
+    | Atom
+    | Ref
+    | Tup
+    | Known
+    | Closure
+    | Method
+    | Bound
+    | Namespace
+    | Partial
+    | Choice
+)
 
 
 class Outside(Protocol):

@@ -10,8 +10,9 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Pack, Var, atom_type, call_args
 from s2sgrad.ir.span import Span
-from s2sgrad.ir.types import List, Several, Type, Unknown
+from s2sgrad.ir.types import Array, List, Several, Type, Unknown
 from s2sgrad.passes.activity import carries_derivative
+from s2sgrad.passes.axes import only_adds, without_added
 from s2sgrad.passes.calls import reverse_call
 from s2sgrad.passes.cotangents import Cotangents, keeps_shapes, retype
 from s2sgrad.passes.distinct import is_distinct
@@ -96,15 +97,31 @@ class Adjoints(Cotangents):
     def _getitem(self, s: Eqn, g: Atom) -> None:
         """A read of a part adds to that part of the cotangent."""
         x = s.args[0]
-        if x in self.active:
+        if x in self.active and not self._fewer_axes(s, g):
             index, atoms = self.place(s, len(s.args) - 1)
             self.frame.bars.setdefault(x, []).append(Add(index, atoms, g))
+
+    def _fewer_axes(self, s: Eqn, g: Atom) -> bool:
+        """The cotangent of `x` in `x[:, None]` is that of all of it, without the added axes."""
+        assert s.form is not None
+        whole = isinstance(atom_type(g), Array) and isinstance(atom_type(s.args[0]), Array)
+        if len(s.args) > 1 or not whole or not only_adds(s.form.args[1]):
+            return False
+        form = Form((Hole(0), without_added(s.form.args[1])))
+        bar = self.recorder.emit(ops.getitem, (g,), form)
+        if g in self.selected.bars:
+            self.selected.bars.add(bar)
+        self.add(s.args[0], bar)
+        return True
 
     def _write(self, s: Eqn, g: Atom) -> None:
         """A store: its value gets the cotangent of the place, what was there before gets none."""
         x, value = s.args[0], s.args[-1]
         index, atoms = self.place(s, len(s.args) - 2)
         read: Atom | None = None
+        if s.op is ops.setitem and index is ...:  # nothing is left of what was there
+            self.hand(value, self.shaped(g, value) if value in self.active else g)
+            return
         if value in self.active:
             assert isinstance(value, Var)
             read = self.recorder.emit(ops.getitem, (g, *atoms), Form((Hole(0), index)))

@@ -13,7 +13,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from s2sgrad.errors import InternalError
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Stmt, Var, atom_type, is_attempt
+from s2sgrad.ir.graph import (
+    Atom,
+    Block,
+    Branch,
+    Eqn,
+    Func,
+    Lit,
+    Loop,
+    Range,
+    Stmt,
+    Var,
+    atom_type,
+    is_attempt,
+)
 from s2sgrad.ir.types import INT, Array, Seq, Type
 from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.adjoints import Adjoints
@@ -74,7 +87,9 @@ class Reverse(Adjoints):
         )
         mirror = {v for s in self.frame.stmts for v in bound_by(s)}
         guards = self.func.notes.get("guards", set()) | self.selected.masks
-        notes = {**self.func.notes, "mirror": mirror, "pairs": self.pairs, "guards": guards}
+        bar_of = {**self.func.notes.get("bars", {}), **self.bar_of}
+        notes = {**self.func.notes, "mirror": mirror, "pairs": self.pairs}
+        notes |= {"guards": guards, "bars": bar_of}
         names = (*self.func.names, *(v.hint for v in extra))
         return replace(self.func, body=whole, names=names, notes=notes)
 
@@ -206,7 +221,9 @@ class Reverse(Adjoints):
         accs = [Var(bar_name(v), v.type) for v in free]
         for v, acc in zip(free, accs, strict=True):
             self.frame.bars[v] = [acc]
+            self.note(acc, v)
         for k, p in zip(live, taken, strict=True):
+            self.note(p, params[k])
             self.hand(s.body.results[k], p)
         self.walk_cotangents(s.outs[n:], s.body.results[n:])
         self.backward(s.body)

@@ -36,6 +36,7 @@ class Taping:
         self.items: dict[tuple[Atom, int], Var] = {}  # the results of operations with several
         self.collects: dict[tuple[Stmt, int], dict[Var, Var]] = {}
         self.counts: dict[Loop, Var] = {}
+        self.bar_of: dict[Var, Var] = {}  # which value a cotangent without a name is one of
         self.unbound: set[Atom] = {UNDEF}  # values that some path leaves without a value
         self.shape_from: dict[Var, Atom] = {}  # another value that surely has the same shape
         self._index(func.body)
