@@ -11,6 +11,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -83,6 +84,8 @@ class _Simplify(Choices):
         inner = self.made.get(s.args[0]) if isinstance(s.args[0], Var) else None
         if s.op is operator.neg and inner is not None and inner.op is operator.neg:
             return inner.args[0]
+        if isinstance(s.out.type, Scalar) and s.op is operator.mul and any(map(is_zero, s.args)):
+            return Lit(0.0)  # of `x ** 0`
         s = self.quotient(s)
         return self.finish(self.taken_apart(s), s)
 
@@ -128,12 +131,22 @@ class _Simplify(Choices):
 
     def first_part(self, s: Eqn) -> Eqn:
         """What is added to a part of zeros is stored there."""
-        made = self.made.get(s.args[0]) if isinstance(s.args[0], Var) else None
-        fresh = made is not None and made.op is ops.zeros_like and self.uses[made.out] == 1
         repeats = any(not isinstance(atom_type(a), Scalar) for a in s.args[1:-1])
-        if not fresh or repeats or not isinstance(s.out.type, Array) or not _is_basic(s.form):
+        if repeats or not isinstance(s.out.type, Array) or not _is_basic(s.form):
             return s
-        return replace(s, op=ops.setitem)
+        assert s.form is not None
+        return replace(s, op=ops.setitem) if self.is_zero_at(s.args[0], s.form.args[1]) else s
+
+    def is_zero_at(self, x: Atom, index: Any) -> bool:
+        """Was nothing stored at `index` of an array of zeros?"""
+        made = self.made.get(x) if isinstance(x, Var) else None
+        if made is None or self.uses[made.out] != 1:
+            return False
+        if made.op is ops.zeros_like:
+            return True
+        other = made.form.args[1] if made.op is ops.setitem and made.form is not None else None
+        apart = type(other) is int and type(index) is int and other != index
+        return apart and other * index > -1 and self.is_zero_at(made.args[0], index)
 
     def signed_part(self, s: Eqn) -> Eqn:
         """`x[i] += -a * b`, where others read `-a`, is `x[i] += -(a * b)`: it is subtracted."""
@@ -148,7 +161,7 @@ class _Simplify(Choices):
         first = made.args[0]
         if not isinstance(first, Var) or not self.is_shared_negative(first, made):
             return s
-        product = self.emit(made.op, (self.made[first].args[0], made.args[1]))
+        product = self.emit(made.op, (self.positive(first), made.args[1]))
         return replace(s, args=(*s.args[:-1], self.emit(operator.neg, (product,))))
 
     def copied(self, s: Eqn) -> Eqn | Atom:
