@@ -145,7 +145,11 @@ class Flow(Tapes):
         if s.count is not None:
             self.line(depth, f"{self.names[s.count]} = 0")
         size = len(self.lines) + 1
-        if isinstance(s.over, Range):
+        row = self.rows.get(s)
+        if row is not None:
+            array = self.text(self.atom(row.args[0])) + ("[::-1]" if s.down else "")
+            self.line(depth, f"for {self.names[row.out]} in {array}:")
+        elif isinstance(s.over, Range):
             self.line(depth, f"for {self.index(index, s.down)} in {self.range(s)}:")
         else:
             self.while_head(s, depth)
