@@ -9,7 +9,7 @@ from typing import Any
 from s2sgrad.emit.expr import Spelling
 from s2sgrad.emit.load import load
 from s2sgrad.emit.results import Display, Result, renumbered
-from s2sgrad.emit.source import Emitted, emit_all
+from s2sgrad.emit.source import Emitted, emit
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.arguments import Arguments, Leaf, Path
 from s2sgrad.front.parse import parse
@@ -24,7 +24,7 @@ from s2sgrad.passes.activity import influences
 from s2sgrad.passes.halves import repeatable, split
 from s2sgrad.passes.inner import Inner
 from s2sgrad.passes.seeds import Seeds
-from s2sgrad.pipeline import Stages, final, settled, tidy_kept, verified
+from s2sgrad.pipeline import final, scratch, settled, tidy_kept, verified
 from s2sgrad.request import Request
 
 
@@ -43,6 +43,7 @@ class Derived:
 class Compiled:
     """An emitted function and what it stands on."""
 
+    name: str  # of the function that is differentiated
     run: Callable[..., Any]
     back: Callable[..., Any]  # of a pullback: the backward half; else `run` again
     source: str
@@ -61,8 +62,9 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
     """The derivative of the function `name` for one signature."""
     made = differentiate(closure, name, request, scope)
     text = made.emitted
-    run, back = load(text.source, (text.names[0], text.names[-1]), text.given)
+    run, back = load(text.source, (text.names[0], text.names[-1]), text.given, text.places)
     return Compiled(
+        name,
         run,
         back,
         text.source,
@@ -90,8 +92,9 @@ def differentiate(
     fixed = frozenset(outside.variables if constants else ())
     if constants:
         func = replace(func, notes={**func.notes, "globals": fixed})
-    stages: Stages = {"parse": verified(func, "parse")}
-    tidy_kept(func)
+    stages = scratch(request.optimize)
+    stages["parse"] = verified(func, "parse")
+    tidy_kept(func, request.optimize)
     written = [leaf for leaf in arguments.leaves if leaf.var in func.notes["written"]]
     for stage in request.inner:
         func, result = staged(func, arguments, request, stage, result, stages)
@@ -113,7 +116,7 @@ def differentiate(
         head = _header(request, names, fixed)
         return whole, around(request, arguments, result, funcs, whole, head, spelling)
 
-    emitted = emit_all(parts, matrix if asked is not request else None)
+    emitted = emit(parts, matrix if asked is not request else None)
     return Derived(emitted, stages, seeds, written, arguments.leaves)
 
 

@@ -144,7 +144,7 @@ def called(block: Block) -> set[str]:
             if s.effect and getattr(s.op, "__self__", None) is not None:
                 found.add("random")  # a method of the generator of a module
             own = isinstance(s.op, types.FunctionType)
-            if own and s.op.__module__.split(".")[0] not in ("numpy", "s2sgrad"):
+            if own and (s.op.__module__ or "").split(".")[0] not in ("numpy", "s2sgrad"):
                 found.add(s.op.__name__)
         elif isinstance(s, Loop):
             found |= called(s.body)

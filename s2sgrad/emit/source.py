@@ -9,11 +9,13 @@ from typing import Any
 
 from s2sgrad.emit import expr, printer
 from s2sgrad.emit.flow import Flow
+from s2sgrad.emit.lines import place, places
 from s2sgrad.emit.results import Result, statement, whole
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.call import called_by
 from s2sgrad.ir.graph import Block, Branch, Eqn, Func, Lit, Stmt
+from s2sgrad.ir.span import Span
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.rules.helpers import source_of
 
@@ -29,17 +31,10 @@ class Emitted:
     imports: frozenset[str]
     helpers: dict[str, Callable[..., Any]]
     given: dict[str, Callable[..., object]]  # functions of the user's that it calls
+    places: dict[int, Span]  # the statement of the user's that a line belongs to
 
 
-def emit(func: Func, result: Result, header: Sequence[str] | None = None) -> Emitted:
-    """Python source of `func`; `result` is the structure of what it returns.
-
-    `header` are its parameters as they are written (`x`, `*`, `**options`), if not the names alone.
-    """
-    return emit_all([(func, result, func.names if header is None else header)])
-
-
-def emit_all(
+def emit(
     parts: Sequence[tuple[Func, Result, Sequence[str]]],
     around: Callable[[expr.Spelling], tuple[str, str]] | None = None,
 ) -> Emitted:
@@ -49,20 +44,24 @@ def emit_all(
     """
     funcs = [func for func, _, _ in parts]
     kept, spelling = called_by(funcs), expr.Spelling(n for f in funcs for n in f.names)
-    texts = [_Emitter(k.body, spelling).function(whole(k.body), k.body.names) for k in kept]
-    own = [_Emitter(f, spelling).function(result, header) for f, result, header in parts]
+    all_of = [*((k.body, whole(k.body), k.body.names) for k in kept), *parts]
+    emitters = [_Emitter(f, spelling) for f, _, _ in all_of]
+    written = [e.function(r, head) for e, (_, r, head) in zip(emitters, all_of, strict=True)]
+    texts, own = written[: len(kept)], written[len(kept) :]
     names = [f.name for f in funcs]
     if around is not None:
         name, text = around(spelling)
         own, names = [*own, text], [name, *names]
+    source = module("\n\n".join([*texts, *own]), spelling.imports, spelling.helpers)
     return Emitted(
-        module("\n\n".join([*texts, *own]), spelling.imports, spelling.helpers),
+        source,
         names,
         "\n\n".join(own),
         texts,
         frozenset(spelling.imports),
         spelling.helpers,
         spelling.handed,
+        places(source, zip(written, (e.places for e in emitters), strict=True)),
     )
 
 
@@ -96,7 +95,9 @@ class _Emitter(Flow):
         if quiet:
             self.spelling.imports.add("import numpy as np")
             head.insert(0, f"@np.errstate({', '.join(quiet)})")
-        return "\n".join([*head, *self.lines]) + "\n"
+        text = [*head, *self.lines]
+        self.places = [getattr(x, "at", None) for x in text]
+        return "\n".join(text) + "\n"
 
     def section(self, title: str, body: Block, stmts: Sequence[Stmt]) -> None:
         at = len(self.lines)
@@ -106,6 +107,7 @@ class _Emitter(Flow):
 
     def stmts(self, block: Block, stmts: Sequence[Stmt], depth: int) -> None:
         for s in stmts:
+            self.at = place(s, self.folded)
             if isinstance(s, Eqn):
                 if s.out not in self.folded:
                     self.eqn(s, block, depth)

@@ -9,11 +9,13 @@ from s2sgrad.emit import attempts, expr, printer
 from s2sgrad.emit.apart import Apart
 from s2sgrad.emit.facts import Order, called, collected, handed_on
 from s2sgrad.emit.fold import Folding
+from s2sgrad.emit.lines import Line
 from s2sgrad.emit.live import is_tape, liveness, uses
 from s2sgrad.emit.names import Names
 from s2sgrad.ir import ops
 from s2sgrad.ir.call import equations
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Stmt, Var, atom_type
+from s2sgrad.ir.span import Span
 
 Moves = list[tuple[Var, Atom]]
 # The place of the flag among what a branch joins, and the moves that are due before `break`.
@@ -46,6 +48,7 @@ class Writer:
         self.handed = handed_on(func.body)
         self.caught: dict[Var, str] = {}  # exceptions that are being handled
         self.lines: list[str] = []
+        self.at: Span | None = None  # the place of the statement that is written
         self.adjoint = False  # is the backward sweep being written?
         self.tapes: dict[Var, str] = {}
         self.exits: Exits = {}  # branches whose arms leave a loop
@@ -90,7 +93,7 @@ class Writer:
     # -- lines
 
     def line(self, depth: int, text: str) -> None:
-        self.lines += printer.broken("    " * depth + text)
+        self.lines += [Line.of(x, self.at) for x in printer.broken("    " * depth + text)]
 
     def bind(self, target: str, value: ast.expr, depth: int) -> None:
         text = f"{target} = {self.text(value)}"
