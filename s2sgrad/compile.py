@@ -18,7 +18,7 @@ from s2sgrad.front.values import Closure, Outside, Value, rebuild
 from s2sgrad.ir.call import called_by
 from s2sgrad.ir.graph import Block, Func, Hole
 from s2sgrad.ir.types import INT
-from s2sgrad.matrices import MATRICES, around, directional
+from s2sgrad.matrices import MATRICES, around, by_rows_or_columns, directional
 from s2sgrad.modes import pulled, pushed, staged
 from s2sgrad.passes.activity import influences, refuse_draws
 from s2sgrad.passes.halves import repeatable, split
@@ -103,15 +103,20 @@ def differentiate(
     for stage in request.inner:
         func, result = staged(func, arguments, request, stage, result, stages)
     whole = "_".join([_identifier(name), *(stage.what for stage in request.inner), request.what])
+    request = by_rows_or_columns(request, result)
     asked = directional(request) if request.what in MATRICES else request
     if asked.what in ("jvp", "hvp") and asked is not request:
         refuse_draws(func)
     mode = pushed if asked.what == "jvp" else pulled
     func, structure, seeds = mode(func, arguments, asked, result, stages)
-    func = settled(replace(func, name=whole.removesuffix(request.what) + asked.what), stages)
+    own = "_" * (asked is not request)  # what serves a matrix is no function of its own
+    named = f"{own}{whole.removesuffix(request.what)}{asked.what}"
+    func = settled(replace(func, name=named), stages)
     if asked.what == "pullback":
         bars = len(request.bars(arguments))
-        parts = _halves(func, structure, whole.removesuffix(f"_{request.what}"), asked, seeds, bars)
+        parts = _halves(
+            func, structure, own + whole.removesuffix(f"_{request.what}"), asked, seeds, bars
+        )
     else:
         parts = [(func, structure, _header(asked, func.names, fixed))]
     parts = [(final(f, stages), shown, head) for f, shown, head in reversed(parts)][::-1]

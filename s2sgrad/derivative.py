@@ -153,7 +153,8 @@ class Derivative(Generic[P, R]):
 
         plain = isinstance(self.primal, types.FunctionType) and not self._callee.library
         wrt = tuple(n for w in self._wrt if (n := named(self._callee, w)))
-        known = self._what in ("grad", "value_and_grad", "vjp") and not self._callee.inner
+        known = self._what != "pullback" and self._what != "elementwise_grad"
+        known = known and not self._callee.inner
         if self._has_aux or not known or len(wrt) < len(self._wrt):
             plain = False
         if not plain:

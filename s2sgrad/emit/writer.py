@@ -40,9 +40,10 @@ class Writer:
         self.order = Order(func, self.in_place)
         self.apart = Apart(func, self.where)
         folding = Folding(func, self.where, self.tape_items, self.order, self.apart)
-        self.folded, self.inline = folding.folded, folding.inline
+        self.folded, self.inline, self.rows = folding.folded, folding.inline, folding.rows
+        self.row_reads = set(self.rows.values())
         self.spelling = spelling
-        spans = liveness(func, self.folded, self.tape_items)
+        spans = liveness(func, self.folded, self.tape_items, self.rows)
         fixed: frozenset[str] = func.notes.get("globals", frozenset())
         self.names = Names(func, spans, RESERVED | called(func.body) | fixed)
         self.handed = handed_on(func.body)
