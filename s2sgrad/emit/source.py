@@ -399,7 +399,7 @@ class _Emitter:
         place = expr.place(expr.name(target), index, args)
         if not isinstance(place, ast.Subscript):
             place = ast.Subscript(place, ast.Constant(...), ast.Load())
-        value = args[-1]
+        value = args[-2 if s.op is ops.replace else -1]
         sign = "+" if s.op is ops.additem else ""
         if s.op is ops.setitem:
             change = self.changed(s)

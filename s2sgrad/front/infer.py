@@ -61,7 +61,7 @@ _SAME_TYPE = {
 
 
 # What they hold need not be known.
-_ANY = {ops.list_, ops.append, ops.insert, ops.concat, ops.setitem, ops.place, len}
+_ANY = {ops.list_, ops.append, ops.insert, ops.concat, ops.setitem, ops.replace, ops.place, len}
 _LISTS = {*_ANY, ops.spread_list, ops.split_like, builtins.list}
 
 
@@ -213,8 +213,8 @@ def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Typ
         return List(join(first.item, types[1].item))
     if op is ops.getitem:
         return _item_at(first, form.args[1] if form is not None else 0, types)
-    if op is ops.setitem and form is not None:
-        return _with_item(first, form.args[1], types[-1])
+    if op in (ops.setitem, ops.replace) and form is not None:
+        return _with_item(first, form.args[1], types[-1 if op is ops.setitem else -2])
     if op is ops.place:
         return INT
     if op in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import operator
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.front.heap import structure
+from s2sgrad.front.infer import fits
 from s2sgrad.front.lists import list_path, steps_of
 from s2sgrad.front.loops import Loops
 from s2sgrad.front.memory import Ref, Root, Stale, hold, holes, refs
 from s2sgrad.front.values import Method, Rows, Tup, Value, leaves, rebuild
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Var
-from s2sgrad.ir.types import List, Scalar, Unknown
+from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Var, atom_type
+from s2sgrad.ir.types import Array, List, Scalar, Undefined, Unknown
 
 REVERSED = Pack("slice", (None, None, -1))
 
@@ -150,8 +152,21 @@ class ListMethods(Loops):
         args: list[Atom] = [now]
         template = holes(list_path(now.type, owner.path), args)
         args.append(new)
-        form = Form((Hole(0), template, Hole(len(args) - 1)))
-        self.put(owner.root, self.emit(ops.setitem, tuple(args), form, at, now.hint), at)
+        op, like = ops.setitem, self.size_of_old(owner, now, new, at)
+        if like is not None:  # its cotangent is of the size of the old item
+            op = ops.replace
+            args.append(like)
+        form = Form((Hole(0), template, *map(Hole, range(args.index(new), len(args)))))
+        self.put(owner.root, self.emit(op, tuple(args), form, at, now.hint), at)
+
+    def size_of_old(self, place: Ref, now: Var, new: Atom, at: ast.AST) -> Atom | None:
+        """What tells the size of the item that is replaced; None where that of the new one does."""
+        old, t = self.view(now, place.path, at), atom_type(new)
+        if isinstance(old.type, List):
+            numbers = isinstance(old.type.item, Scalar | Undefined)
+            return self.emit(len, (old,), at=at) if numbers else old
+        same = isinstance(old.type, Array) and isinstance(t, Array) and fits(old.type, t)
+        return None if same or isinstance(old.type, Scalar | Undefined) else old
 
     def append(self, owner: Ref, v: Value, at: ast.AST) -> Value:
         atom = self.item_of(v, at)
@@ -207,12 +222,18 @@ class ListMethods(Loops):
                 value.root.linked[r] = None
                 r.linked[value.root] = None
         now = self.read(owner, at)
-        if step == -1:
+        item = self.read(value, at)
+        if step == -1 and isinstance(item.type, Scalar):
             new = self.emit(ops.drop_last, (now,), at=at, hint=now.hint)
         else:
-            new = self.edit(ops.drop, now, step, (self.emit(len, (now,), at=at),), at)
+            new = self.drop(now, step, item, at)
         self.renew(owner, new, at)
         return value
+
+    def drop(self, now: Var, step: Any, item: Var, at: ast.AST) -> Var:
+        """The list without an item; what that was like its cotangent has to know."""
+        taken = () if isinstance(item.type, Scalar) else (item,)
+        return self.edit(ops.drop, now, step, (self.count(now, at), *taken), at)
 
     def insert(self, owner: Ref, k: Value, v: Value, at: ast.AST) -> Value:
         step = self.position(k, at)
