@@ -31,7 +31,6 @@ from s2sgrad.front.structure import (
     type_of_argument,
 )
 from s2sgrad.front.values import Closure, Outside
-from s2sgrad.overlap import containers
 from s2sgrad.ir.graph import Func
 from s2sgrad.ir.types import FLOAT, INT, Array, Scalar, Static, Type, Unknown, kind_of
 from s2sgrad.passes.ranks import narrowed

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.errors import InternalError
 from s2sgrad.emit import lists
+from s2sgrad.errors import InternalError
 from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Hole, Pack

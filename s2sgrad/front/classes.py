@@ -187,7 +187,7 @@ class Classes(ListMethods):
             if f.name in given:
                 values[f.name] = given[f.name]
             elif f.default is not dataclasses.MISSING:
-                values[f.name] = self.scope.value(f.default, f.name, lambda f=f: f.default)  # type: ignore[misc]
+                values[f.name] = self.scope.value(f.default, f.name, lambda f=f: f.default)
             elif f.default_factory is not dataclasses.MISSING:
                 factory = self.scope.static(f.default_factory)
                 call = ast.copy_location(ast.Call(at, [], []), at)  # type: ignore[arg-type]

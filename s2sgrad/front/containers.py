@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.front.heap import MUTABLE
 from s2sgrad.front.classes import Classes
+from s2sgrad.front.heap import MUTABLE
 from s2sgrad.front.memory import Ref
-from s2sgrad.front.values import Bound, Closure, Known, Method, Rows, Tup, Value, leaves
+from s2sgrad.front.values import Bound, Closure, Known, Method, Tup, Value, leaves
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Lit, Var
 from s2sgrad.ir.types import BOOL, FLOAT, INT, Array, Scalar, Type, kind_of
@@ -323,9 +323,8 @@ class Containers(Classes):
         """`item in owner`: True, False, or a value that says so when the program runs."""
         if owner.kind == "dict":
             return self.find_key(owner, self.key(item, at)) is not None
-        known, rest = [], []
-        for i in owner.items:
-            (known if isinstance(i, Lit) else rest).append(i)
+        known = [i for i in owner.items if isinstance(i, Lit)]
+        rest = [i for i in owner.items if not isinstance(i, Lit)]
         keys = None if isinstance(item, Var | Ref) else self.key(item, at)
         if keys is not None or isinstance(item, Lit):
             if any(self.key(i, at) == keys for i in known):

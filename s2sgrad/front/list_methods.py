@@ -1,10 +1,9 @@
-"""What a program does to a list of the IR: its methods, `+`, `*`, `del`, items and slices stored."""
+"""What a program does to a list of the IR: methods, `+`, `*`, `del`, stores."""
 
 from __future__ import annotations
 
 import ast
 import builtins
-import operator
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -15,7 +14,7 @@ from s2sgrad.front.heap import structure
 from s2sgrad.front.infer import fits
 from s2sgrad.front.lists import list_path, steps_of
 from s2sgrad.front.loops import Loops
-from s2sgrad.front.memory import Ref, Root, Stale, hold, holes, refs
+from s2sgrad.front.memory import Ref, Root, Stale, holes, refs
 from s2sgrad.front.values import Method, Rows, Tup, Value, leaves, rebuild
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Var, atom_type
@@ -152,7 +151,8 @@ class ListMethods(Loops):
         args: list[Atom] = [now]
         template = holes(list_path(now.type, owner.path), args)
         args.append(new)
-        op, like = ops.setitem, self.size_of_old(owner, now, new, at)
+        op: Callable[..., Any] = ops.setitem
+        like = self.size_of_old(owner, now, new, at)
         if like is not None:  # its cotangent is of the size of the old item
             op = ops.replace
             args.append(like)
@@ -304,16 +304,16 @@ class ListMethods(Loops):
         if isinstance(op, ast.Add) and (self.is_list_part(a) or self.is_list_part(b)):
             if all(isinstance(v, Tup) or self.is_list_part(v) for v in (a, b)):
                 x, y = self.as_list(a, at), self.as_list(b, at)
-                made = self.own(self.concat(self.read(x, at), self.read(y, at), at))
-                assert isinstance(made, Ref)
-                self.holds_alike(made.root, x.root)
-                self.holds_alike(made.root, y.root)
-                return made
+                both = self.own(self.concat(self.read(x, at), self.read(y, at), at))
+                assert isinstance(both, Ref)
+                self.holds_alike(both.root, x.root)
+                self.holds_alike(both.root, y.root)
+                return both
         if isinstance(op, ast.Mult):
-            for x, n in ((a, b), (b, a)):
-                is_list = self.is_list_part(x) or (isinstance(x, Tup) and x.kind == "list")
+            for v, n in ((a, b), (b, a)):
+                is_list = self.is_list_part(v) or (isinstance(v, Tup) and v.kind == "list")
                 if is_list and isinstance(n, Var) and n.type == Scalar("int"):
-                    return self.repeated(x, n, at)
+                    return self.repeated(v, n, at)
         return super().binary(op, a, b, at)
 
     def repeated(self, v: Value, n: Var, at: ast.AST) -> Value:
@@ -343,10 +343,8 @@ class ListMethods(Loops):
         rank = getattr(self.type_of(array), "shape", ())
         if len(rank) != 1:
             raise self.refuse(at, "`sorted` of things that are no numbers", "", "list")
-        made = self.own(self.emit(np.sort, (self.read(array, at),), at=at))
-        if down.value:
-            made = self.element(made, REVERSED, at)  # type: ignore[arg-type]
-        return self.as_list(made, at)
+        made: Value = self.own(self.emit(np.sort, (self.read(array, at),), at=at))
+        return self.as_list(self.at(made, REVERSED, at) if down.value else made, at)
 
     def call_sum(self, args: list[Value], node: ast.Call) -> Value | None:
         if isinstance(args[0], Rows):
@@ -375,9 +373,10 @@ class ListMethods(Loops):
 
     def at(self, value: Value, step: Any, at: ast.AST) -> Value:
         """An item, or a slice, of a list of the IR."""
-        return (
-            self.row(value, step, at) if isinstance(value, Rows) else self.element(value, step, at)
-        )  # type: ignore[arg-type]
+        if isinstance(value, Rows):
+            return self.row(value, step, at)
+        assert isinstance(value, Ref)
+        return self.element(value, step, at)
 
     def check_length(self, value: Value, n: int, how: str, at: ast.AST) -> None:
         """Python raises where another number of items is unpacked."""
@@ -408,4 +407,4 @@ class ListMethods(Loops):
 
 
 def _atom(step: Any) -> Atom:
-    return Lit(step) if isinstance(step, int) else step  # type: ignore[no-any-return]
+    return Lit(step) if isinstance(step, int) else step

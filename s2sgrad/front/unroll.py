@@ -269,9 +269,7 @@ class Unrolling(Updates):
                 continue
             at = s.loop
             test = ast.copy_location(ast.Name(stop or "", ast.Load()), at)
-            rest: list[ast.stmt] = [
-                Unrolled(at, s.items[k + 1 :], s.sources, s.done + k + 1)
-            ]
+            rest: list[ast.stmt] = [Unrolled(at, s.items[k + 1 :], s.sources, s.done + k + 1)]
             then: list[ast.stmt] = [ast.copy_location(ast.Pass(), at)]
             self.parse_block([ast.copy_location(ast.If(test, then, rest), at)])
             return

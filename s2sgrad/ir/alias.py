@@ -79,9 +79,13 @@ WRITES = frozenset(
 def shape_only(eqn: Eqn) -> tuple[int, ...]:
     """The operands whose contents may be gone; the length of a list is part of its contents."""
     found = SHAPE_ONLY.get(eqn.op, ())
-    return tuple(
-        k for k in found if k < len(eqn.args) and not isinstance(atom_type(eqn.args[k]), List)
-    ) if found else ()
+    return (
+        tuple(
+            k for k in found if k < len(eqn.args) and not isinstance(atom_type(eqn.args[k]), List)
+        )
+        if found
+        else ()
+    )
 
 
 def is_memory(v: Var) -> bool:

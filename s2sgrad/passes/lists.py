@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import operator
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -125,11 +124,11 @@ def _edited(r: Recorder, s: Eqn, g: Atom, need: Callable[[Atom], Atom]) -> list[
     index = s.form.args[1]
     atoms = tuple(need(s.args[t.k]) for t in (index,) if isinstance(t, Hole))
     if s.op is ops.insert:
-        bars[-1] = r.emit(ops.getitem, (g, *atoms), Form((Hole(0), index)))
+        bars[-1] = item_bar = r.emit(ops.getitem, (g, *atoms), Form((Hole(0), index)))
         n = r.emit(len, (g,))
         more = tuple(Hole(len(atoms) + 1 + j) for j in range(2))
         form = Form((Hole(0), index, *more))
-        bars[0] = r.emit(ops.drop, (g, *atoms, n, bars[-1]), form, _hint(s.args[0]))
+        bars[0] = r.emit(ops.drop, (g, *atoms, n, item_bar), form, _hint(s.args[0]))
         return bars
     length, *item = s.args[len(atoms) + 1 :]
     zero = zeros_of(r, need(item[0])) if item else Lit(0.0)

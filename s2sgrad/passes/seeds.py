@@ -227,7 +227,9 @@ def _given(result: Value, seed: Signature, path: Path, seeds: Seeds, name: str) 
         return
     where = spell(path, NAME)
     if isinstance(result, Rows):
-        raise UnfitResult(f"`{name}` returns a list of tuples of unknown length: return its columns")
+        raise UnfitResult(
+            f"`{name}` returns a list of tuples of unknown length: return its columns"
+        )
     if not isinstance(result, Tup):
         if isinstance(seed, Struct) and not isinstance(atom_type(result), List):  # type: ignore[arg-type]
             raise UnfitResult(f"`{where}` is a {seed.kind}, the result of `{name}` is not")
