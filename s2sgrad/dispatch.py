@@ -15,6 +15,7 @@ import numpy as np
 from s2sgrad.admission import stars
 from s2sgrad.callee import Callee
 from s2sgrad.compile import Compiled
+from s2sgrad.emit.load import note
 from s2sgrad.front.resolve import Cell, Getter, Global, Member
 from s2sgrad.front.structure import (
     Const,
@@ -41,7 +42,7 @@ def dispatcher(c: Callee, compiled: Sequence[Compiled], slow: Call) -> Call:
 class _Guard:
     def __init__(self, c: Callee, slow: Call) -> None:
         self.callee = c
-        self.space: dict[str, Any] = {"_s2s_slow": slow, "_s2s_nd": np.ndarray}
+        self.space: dict[str, Any] = {"_s2s_slow": slow, "_s2s_nd": np.ndarray, "_s2s_note": note}
         self.count = 0
 
     def build(self, compiled: Sequence[Compiled]) -> Call:
@@ -57,7 +58,14 @@ class _Guard:
                 "    except (KeyError, ValueError, AttributeError):",
                 f"        {hit} = False",
             ]
-            lines += [f"    if {hit}:", f"        return {call}"]
+            lines += [
+                f"    if {hit}:",
+                "        try:",
+                f"            return {call}",
+                "        except Exception as _s2s_error:",
+                "            _s2s_note(_s2s_error)",
+                "            raise",
+            ]
         lines.append(f"    return _s2s_slow({', '.join(map(_passed, shown.values()))})")
         exec(compile("\n".join(lines), "<s2sgrad dispatch>", "exec"), self.space)
         made: Call = self.space[name]

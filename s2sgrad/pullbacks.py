@@ -6,6 +6,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from s2sgrad.compile import Compiled
 from s2sgrad.derivative import Derivative
+from s2sgrad.emit.load import note
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,7 +24,11 @@ class Pullback(Derivative[P, R]):
         def back(out_bar: Any) -> Any:
             """The cotangents of the arguments."""
             given = [seeds.complete(out_bar, shapes)] if seeds.given else []
-            return second(_again(saved) if compiled.calls else saved, *given)
+            try:
+                return second(_again(saved) if compiled.calls else saved, *given)
+            except Exception as e:
+                note(e)
+                raise
 
         return value, back
 

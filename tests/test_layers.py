@@ -21,8 +21,8 @@ LAYERS = [
     {"front"},
     {"passes", "tree"},
     {"emit"},
-    {"request"},
-    {"pipeline", "returned"},
+    {"request", "picture", "replay"},
+    {"pipeline", "returned", "graph"},
     {"modes", "matrices"},
     {"compile"},
     {"generic", "callee", "lowered", "overlap"},
@@ -44,8 +44,9 @@ UPWARDS = {
     ): "a helper's text names functions as the emitter does; in a method",
 }
 LONG = {
-    "s2sgrad/emit/source.py": "the statements of one language: to be split by statement",
     "s2sgrad/rules/shaping.py": "a table of rules",
+    "tests/array_programs.py": "a table of programs",
+    "tests/array_programs_more.py": "a table of programs",
     "tests/function_programs.py": "a table of programs",
     "tests/fuzz/control.py": "one generator of programs",
     "tests/fuzz/dual.py": "the oracle: dual numbers for every operation",

@@ -14,7 +14,7 @@ from s2sgrad.ir.graph import Attempt, Block, Branch, Eqn, Lit, Var
 
 if TYPE_CHECKING:
     from s2sgrad.emit.names import Names
-    from s2sgrad.emit.source import _Emitter
+    from s2sgrad.emit.writer import Writer
 
 _APPENDED = re.compile(r"\s*(\w+)\.append\(")
 _MOVE = re.compile(r"\s*\w+ = [\w.]+$")
@@ -30,7 +30,7 @@ def named(arm: Block, names: Names) -> dict[Var, str]:
 
 
 def lines(
-    s: Branch, then: list[str], orelse: list[str], before: set[str], depth: int, emitter: _Emitter
+    s: Branch, then: list[str], orelse: list[str], before: set[str], depth: int, emitter: Writer
 ) -> list[str]:
     """`try: ... except ...:`.  What the first arm put on tapes before it was left is taken back."""
     assert isinstance(s.test, Lit)
@@ -60,13 +60,13 @@ def _half_done(then: list[str]) -> set[str]:
     return {m[1] for line in rest if (m := _APPENDED.match(line))}
 
 
-def spelled(cls: type, spelling: expr.Spelling, emitter: _Emitter) -> str:
+def spelled(cls: type, spelling: expr.Spelling, emitter: Writer) -> str:
     """The class as the emitted module names it."""
     if getattr(builtins, cls.__name__, None) is cls:
-        return cls.__name__
+        return str(cls.__name__)
     if getattr(np.linalg, cls.__name__, None) is cls:
-        return emitter.text(spelling.function(cls))
-    return spelling.given(cls)
+        return str(emitter.text(spelling.function(cls)))
+    return str(spelling.given(cls))
 
 
 def is_exception(value: object) -> bool:

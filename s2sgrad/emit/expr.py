@@ -8,7 +8,7 @@ import math
 import operator
 import sys
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,9 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Hole, Pack
 from s2sgrad.ir.opaque import MethodOf
-from s2sgrad.ir.types import Type, Unknown
+from s2sgrad.ir.types import Scalar, Type, Unknown
 from s2sgrad.rules.custom import HELPERS
-from s2sgrad.rules.helpers import Helper
+from s2sgrad.rules.helpers import Helper, bare_source
 from s2sgrad.rules.registry import LOADED, lookup
 
 BINARY: dict[Any, type[ast.operator]] = {
@@ -55,6 +55,14 @@ UNARY: dict[Any, type[ast.unaryop]] = {
     operator.invert: ast.Invert,
     ops.not_: ast.Not,
 }
+SPACES = {
+    "np": np,
+    "np.linalg": np.linalg,
+    "np.fft": np.fft,
+    "np.lib.stride_tricks": np.lib.stride_tricks,
+}
+_BASES = ("polynomial", "chebyshev", "legendre", "hermite", "hermite_e", "laguerre")
+METHODS = {np.ndarray.flatten, np.ndarray.astype}  # have no other spelling
 
 
 def name(text: str) -> ast.Name:
@@ -73,6 +81,8 @@ def constant(value: Any) -> ast.expr:
         return ast.Tuple([constant(v) for v in value], ast.Load())
     if isinstance(value, list):
         return ast.List([constant(v) for v in value], ast.Load())
+    if isinstance(value, np.dtype):
+        value = value.type
     if isinstance(value, type | type(np.sin)) or callable(value):
         return Spelling().function(value)
     return ast.Constant(value)
@@ -98,6 +108,14 @@ def scipy_path(op: Any) -> list[str]:
     return []
 
 
+def spaces() -> Iterator[tuple[str, types.ModuleType]]:
+    """NumPy's modules, as programs name them: those that are loaded."""
+    yield from SPACES.items()
+    if "numpy.polynomial" in sys.modules:
+        for name in _BASES:
+            yield f"np.polynomial.{name}", getattr(np.polynomial, name)
+
+
 class Spelling:
     """How the emitted module names a function, and what it must import for that."""
 
@@ -117,7 +135,7 @@ class Spelling:
         if getattr(math, text, None) is op:
             self.imports.add("import math")
             return ast.Attribute(name("math"), text, ast.Load())
-        for prefix, space in (("np", np), ("np.linalg", np.linalg), ("np.fft", np.fft)):
+        for prefix, space in spaces():
             if getattr(space, text, None) is op:
                 self.imports.add("import numpy as np")
                 owner: ast.expr = name("np")
@@ -131,17 +149,18 @@ class Spelling:
                 return ast.parse(f"{prefix.replace('numpy', 'np')}.{text}", mode="eval").body
         if isinstance(op, Helper):
             self.imports.update(op.imports)
-            self.helpers.update(op.needs)
+            for text, fn in op.needs.items():
+                self.help(text, fn)
             return name(op.name)
         if isinstance(owner_of, np.ufunc):  # `np.add.outer`
             return ast.Attribute(self.function(owner_of), text, ast.Load())
         if op in HELPERS:
             self.imports.add("import numpy as np")
-            self.helpers[text] = op
+            self.help(text, op)
             return name(text)
         if module.startswith("s2sgrad."):
             self.imports.add("import numpy as np")
-            self.helpers[f"_{text}"] = op
+            self.help(f"_{text}", op)
             return name(f"_{text}")
         path = scipy_path(op)
         if path:
@@ -150,6 +169,12 @@ class Spelling:
         if lookup(op) is not None and isinstance(op, types.FunctionType):
             return name(self.given(op))
         raise InternalError("emit", f"no spelling for {op!r}", "")
+
+    def help(self, text: str, fn: Callable[..., Any]) -> None:
+        """The module needs a helper of that name."""
+        known = self.helpers.setdefault(text, fn)
+        if known is not fn and bare_source(text, known) != bare_source(text, fn):
+            raise InternalError("emit", f"two helpers of the name {text}", "")
 
     def given(self, op: types.FunctionType | type) -> str:
         """A function or exception of the user's: imported where possible, else handed in."""
@@ -183,9 +208,13 @@ def call(
             return ast.UnaryOp(ast.UAdd(), args[0])  # of a number, that number
         if op is np.ndarray.copy or op is ops.copy:
             return _copy(args[0])
+        if op is ops.finite:
+            return _finite(args[0], operands[0], spelling)
+        if op in METHODS:
+            return ast.Call(ast.Attribute(args[0], op.__name__, ast.Load()), args[1:], [])
         if op is np.size and _is_array(operands[0]):
             return _size(args)
-        if op is ops.pack:
+        if op in (ops.pack, ops.shown):
             return ast.Tuple(args, ast.Load())
         if op is ops.list_:
             return ast.List(args, ast.Load())
@@ -223,6 +252,10 @@ def call(
         return ast.Call(spelling.function(op), args, [])
     if op is ops.fstring:
         return _fstring(form.args[0], args)
+    if op in METHODS:
+        owner, *pos = (template(t, args) for t in form.args)
+        named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
+        return ast.Call(ast.Attribute(owner, op.__name__, ast.Load()), pos, named)
     if op is ops.part:
         return part(args[0], form.args[1])
     if op is ops.getitem:
@@ -236,6 +269,24 @@ def call(
         return call(op, pos, None, spelling, operands)
     named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
     return ast.Call(spelling.function(op), pos, named)
+
+
+def both(op: ast.boolop, first: ast.expr, second: ast.expr) -> ast.expr:
+    """`a and b`, `a and b and c`, `a < x < b`."""
+    values = (
+        first.values if isinstance(first, ast.BoolOp) and type(first.op) is type(op) else [first]
+    )
+    last = values[-1]
+    if (
+        isinstance(op, ast.And)
+        and isinstance(last, ast.Compare)
+        and isinstance(second, ast.Compare)
+        and isinstance(second.left, ast.Name)
+        and ast.dump(last.comparators[-1]) == ast.dump(second.left)
+    ):
+        joined = [*last.comparators, *second.comparators]
+        values, second = values[:-1], ast.Compare(last.left, [*last.ops, *second.ops], joined)
+    return ast.BoolOp(op, [*values, second]) if values else second
 
 
 _LIKE = (ops.broadcast_like, ops.reshape_like)
@@ -271,6 +322,16 @@ def part(owner: ast.expr, path: tuple[tuple[str, Any], ...]) -> ast.expr:
                 owner = ast.List([ast.Starred(values, ast.Load())], ast.Load())
             owner = ast.Subscript(owner, constant(key), ast.Load())
     return owner
+
+
+def _finite(x: ast.expr, t: Type, spelling: Spelling) -> ast.expr:
+    """`np.where(x == np.inf, 0.0, x)`."""
+    where = spelling.function(np.where)
+    infinity = ast.Attribute(name("np"), "inf", ast.Load())
+    test = ast.Compare(x, [ast.Eq()], [infinity])
+    if isinstance(t, Scalar):
+        return ast.IfExp(test, ast.Constant(0.0), x)
+    return ast.Call(where, [test, ast.Constant(0.0), x], [])
 
 
 def _copy(x: ast.expr) -> ast.expr:

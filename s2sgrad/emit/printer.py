@@ -142,6 +142,7 @@ def _last_brackets(line: str, margin: int) -> tuple[int, int, list[int]] | None:
             stack.append((at, []))
         elif t.string in ")]}" and stack:
             first, commas = stack.pop()
+            commas = [] if first in comprehensions else commas
             if not stack and at - first > 1 and first < margin:
                 found = first, at, [] if first in comprehensions else commas
         elif t.string == "," and stack:

@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from s2sgrad.front.building import RAISED, Poison
+from s2sgrad.front.building import RAISED
 from s2sgrad.front.desugar import Managed
 from s2sgrad.front.generators import Generators
 from s2sgrad.front.join import Arm
 from s2sgrad.front.memory import Root, Stale, now
 from s2sgrad.front.raising import may_raise
-from s2sgrad.front.values import Known, Tup, Value, same
+from s2sgrad.front.values import Known, Poison, Tup, Value, same
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.build import map_equations
@@ -151,9 +151,7 @@ class Attempts(Generators):
         self.refuse_half_written(steps, risky, stmts, after[1])
         self.stmts += stmts[: first.start]
         done = [_marked(s, classes) for s in stmts[first.start :]]
-        then = Arm(
-            done, {**after[0], OK: Lit(True)}, after[1], self.views.new_child(), first.mark
-        )
+        then = Arm(done, {**after[0], OK: Lit(True)}, after[1], self.views.new_child(), first.mark)
         self.env.clear()
         self.env.update({**self.certain(steps, risky, after[0]), OK: Lit(False)})
         self.versions = dict(first.versions)
@@ -301,9 +299,7 @@ class Attempts(Generators):
                 )
         return certain
 
-    def may_rebind(
-        self, steps: list[_Step], k: int, name: str, after: dict[str, Value]
-    ) -> bool:
+    def may_rebind(self, steps: list[_Step], k: int, name: str, after: dict[str, Value]) -> bool:
         """May the statement have bound the name, and then raise?"""
         if name in self.rebound or name.startswith(".cell"):  # a call may have done it
             end = steps[k + 1].env if k + 1 < len(steps) else after
@@ -330,13 +326,18 @@ class Attempts(Generators):
             last = isinstance(made[-1], Eqn) and made[-1].op in WRITES if made else False
             whole = sum(any(e.op in WRITES for e in _equations([s])) for s in made) == 1
             if written and not (last and whole and k >= risky[-1]):
-                name = getattr(written[0].first, "hint", "") or "a container"
                 raise self.refuse(
                     steps[k].node,
-                    f"`{name}` is written to in a `try` that may be left afterwards",
+                    f"{_what(written[0])} is written to in a `try` that may be left afterwards",
                     "write to a new array, or in the `else` of the `try`",
                     "try",
                 )
+
+
+def _what(root: Any) -> str:
+    """What is written to, for a message."""
+    hint = getattr(root.first, "hint", "")
+    return f"`{hint}`" if hint else "a container or an array"
 
 
 def _made_by(steps: list[_Step], k: int, stmts: list[Stmt]) -> list[Stmt]:
@@ -354,6 +355,7 @@ def _raise(stmts: Sequence[Stmt], classes: Types) -> bool:
 
 def _marked(s: Stmt, classes: Types) -> Stmt:
     """The statement, what may raise in it marked: it is kept, and stays where it is."""
+
     def mark(e: Eqn) -> Eqn:
         return replace(e, raises=True) if not e.raises and may_raise(e, classes) else e
 

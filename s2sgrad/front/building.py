@@ -163,7 +163,8 @@ class Building(Heap):
         made = value
         if isinstance(value, Ref):  # the name of a view is that of what was read of it last
             made = self.read(value, self._node) if value.path else value.root.first
-        if isinstance(made, Var) and not made.hint and name != "_":  # that says: not used
+        free = isinstance(made, Var) and (not made.hint or made.hint == ".value" != name)
+        if free and name != "_":  # that says: not used
             object.__setattr__(made, "hint", spoken(name))  # a hint is not part of what a value is
         return value
 
@@ -193,6 +194,21 @@ class Building(Heap):
         return Known(obj)
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
+        raise NotImplementedError
+
+    def emit_call(
+        self,
+        op: Callable[..., Any],
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.AST,
+        effect: bool = False,
+    ) -> Value:
+        raise NotImplementedError
+
+    def evaluate(
+        self, text: str, node: ast.AST, values: dict[str, Value], before: str = ""
+    ) -> Value:
         raise NotImplementedError
 
     def merge(

@@ -42,7 +42,8 @@ class Callables(Effects):
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: Any) -> Value:
         if isinstance(fn, Partial):
-            return self.call(fn.function, [*fn.args, *args], {**fn.kwargs, **kwargs}, node)
+            known = {k: v for k, v in fn.kwargs.items() if not k.startswith(".")}
+            return self.call(fn.function, [*fn.args, *args], {**known, **kwargs}, node)
         if isinstance(fn, Choice):
             return self.choose(
                 fn.test,
@@ -205,7 +206,7 @@ class Callables(Effects):
             if all(isinstance(i, Lit) for i in known):
                 return Lit(tuple(i.value for i in known if isinstance(i, Lit)))
             out = Var("", Static("tuple"))
-            self.stmts.append(Eqn(out, ops.pack, tuple(known), None, self.span(at)))
+            self.stmts.append(Eqn(out, ops.shown, tuple(known), None, self.span(at)))
             return out
         if isinstance(v, Closure):
             return Lit(getattr(v.node, "name", "<lambda>"))

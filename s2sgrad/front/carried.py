@@ -14,6 +14,7 @@ from s2sgrad.front.heap import cells, structure
 from s2sgrad.front.join import may_be
 from s2sgrad.front.lists import Lists
 from s2sgrad.front.memory import Cell, Ref, Root, Stale, hold, inherit, link
+from s2sgrad.front.probe import own_extents
 from s2sgrad.front.values import (
     Rows,
     Tup,
@@ -98,7 +99,7 @@ class Carried(Lists):
     def slots(self, assumed: Assumed) -> dict[str, Value]:
         """Fresh values for what is carried, linked as is assumed."""
         flat = {
-            n: [self.own(Var(self.slot_hint(n, assumed), t)) for t in assumed.types[n]]
+            n: [self.own(Var(self.slot_hint(n, assumed), own_extents(t))) for t in assumed.types[n]]
             for n in assumed.inits
         }
         made = {n: self.recelled(rebuild(assumed.inits[n], list(vs))) for n, vs in flat.items()}

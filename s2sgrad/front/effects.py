@@ -33,10 +33,9 @@ _DRAWS: dict[str, tuple[Any, type]] = {
     "random": (random, random.Random),
     "numpy.random": (np.random, np.random.RandomState),
 }
-_CLOCKS = {
-    getattr(time, n): INT if n.endswith("_ns") else FLOAT
-    for n in """time perf_counter monotonic process_time thread_time time_ns perf_counter_ns
-    monotonic_ns process_time_ns""".split()
+_CLOCKS: dict[Any, Type] = {
+    **dict.fromkeys((time.time, time.perf_counter, time.monotonic, time.process_time), FLOAT),
+    **dict.fromkeys((time.time_ns, time.perf_counter_ns, time.monotonic_ns), INT),
 }
 _LEVELS = ("debug", "info", "warning", "error", "critical", "exception", "log")
 _ACTS: dict[Any, Type] = {
@@ -114,7 +113,11 @@ class Effects(Iterables):
             if module is not None:
                 space, cls = _DRAWS[module]
                 return self.draw(
-                    _Source(cls, lambda name: getattr(space, name)), obj.__name__, args, kwargs, node
+                    _Source(cls, lambda name: getattr(space, name)),
+                    obj.__name__,
+                    args,
+                    kwargs,
+                    node,
                 )
         return super().call(fn, args, kwargs, node)
 
@@ -131,15 +134,10 @@ class Effects(Iterables):
             raise self.refuse(node, f"a `{cls.__name__}` has no method `{m.name}`", "")
         if cls is logging.Logger:
             if m.name not in _LOGS:
-                raise self.refuse_method(node, m.name)
+                raise self.refuse_method(m, node)
             return self.act(op, [owner, *args], kwargs, _LOGS[m.name], node)
         source = _Source(cls, lambda name: MethodOf(cls, name), (owner,))
         return self.draw(source, m.name, args, kwargs, node)
-
-    def refuse_method(self, node: ast.Call, name: str) -> Exception:
-        return self.refuse(
-            node.func, f"the method `.{name}` is not supported here", "call it outside", "method"
-        )
 
     # -- any call that acts
 

@@ -138,7 +138,9 @@ class Generators(Callables):
         self.unrolling.append(loops if unroll else -1)
         try:
             self.drive(made, None, [], None, node, Wrap())
-            return self.env.pop(name)  # type: ignore[return-value]
+            made_list = self.boxed(self.env.pop(name))
+            assert isinstance(made_list, Tup)
+            return made_list
         except _NotKnown:
             self.restore(state)
             made.used = False
@@ -185,8 +187,8 @@ class Generators(Callables):
             self.parse_block([*inside.before(), *stmts])
         finally:
             self.driving.pop()
-            for n in [n for n in self.env if n.startswith(prefix)]:
-                del self.env[n]
+            for own in [name for name in self.env if name.startswith(prefix)]:
+                del self.env[own]
 
     def evaluate_parts(self, wrap: Wrap, prefix: str) -> None:
         """What a generator is zipped with is evaluated before it runs."""
@@ -359,7 +361,10 @@ class _Inside:
         """The counters, at the start."""
         out: list[ast.stmt] = []
         where = self.closure.node
-        for name, start in ((".count", self.wrap.parts and ast.Constant(0)), (".number", self.wrap.start)):
+        for name, start in (
+            (".count", self.wrap.parts and ast.Constant(0)),
+            (".number", self.wrap.start),
+        ):
             if start:
                 target = ast.Name(self.prefix + name, ast.Store())
                 out.append(_located(ast.Assign([target], start), where))

@@ -11,7 +11,7 @@ import numpy as np
 
 from s2sgrad.front.probe import fresh_dim
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Form, Pack
+from s2sgrad.ir.graph import Atom, Form, Pack, atom_type
 from s2sgrad.ir.types import (
     INT,
     UNDEFINED,
@@ -26,7 +26,7 @@ from s2sgrad.ir.types import (
 )
 
 # The extents of a part of an array (`infer`).
-Read = Callable[[tuple[Dim, ...] | None, Any, list[Type | None]], tuple[Dim, ...] | None]
+Read = Callable[[tuple[Dim, ...] | None, Any, tuple[Atom, ...]], tuple[Dim, ...] | None]
 # What they hold need not be known.
 ANY = {ops.list_, ops.append, ops.insert, ops.concat, ops.setitem, ops.replace, ops.place, len}
 LISTS = {*ANY, ops.spread_list, ops.split_like, builtins.list}
@@ -37,7 +37,7 @@ def of_list(types: list[Type | None]) -> bool:
     return not types or isinstance(types[0], List)
 
 
-def _item_at(t: Type, index: Any, types: list[Type], read: Read) -> Type:
+def _item_at(t: Type, index: Any, args: tuple[Atom, ...], read: Read) -> Type:
     """The type of a part of a list."""
     steps = index.items if isinstance(index, Pack) and index.kind == "path" else (index,)
     for k, step in enumerate(steps):
@@ -48,7 +48,7 @@ def _item_at(t: Type, index: Any, types: list[Type], read: Read) -> Type:
         if isinstance(t, Undefined):
             return t
         rest = Pack("path", steps[k:])
-        shape = read(t.shape, rest, list(types)) if isinstance(t, Array) else None
+        shape = read(t.shape, rest, args) if isinstance(t, Array) else None
         if shape is None or not isinstance(t, Array):
             return UNKNOWN
         return Array(t.char, shape) if shape else Scalar(t.kind, t.char)
@@ -72,8 +72,11 @@ def _with_item(t: List, index: Any, value: Type) -> Type:
     return t  # a part of an array is stored
 
 
-def listed(op: Callable[..., Any], types: list[Type], form: Form | None, read: Read) -> Type | None:
+def listed(
+    op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None, read: Read
+) -> Type | None:
     """Lists: what is known without asking NumPy."""
+    types = [atom_type(a) for a in args]
     if op is ops.list_:
         start: Type = UNDEFINED
         return List(functools.reduce(join, types, start))
@@ -90,7 +93,7 @@ def listed(op: Callable[..., Any], types: list[Type], form: Form | None, read: R
     if op is ops.concat and isinstance(types[1], List):
         return List(join(first.item, types[1].item))
     if op is ops.getitem:
-        return _item_at(first, form.args[1] if form is not None else 0, types, read)
+        return _item_at(first, form.args[1] if form is not None else 0, args, read)
     if op in (ops.setitem, ops.replace) and form is not None:
         return _with_item(first, form.args[1], types[-1 if op is ops.setitem else -2])
     if op is ops.place:

@@ -233,8 +233,11 @@ def _rename(params: list[Var], test: tuple[list[Stmt], Atom]) -> Block:
 
 
 def _index_hint(s: ast.For | ast.While) -> str:
-    named = isinstance(s, ast.For) and isinstance(s.target, ast.Name)
-    return spoken(s.target.id) if named else ""  # type: ignore[union-attr]
+    """The user's name of the number of a turn, or `i` where what is walked has the name."""
+    if not isinstance(s, ast.For):
+        return ""
+    counts = isinstance(s.iter, ast.Call) and ast.unparse(s.iter.func) == "range"
+    return spoken(s.target.id) if counts and isinstance(s.target, ast.Name) else "i"
 
 
 def _bound(loop: ast.For | ast.While, augmented: bool) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -38,17 +39,18 @@ def parse(
     lenient: bool = False,
     scope: Outside | None = None,
     passes: Passes | None = None,
+    keeps: bool = False,
 ) -> tuple[Func, Value]:
     """The function as IR on `inputs`, of which the parameters are made; and its result's structure.
 
     `lenient`: to look at, not to differentiate; `y += v` of an unknown `y` is taken to rebind it.
-    `passes` derive what the program itself derives.
+    `passes` derive what the program itself derives; `keeps`: long functions stay functions.
     Raises `DifferentiationError` at the first construct that is not supported.
     """
     p = Parser()
     p.lenient = lenient
     p.scope = scope
-    p.passes = passes
+    p.passes, p.keeps = passes, keeps
     p.file = closure.file
     refuse_kind(closure.node, name, closure.file, primal=True)
     result = p.invoke(closure, {n: p.argument(v) for n, v in params}, closure.node)
@@ -95,6 +97,7 @@ class Parser(Keeping):
         """The value of a call: its body is parsed where it stands."""
         saved = self.env, self.lookup, self.file, self.stored, self.rebound
         chain, self.chain = self.chain, closure.chain
+        called, self.called = self.called, calls_by_name(closure.node)
         outer, self.outer_rebound = self.outer_rebound, self.rebound
         self.stored, self.rebound = stored_names(closure.node), rebound_names(closure.node)
         self.env, self.lookup, self.file = dict(bound), closure.lookup, closure.file
@@ -105,7 +108,7 @@ class Parser(Keeping):
                 self.parse_block(normalize(closure.node))
             return self.inner(self.env.get(RESULT, Lit(None)))
         finally:
-            self.outer_rebound, self.chain = outer, chain
+            self.outer_rebound, self.chain, self.called = outer, chain, called
             self.frames.pop()
             self.active_calls.pop()
             self.env, self.lookup, self.file, self.stored, self.rebound = saved
@@ -114,18 +117,18 @@ class Parser(Keeping):
     def shared_names(
         self, closure: Closure, caller: dict[str, Value], at: ast.AST
     ) -> Iterator[None]:
-        """What inner functions rebind (`nonlocal`) lives in the frame of the call while it is parsed.
+        """What inner functions rebind lives in the frame of the call while it is parsed.
 
-        So loops and branches of the call see it change, whichever function rebinds it; under its own
-        name in a function that declares it, else under a hidden one (`.cell1.n`).
+        So loops and branches of the call see it change, whichever function rebinds it; under its
+        own name in a function that declares it, else under a hidden one (`.cell1.n`).
         """
         own = {_cell(closure, n): n for n in nonlocal_names(closure.node)}
         seen = self.visible_cells(caller)
         if any(cell not in seen for cell in own):
             raise self.refuse(
                 at,
-                f"`{closure.node.name}` rebinds names of a function around it, and is called where "  # type: ignore[union-attr]
-                "these are not at hand",
+                f"`{getattr(closure.node, 'name', 'lambda')}` rebinds names of a function around "
+                "it, and is called where these are not at hand",
                 "return the new value, or call it where the names are bound",
                 "nonlocal",
             )
@@ -223,7 +226,7 @@ class Parser(Keeping):
             return
         elif isinstance(target, ast.Subscript):
             self.store(self.place(target), value, target)
-        else:
+        elif not (isinstance(target, ast.Attribute) and self.store_component(target, value)):
             raise self.refuse_write(target)
 
     def unpack(self, target: ast.Tuple | ast.List, value: Value) -> None:
@@ -306,6 +309,12 @@ def _cell(closure: Closure, name: str) -> tuple[int, str]:
     """The variable that a function declares `nonlocal`: that of the nearest function with it."""
     owners = (env for env in closure.chain if name in env)
     return id(next(owners, closure.scope)), name
+
+
+def calls_by_name(node: ast.AST) -> Counter[str]:
+    """How often a function calls what stands behind a name."""
+    calls = (n.func for n in own_nodes(node) if isinstance(n, ast.Call))
+    return Counter(f.id for f in calls if isinstance(f, ast.Name))
 
 
 def nonlocal_names(node: ast.AST) -> list[str]:

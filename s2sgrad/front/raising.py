@@ -60,7 +60,7 @@ def _may_raise(e: Eqn) -> bool:
     if e.op is ops.getitem:
         return not _is_slice(e.form.args[1] if e.form else None)
     if e.op in _SAFE or is_elementwise(e.op):
-        return e.form is not None and not is_elementwise(e.op) or _may_clash(types)
+        return (e.form is not None and not is_elementwise(e.op)) or _may_clash(types)
     return True
 
 

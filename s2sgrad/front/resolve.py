@@ -31,7 +31,7 @@ _MISSING = object()
 _DECORATORS = [functools.wraps, functools.cache, functools.lru_cache]  # the parser knows them
 _MOST_LEAVES = 64  # of a container outside of the function that is read
 # The code of what `contextlib.contextmanager` returns.
-_MANAGING = contextlib.contextmanager(iter).__code__  # type: ignore[attr-defined]
+_MANAGING = contextlib.contextmanager(iter).__code__
 # Python's own, known by what they do and not by their source.
 _NOT_FOLLOWED = ("logging", "warnings", "random", "contextlib", "time", "dataclasses", "copy")
 
@@ -191,7 +191,7 @@ class Scope:
         if isinstance(obj, types.FunctionType) and rule_of(obj) is None:
             if obj.__code__ is _MANAGING:
                 return Manager(self.static(obj.__wrapped__))  # type: ignore[attr-defined]
-            if obj.__module__ in _NOT_FOLLOWED or str(obj.__module__).startswith("s2sgrad."):
+            if obj.__module__ in _NOT_FOLLOWED or (obj.__module__ or "").startswith("s2sgrad."):
                 return Known(obj)
             return self.closure(obj)
         if isinstance(obj, functools._lru_cache_wrapper):

@@ -6,8 +6,6 @@ import ast
 import importlib
 from typing import Any
 
-import numpy as np
-
 from s2sgrad.front.building import RAISED
 from s2sgrad.front.desugar import Positional, Rest, Shaped
 from s2sgrad.front.transforms import Transforms
@@ -138,7 +136,7 @@ class Statements(Transforms):
         assert isinstance(subject, Tup)
         pairs = zip(subject.keys, subject.items, strict=True)
         left = [(k, v) for k, v in pairs if k not in keys]
-        return Tup(tuple(v for _, v in left), "dict", tuple(k for k, _ in left))
+        return self.boxed(Tup(tuple(v for _, v in left), "dict", tuple(k for k, _ in left)))
 
     def refuse_pattern(self, node: Shaped) -> Exception:
         return self.refuse(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from s2sgrad.errors import DifferentiationError
@@ -17,7 +18,7 @@ from s2sgrad.front.containers import Containers
 from s2sgrad.front.infer import fits
 from s2sgrad.front.memory import Ref, Root, is_array
 from s2sgrad.front.values import Method, Rows, Tup, Value
-from s2sgrad.ir.graph import Lit, Var
+from s2sgrad.ir.graph import Atom, Lit, Var
 from s2sgrad.ir.types import Array, List
 
 
@@ -188,6 +189,7 @@ class Updates(Containers):
         if is_array(old):  # a view: what the right side has written to it is seen
             old = self.read(place, s)
         new = self.binary(s.op, old, value, s)
+        keep_shape(old, self.read(new, s))
         if in_list:
             self.refuse_shared_item(owner, old, s)
             self.store_in(place, self.may_write(owner.root, s), self.item_of(new, s), s)
@@ -244,11 +246,14 @@ class Updates(Containers):
             return self.binary(s.op, now, value, s)
         made = self.binary(s.op, now, value, s)
         new = self.read(made, s)
+        keep_shape(now, new)
         alike = isinstance(new.type, Array) and new.type.char == now.type.char
         if not current.path and alike and fits(now.type, new.type):
             self.may_write(current.root, s)
             self.put(current.root, new, s)
         else:
+            if alike and len(new.type.shape) == len(now.type.shape):  # or NumPy raises
+                object.__setattr__(new, "type", now.type)
             self.write(current, new, s)
         return current
 
@@ -443,3 +448,13 @@ class Updates(Containers):
 
 _WORDS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.Pow: "pow",
           ast.MatMult: "matmul", ast.Mod: "mod", ast.FloorDiv: "floordiv"}  # fmt: skip
+
+
+def keep_shape(old: Atom, new: Atom) -> None:
+    """`new` goes where `old` was: an operand that would have made it larger raises."""
+    if not (isinstance(old, Var) and isinstance(new, Var)):
+        return
+    t, u = old.type, new.type
+    if isinstance(t, Array) and isinstance(u, Array) and len(t.shape) == len(u.shape):
+        if not (t.loose or u.loose) and fits(t, u) is None:
+            object.__setattr__(new, "type", replace(u, shape=t.shape))

@@ -35,7 +35,7 @@ FRESH: frozenset[Any] = frozenset(
     + [getattr(np.linalg, n) for n in _LINALG.split()]
     + [getattr(np.fft, n) for n in _FFT.split()]
     + [ops.zeros_like, ops.broadcast_like, ops.cast_like, ops.copy, ops.not_, ops.last_writes]
-    + [np.ndarray.copy, ops.zeros_list, ops.total]
+    + [np.ndarray.copy, np.ndarray.flatten, np.ndarray.astype, ops.zeros_list, ops.total]
     + [builtins.abs, builtins.sum, builtins.float, builtins.int, builtins.len]
 )
 # The rules read nothing but shape and dtype of these operands: their contents may be gone.
@@ -103,7 +103,7 @@ def makes_memory(op: Callable[..., Any], form: Form | None) -> bool:
         given = [*form.args[1:2], *(v for k, v in form.kwargs if k == "n")]
         return not given or (isinstance(given[0], int) and given[0] > 0)
     if op in FRESH:
-        asked = op in (np.array, np.meshgrid) and form is not None
+        asked = op in (np.array, np.meshgrid, np.ndarray.astype) and form is not None
         return not (asked and any(k == "copy" for k, _ in form.kwargs))  # type: ignore[union-attr]
     if isinstance(op, np.ufunc):
         return form is None or all(k != "out" for k, _ in form.kwargs)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from s2sgrad.ir.graph import Attempt, Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Var, call_args
+from s2sgrad.ir.graph import (
+    Atom,
+    Attempt,
+    Block,
+    Branch,
+    Eqn,
+    Func,
+    Lit,
+    Loop,
+    Range,
+    Var,
+    call_args,
+)
 
 Env = dict[Var, Any]
 

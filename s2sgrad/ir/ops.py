@@ -121,6 +121,11 @@ def pack(*values: Any) -> tuple[Any, ...]:
     return values
 
 
+def shown(*values: Any) -> tuple[Any, ...]:
+    """A tuple that is data: it is shown in a text."""
+    return values
+
+
 def held(results: tuple[Any, ...], k: int) -> Any:
     """What a forward half saved: it may hold the arguments of the call."""
     return results[k]
@@ -221,6 +226,11 @@ def not_(x: Any) -> bool:
 def identity(x: Any) -> Any:
     """`x` itself."""
     return x
+
+
+def finite(x: Any) -> Any:
+    """`x`, 0 in place of infinity.  Its derivative is taken as 1 everywhere."""
+    return np.where(x == np.inf, 0.0, x)[()]
 
 
 def stop_gradient(x: Any) -> Any:

@@ -8,7 +8,7 @@ last, after memory: a tuple holds what its tapes would.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 
 from s2sgrad.ir import ops
@@ -92,26 +92,28 @@ class _Pack:
 
 class _Bundling:
     def __init__(self, packs: list[_Pack]) -> None:
-        self.filled = {p.pair.forward: p for p in packs}
-        self.emptied = {p.pair.mirror: p for p in packs}
+        self.filled: dict[Block, list[_Pack]] = defaultdict(list)
+        self.emptied: dict[Block, list[_Pack]] = defaultdict(list)
+        for p in packs:
+            self.filled[p.pair.forward].append(p)
+            self.emptied[p.pair.mirror].append(p)
 
     def block(self, block: Block, results: tuple[Atom, ...] | None = None) -> Block:
-        """The block, with its tuple made where the last of the items is."""
-        pack, taken = self.filled.get(block), self.emptied.get(block)
-        stmts: list[Stmt] = [] if taken is None else [*taken.reads]
-        items = () if pack is None else pack.pack.args
-        missing = {v for s in block.stmts for v in bound_by(s)}.intersection(items)
-        if pack is not None and not missing:
-            stmts.append(pack.pack)
+        """The block, with its tuples made where the last of their items is."""
+        filled, emptied = self.filled.get(block, []), self.emptied.get(block, [])
+        stmts: list[Stmt] = [s for pack in emptied for s in pack.reads]
+        here = {v for s in block.stmts for v in bound_by(s)}
+        due = [(pack, here.intersection(pack.pack.args)) for pack in filled]
+        stmts += [pack.pack for pack, missing in due if not missing]
         for s in block.stmts:
             stmts.append(s if isinstance(s, Eqn) else self.stmt(s))
-            if pack is not None and missing:
-                missing.difference_update(bound_by(s))
-                if not missing:
-                    stmts.append(pack.pack)
-        params = tuple(p for p in block.params if taken is None or p not in taken.params)
-        if taken is not None:
-            params += (taken.taken,)
+            for pack, missing in due:
+                if missing:
+                    missing.difference_update(bound_by(s))
+                    stmts += [] if missing else [pack.pack]
+        gone = {p for pack in emptied for p in pack.params}
+        params = tuple(p for p in block.params if p not in gone)
+        params += tuple(pack.taken for pack in emptied)
         return Block(params, tuple(stmts), block.results if results is None else results)
 
     def stmt(self, s: Loop | Branch) -> Stmt:
@@ -130,18 +132,15 @@ class _Bundling:
         return replace(s, walked=(walked[0], walked[1]), then=arms[0], orelse=arms[1])
 
     def results(self, block: Block, outs: tuple[Var, ...]) -> tuple[Atom, ...]:
-        """The tuple takes the place of its first item."""
-        pack = self.filled.get(block)
-        if pack is None:
-            return block.results
-        pairs = zip(block.results, outs, strict=True)
-        return tuple(pack.made if v is pack.seqs[0] else r for r, v in pairs)
+        """A tuple takes the place of its first item."""
+        made = {pack.seqs[0]: pack.made for pack in self.filled.get(block, ())}
+        return tuple(made.get(v, r) for r, v in zip(block.results, outs, strict=True))
 
     def walked(self, block: Block, n: int, sources: tuple[Atom, ...]) -> tuple[Atom, ...]:
         """The sequences that the parameters from number `n` on walk."""
-        taken = self.emptied.get(block)
-        if taken is None:
-            return sources
-        pairs = [*zip(block.params[n:], sources, strict=True)]
-        first = next(a for p, a in pairs if p is taken.params[0])
-        return (*(a for p, a in pairs if p not in taken.params), first)
+        emptied = self.emptied.get(block, [])
+        source = dict(zip(block.params[n:], sources, strict=True))
+        firsts = [source[pack.params[0]] for pack in emptied]
+        for p in (p for pack in emptied for p in pack.params):
+            del source[p]
+        return (*source.values(), *firsts)

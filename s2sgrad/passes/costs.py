@@ -88,7 +88,7 @@ def again(s: Eqn) -> float:
 
 
 def written(body: Block) -> set[Atom]:
-    """The values whose memory is written to, now or later: to tape one is to copy it."""
+    """The values whose memory is written to later: to tape one is to copy it."""
     found: set[Atom] = set()
     size = -1
     while size != len(found):
@@ -101,7 +101,7 @@ def _written(block: Block, found: set[Atom]) -> None:
     for s in reversed(block.stmts):
         if isinstance(s, Eqn):
             if s.op in WRITES:
-                found.update((s.args[0], s.out))
+                found.add(s.args[0])
             elif s.out in found:
                 found.update(sources(s))
         elif isinstance(s, Branch):
@@ -114,10 +114,10 @@ def _written(block: Block, found: set[Atom]) -> None:
 
 
 def _written_in_loop(s: Loop, found: set[Atom]) -> None:
-    """One slot is one memory, from the initial value to the result."""
+    """What a turn writes to was there before the loop, or was handed on by the turn before."""
     for init, p, r, out in zip(s.carried, s.body.params[1:], s.body.results, s.outs, strict=False):
-        if {p, r, out} & found:
-            found.update((init, p, r, out))
+        if p in found or out in found:
+            found.update((init, r))
     _written(s.body, found)
 
 

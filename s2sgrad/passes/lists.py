@@ -167,3 +167,15 @@ def _item(r: Recorder, g: Atom, k: int) -> Atom:
 
 def _hint(a: Atom) -> str:
     return f"{a.hint}_bar" if isinstance(a, Var) and a.hint else ""
+
+
+def refused_list(s: Eqn) -> DifferentiationError:
+    name = getattr(s.op, "__name__", str(s.op))
+    return DifferentiationError(
+        Refusal(
+            f"`{name}` of a list that grows is not supported",
+            s.at,
+            "make it an array first: np.array(...) or np.stack(...)",
+            anchor="list",
+        )
+    )

@@ -3,8 +3,8 @@
 `reverse` tapes what its rules ask for.  Here the choice is made anew over all values of the blocks
 and their mirrors at once, as a minimum cut: a value that a mirror reads is taped, or it is computed
 again from operands that the mirror must have in their turn.  What is bound outside of both, and the
-number of the turn, costs nothing.  Nothing is computed again that has an effect, draws a random
-number, calls a function, may warn, or is worth more than a few additions.
+number of the turn, costs nothing; what the program keeps in a list is read there.  Nothing is
+computed again that has an effect, calls a function of the user's, may warn, or is dear.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, S
 from s2sgrad.ir.types import Seq
 from s2sgrad.passes.costs import again, to_tape, written
 from s2sgrad.passes.cut import INFINITE, SINK, SOURCE, Graph
+from s2sgrad.passes.filled import fillings
 from s2sgrad.passes.frames import tape_name
 from s2sgrad.passes.mirrors import Mirrors, Pair
+from s2sgrad.passes.stored import stored
 
 
 def remember(func: Func) -> Func:
@@ -38,6 +40,7 @@ class _Choice:
 
     def __init__(self, mirrors: Mirrors, spoiled: set[Atom]) -> None:
         self.mirrors, self.spoiled = mirrors, spoiled
+        self.find_items()
         self.graph = Graph()
         self.seen: set[Var] = set()
         for pair in mirrors.pairs.values():
@@ -48,6 +51,21 @@ class _Choice:
         near = self.graph.near_source()
         self.needed = {v for v in self.seen if v in near}
         self.taped = {v for v in self.needed if (v, "again") not in near}
+
+    def find_items(self) -> None:
+        """What the program keeps in a list or an array need not be taped: it is read there."""
+        made, home = self.mirrors.made, self.mirrors.home
+        for forward, pairs in self.mirrors.of.items():
+            s = pairs[0].owner
+            outside = all(p.parent is None and p.index is not None for p in pairs)
+            if not isinstance(s, Loop) or not outside:
+                continue
+            found = [one for one in fillings(s, made) if one.out not in self.spoiled]
+            for sums, read in [r for one in found for r in one.reads(made)]:
+                made.update((e.out, e) for e in (*sums, read))
+                home.update((e.out, forward) for e in sums)
+            arrays = [one for one in stored(s, made) if one.out not in self.spoiled]
+            made.update((e.out, e) for one in arrays for e in [*one.reads(made)])
 
     def at(self, v: Atom, pair: Pair | None) -> Pair | None:
         """The pair whose forward block binds `v`; None: it is bound outside of all of them."""
@@ -98,7 +116,7 @@ class _Choice:
 class _Edit:
     """What is added to a block."""
 
-    collected: dict[Var, Var] = field(default_factory=dict)  # a value, and the new sequence of it
+    collected: list[tuple[Var, Var]] = field(default_factory=list)  # values, and their sequences
     walked: list[tuple[Var, Atom]] = field(default_factory=list)
     prelude: list[Stmt] = field(default_factory=list)
 
@@ -108,10 +126,6 @@ class _Rewrite:
         self.mirrors, self.choice = mirrors, choice
         self.edits: dict[Block, _Edit] = defaultdict(_Edit)
         self.known: dict[Pair, dict[Var, Atom]] = defaultdict(dict)
-        self.seqs: dict[tuple[Block, Var], Var] = {}
-        for seq, (_, block, item) in mirrors.collected.items():
-            if isinstance(item, Var) and isinstance(seq, Var):
-                self.seqs.setdefault((block, item), seq)
 
     def function(self, body: Block) -> Block:
         mapping: dict[Var, Atom] = {}
@@ -161,12 +175,10 @@ class _Rewrite:
         return out
 
     def walked(self, v: Var, pair: Pair) -> Var:
-        """The next item of the tape of `v`."""
-        seq = self.seqs.get((pair.forward, v))
-        if seq is None:
-            seq = self.seqs[pair.forward, v] = Var(tape_name(v), Seq(v.type))
-            self.edits[pair.forward].collected[v] = seq
-            self.mirrors.home[seq] = self.mirrors.standing[pair.owner]
+        """The next item of a tape of `v`, which no other mirror walks: it takes what it reads."""
+        seq = Var(tape_name(v), Seq(v.type))
+        self.edits[pair.forward].collected.append((v, seq))
+        self.mirrors.home[seq] = self.mirrors.standing[pair.owner]
         item = Var(v.hint, v.type, v.extent)
         self.edits[pair.mirror].walked.append((item, self.have(seq, pair.parent)))
         return item
@@ -179,7 +191,7 @@ class _Rewrite:
         return Block(
             (*block.params, *(v for v, _ in edit.walked)),
             (*edit.prelude, *stmts),
-            (*block.results, *edit.collected),
+            (*block.results, *(v for v, _ in edit.collected)),
         )
 
     def stmt(self, s: Loop | Branch) -> Stmt:
@@ -189,13 +201,13 @@ class _Rewrite:
             if not isinstance(over, Range):
                 over = replace(over, test=self.block(over.test))
             walked = (*s.walked, *(a for _, a in edit.walked))
-            new = (*s.outs, *edit.collected.values())
+            new = (*s.outs, *(seq for _, seq in edit.collected))
             return replace(s, outs=new, over=over, walked=walked, body=self.block(s.body))
         outs: list[Var] = [*s.outs[: s.joined]]
         walked_by_arm = []
         for k, arm in enumerate(s.arms):
             edit = self.edits.get(arm, _Edit())
-            outs += [*s.collected(k), *edit.collected.values()]
+            outs += [*s.collected(k), *(seq for _, seq in edit.collected)]
             walked_by_arm.append((*s.walked[k], *(a for _, a in edit.walked)))
         return replace(
             s,
