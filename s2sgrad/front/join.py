@@ -167,14 +167,17 @@ class Join:
         elif isinstance(y, Tup) and is_undefined(x):
             made = replace(y, items=tuple(self.phi(name, UNDEF, v) for v in y.items), cell=None)
         else:
-            lists = [self.at_end(k, lambda v=v: self.p.listed_value(v, self.at))
-                     for k, v in enumerate((x, y))]  # type: ignore[misc]  # fmt: skip
+            lists = [
+                self.at_end(k, lambda v=v: self.p.listed_value(v, self.at))  # type: ignore[misc]
+                for k, v in enumerate((x, y))
+            ]
             if None in lists or any(isinstance(v, Tup) for v in lists):
                 return self.p.poison(f"`{name}` is not the same kind of thing on every path")
             value = self.phi(name, *lists)
             for v in leaves(value) or ():
-                for owner in owners if isinstance(v, Ref) else ():
-                    link(v.root, owner)
+                if isinstance(v, Ref):
+                    for owner in owners:
+                        link(v.root, owner)
             return value
         return self.linked(made, a, b)
 
@@ -182,8 +185,8 @@ class Join:
         """The joined container is one of two, if it is one that may change."""
         if not any(isinstance(v, Tup) and v.cell is not None for v in (a, b)):
             return made
-        value: Tup = self.p.boxed(made)
-        new = value.cell
+        value = self.p.boxed(made)
+        new = value.cell if isinstance(value, Tup) else None
         for v in (a, b):
             if new is None or not isinstance(v, Tup) or v.cell is None:
                 continue

@@ -245,7 +245,7 @@ class Lists(Calls):
         return self.item(owner, step, at)
 
     def item(self, owner: Ref, step: Any, at: ast.AST) -> Value:
-        """`owner[step]`; an array in a list is a part of the list, as long as nobody else has it."""
+        """`owner[step]`; an array in a list is a part of it, as long as nobody else has it."""
         part = owner.part(step)
         value = self.read(part, at)
         if not is_array(value):

@@ -159,7 +159,7 @@ class Scope:
         return self.static(obj)
 
     def container(self, obj: Any, name: str, get: Getter) -> Value | None:
-        """A container outside of the function: its leaves are read anew, its structure is compared."""
+        """A container outside: its leaves are read anew at each call, its structure is compared."""
         try:
             signature = signature_of(obj, name)
         except UnsupportedArgument:

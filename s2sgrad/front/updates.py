@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.containers import Containers
 from s2sgrad.front.infer import fits
-from s2sgrad.front.memory import Ref, is_array
+from s2sgrad.front.memory import Ref, Root, is_array
 from s2sgrad.front.values import Method, Rows, Tup, Value
 from s2sgrad.ir.graph import Atom, Lit, Var
 from s2sgrad.ir.types import Array, List
@@ -22,6 +24,10 @@ from s2sgrad.ir.types import Array, List
 
 class Updates(Containers):
     """Stores into containers, and the methods that change them."""
+
+    refuse_write: Callable[[ast.AST], DifferentiationError]
+    store: Callable[[Ref, Value, ast.AST], None]
+    is_shared: Callable[[Root], bool]
 
     # -- stores
 
@@ -95,7 +101,7 @@ class Updates(Containers):
             self.call(self.bound(found.fset, owner, cls), [value], {}, at)
             return
         parameters = getattr(cls, "__dataclass_params__", None)
-        own = cls.__setattr__ is not object.__setattr__
+        own = any("__setattr__" in c.__dict__ for c in cls.__mro__[:-1])
         if own or isinstance(found, property) or (parameters is not None and parameters.frozen):
             raise self.refuse(
                 at, f"attributes of a `{cls.__name__}` cannot be set", "a new object", "container"

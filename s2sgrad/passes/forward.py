@@ -271,6 +271,9 @@ class _Forward:
             return self.write(s)
         if s.op in (ops.list_, ops.append):
             return self.again(s, tuple(map(self.filled, s.args)))
+        if s.op is ops.replace:
+            first, *place, value, size = s.args
+            return self.again(s, (self.filled(first), *place, self.filled(value), size))
         if s.op is ops.insert:
             first, *place, last = s.args
             return self.again(s, (self.filled(first), *place, self.filled(last)))
