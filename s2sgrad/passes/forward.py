@@ -202,7 +202,6 @@ class _Forward:
             self.stmts.extend((s, *reads))
             return
         if isinstance(s.op, Kept):
-            self.recorder.at = s.at
             push_call(self, s, reads)
             return
         outer, self.recorder.stmts, self.recorder.at = self.stmts, [], s.at

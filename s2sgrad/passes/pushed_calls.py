@@ -53,6 +53,7 @@ class PushedCalls:
 def push_call(f: _Forward, s: Eqn, reads: Sequence[Eqn]) -> None:
     """The call, which returns values and tangents; `reads` read its several results."""
     assert isinstance(s.op, Kept)
+    f.recorder.at = s.at
     moving = tuple(is_differentiable(atom_type(a)) and f.dot(a) is not None for a in s.args)
     new = f.calls.of(s.op, moving)
     given = [f.filled(a) for a, m in zip(s.args, moving, strict=True) if m]
