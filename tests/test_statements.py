@@ -249,6 +249,30 @@ def test_a_value_that_only_the_handler_reads_survives_the_body() -> None:
     check(f, np.array([0.3, 0.4, 0.5]))
 
 
+def test_names_and_memory_that_only_the_handler_reads_are_left_alone() -> None:
+    def f(x, y):
+        sin = x * y  # a name that the emitted code gives to values of its own, too
+        try:
+            w = math.log((math.sin(y) + 2.0) * (math.sin(y) + 3.0) * x - 9.0)
+        except ValueError:
+            w = 3.0 * sin  # the backward sweep does not ask for it
+        return w
+
+    check(f, 0.8, 1.3)
+    check(f, 2.8, 1.3)
+
+    def g(v):
+        s = v * v
+        try:
+            u = s + 1.0
+            r = np.sum(np.linalg.cholesky(np.outer(u, u) - np.eye(3)))
+        except np.linalg.LinAlgError:
+            r = np.sum(s)
+        return r
+
+    check(g, np.array([0.3, 0.4, 0.5]))
+
+
 def test_what_is_not_certain_is_refused() -> None:
     def f(x, y):
         r = x
