@@ -200,7 +200,7 @@ class Folding:
             same = all(where is block for where, _ in self.where[v])
             return same and all(self.order.may_wait(v, block, u) for _, u in self.where[v])
         stays = all(isinstance(a, Lit) or a in self.fixed or a in self.folded for a in s.args)
-        if not stays or s.form is not None:
+        if not stays or s.form is not None or not s.args:
             return False
         if s.op is np.size:
             return isinstance(atom_type(s.args[0]), Array)
