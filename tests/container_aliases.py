@@ -28,7 +28,7 @@ W = np.array([0.5, 1.5, -0.7, 0.9])
 REFUSED = set(
     """alias_branch alias_branch_read shared_rows_dyn list_held_array same_array_twice
     same_array_twice_static popped_array_written mutate_while_iterating change_ahead dict_ahead
-    gen_twice zip_twice mutable_default append_row_then_write""".split()
+    gen_twice zip_twice mutable_default append_row_then_write key_added_in_branch""".split()
 )
 
 

@@ -55,8 +55,8 @@ def test_forward_mode(f: Callable[..., Any], args: Call) -> None:
     """The tangent along a direction is what reverse mode says of it."""
     if not isinstance(args[0], np.ndarray | float):
         return
-    along = np.random.default_rng(2).standard_normal(np.shape(args[0]))
-    along = along if np.ndim(args[0]) else float(along)
+    drawn = np.random.default_rng(2).standard_normal(np.shape(args[0]))
+    along = drawn if np.ndim(args[0]) else float(drawn)
     _, dot = jvp(f)(*args, tangents=along)
     assert dot == pytest.approx(float(np.sum(grad(f)(*args) * along)), rel=1e-10, abs=1e-12)
 
