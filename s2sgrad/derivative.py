@@ -259,7 +259,7 @@ class Derivative(Generic[P, R]):
         out_bar = compiled.seeds.coerce(1.0 if seed is None else seed)
         try:
             result = compiled.run(*pos, **named, out_bar=out_bar)
-        except ValueError:
+        except (ValueError, IndexError):
             # A seed of the wrong shape may not even broadcast; say so rather than how it failed.
             with contextlib.suppress(ValueError):  # the error is the primal's own
                 compiled.seeds.check_shapes(self._value_of(values), out_bar)

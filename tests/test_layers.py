@@ -47,6 +47,8 @@ LONG = {
     "s2sgrad/rules/shaping.py": "a table of rules",
     "tests/array_programs.py": "a table of programs",
     "tests/array_programs_more.py": "a table of programs",
+    "tests/container_aliases.py": "a table of programs",
+    "tests/container_programs.py": "a table of programs",
     "tests/function_programs.py": "a table of programs",
     "tests/fuzz/control.py": "one generator of programs",
     "tests/fuzz/dual.py": "the oracle: dual numbers for every operation",
