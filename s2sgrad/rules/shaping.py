@@ -350,8 +350,13 @@ def copy(g: Any, out: Any, a: Any, order: Any = "K") -> Any:
 
 
 @rule(np.asarray, np.array, np.asanyarray, linear=(0,))
-def asarray(g: Any, out: Any, a: Any, dtype: Any = None) -> Any:
+def asarray(
+    g: Any, out: Any, a: Any, dtype: Any = None, *, copy: Any = None, order: Any = "K",
+    ndmin: int = 0,
+) -> Any:  # fmt: skip
     """Pass the cotangent on; a (nested) list gets its items' cotangents."""
+    if ndmin > 0:
+        raise NotImplementedError("np.array has no rule for ndmin=")
     if isinstance(a, list | tuple):
         return [asarray(g[i], out, item) for i, item in enumerate(a)]
     return g
