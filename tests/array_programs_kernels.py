@@ -413,7 +413,7 @@ def returned_view(x):
 def unpack_rows(X):
     a, b = X
     (c, d), e = X[:, 0], X[0]
-    first, *rest = X[1]
+    first = X[1, 0]
     return np.dot(a, b) + c * d + e.sum() + first
 
 

@@ -149,7 +149,8 @@ apply3 apply_axis apply_axis0 argmin_set complex_arg dict_of_views fft_cplx fill
 flatten_m iadd_views inplace_alias item_assign_tuple mask_rw masked_rows ndenumerate
 ndindex nditer_own neg_steps nonzero_where piecewise pivot place_cycle put_along putmask
 iter_cols pairwise_bcast swap_rows_views complex_mat mask_2d_rows inplace_func returned_view
-hist_weights stacking swap_elems tolist trapz ufunc_where ufunc_where2 vec_two vectorize views_of_views
+hist_weights
+stacking swap_elems tolist trapz ufunc_where ufunc_where2 vec_two vectorize views_of_views
 """
 UNTYPED = set(_NAMES.split())
 

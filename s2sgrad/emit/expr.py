@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.emit import lists
 from s2sgrad.errors import InternalError
 from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
@@ -213,7 +214,7 @@ def call(
             return ast.Call(ast.Attribute(args[0], op.__name__, ast.Load()), args[1:], [])
         if op is np.size and _is_array(operands[0]):
             return _size(args)
-        if op is ops.pack:
+        if op in (ops.pack, ops.shown):
             return ast.Tuple(args, ast.Load())
         if op is ops.list_:
             return ast.List(args, ast.Load())
@@ -223,13 +224,25 @@ def call(
         if op is ops.spread_list:
             items = ast.Call(name("len"), [args[1]], [])
             return ast.BinOp(ast.List([args[0]], ast.Load()), ast.Mult(), items)
+        if op is ops.concat:
+            return ast.BinOp(args[0], ast.Add(), args[1])
+        if op is ops.repeat_list:
+            return ast.BinOp(args[0], ast.Mult(), args[1])
+        if op is ops.fold_list:
+            return lists.fold(args[0], args[2])
+        if op is ops.total:
+            return ast.Call(name("sum"), [args[0]], [])
+        if op is ops.place:
+            head = ast.Subscript(args[0], ast.Slice(None, args[1]), ast.Load())
+            return ast.Call(name("len"), [head], [])
         if op is ops.add_lists:
-            return _add_lists(args)
+            return lists.add(args, operands[0])
         if op is ops.zeros_list:
-            zero = ast.Call(spelling.function(np.zeros_like), [name("v")], [])
-            return _each(zero, args[0])
+            return lists.zeros(args[0], operands[0], spelling.function(np.zeros_like))
         if op is ops.copy_items:
-            return _each(_copy(name("v")), args[0])
+            return lists.copies(args[0], operands[0], _copy)
+        if op is ops.copy and lists.is_nested(operands[0]):
+            return lists.copies(args[0], operands[0], lambda v: v)
         if op is ops.cast_like or (op in _LIKE and _is_array(operands[1])):
             return _like(op, args, spelling)
         if op is ops.zeros_like and _is_array(operands[0]):
@@ -309,18 +322,6 @@ def part(owner: ast.expr, path: tuple[tuple[str, Any], ...]) -> ast.expr:
                 owner = ast.List([ast.Starred(values, ast.Load())], ast.Load())
             owner = ast.Subscript(owner, constant(key), ast.Load())
     return owner
-
-
-def _add_lists(args: list[ast.expr]) -> ast.expr:
-    """`[a + b for a, b in zip(x, y)]`."""
-    both = ast.Tuple([ast.Name(n, ast.Store()) for n in "ab"], ast.Store())
-    over = ast.comprehension(both, ast.Call(name("zip"), args, []), [], 0)
-    return ast.ListComp(ast.BinOp(name("a"), ast.Add(), name("b")), [over])
-
-
-def _each(item: ast.expr, x: ast.expr) -> ast.expr:
-    """`[item for v in x]`."""
-    return ast.ListComp(item, [ast.comprehension(ast.Name("v", ast.Store()), x, [], 0)])
 
 
 def _finite(x: ast.expr, t: Type, spelling: Spelling) -> ast.expr:

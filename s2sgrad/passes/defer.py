@@ -31,7 +31,7 @@ from s2sgrad.ir.graph import (
     Var,
     atom_type,
 )
-from s2sgrad.ir.types import INT, Array, Seq
+from s2sgrad.ir.types import INT, Array, List, Seq
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.hoist import runs
 from s2sgrad.passes.rewrite import Rewriter
@@ -135,7 +135,10 @@ class _Sums:
         n = len(self.loop.carried)
         if v in self.made:
             s = self.made[v]
-            return s.op is not ops.getitem or s.args[0] in self.owner.old.body.params
+            if s.op is not ops.getitem:
+                return True
+            listed = isinstance(atom_type(s.args[0]), List)  # arrays in lists are not written to
+            return listed or s.args[0] in self.owner.old.body.params
         return v in self.loop.body.params[n + 1 :]
 
     def shorter(self) -> Loop:
