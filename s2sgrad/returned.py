@@ -8,7 +8,7 @@ from dataclasses import replace
 from s2sgrad.emit.results import Display, Result
 from s2sgrad.front.arguments import Arguments, Path, wanted
 from s2sgrad.front.structure import Const, Signature, Struct
-from s2sgrad.front.values import Tup, Value
+from s2sgrad.front.values import Rows, Tup, Value
 from s2sgrad.ir.graph import Func, Hole, Var
 from s2sgrad.passes.forward import has_tangent
 from s2sgrad.request import Request, Target
@@ -29,9 +29,12 @@ def results(
         shown = result.items[1] if request.has_aux and isinstance(result, Tup) else None
         first = 1 if request.has_aux else n
     kept = [*func.body.results[first:n], *func.body.results[n:]]
+    if request.flat:
+        flat = _flat(len(kept), n if request.what == "pullback" else 0)
+        return replace(func, body=replace(func.body, results=tuple(kept))), flat
     numbers = iter(range(len(kept)))
     value = None if shown is None else structure(shown, numbers)
-    owners = _Owners(arguments, len(kept), numbers)
+    owners = Owners(arguments, len(kept), numbers)
     bars = [owners.gradient(request.signatures[t.name], t) for t in request.wrt]
     gradient: Result = bars[0] if request.bare else Display("tuple", tuple(bars))
     func = replace(func, body=replace(func.body, results=(*kept, *owners.atoms)))
@@ -40,7 +43,14 @@ def results(
     return func, Display("tuple", (gradient, value) if alone else (value, gradient))
 
 
-class _Owners:
+def _flat(size: int, n: int) -> Result:
+    """Values, and after the first `n` gradients, without the containers that they stand in."""
+    values, bars = tuple(map(Hole, range(n))), tuple(map(Hole, range(n, size)))
+    gradient = bars[0] if len(bars) == 1 else Display("tuple", bars)
+    return Display("tuple", (Display("tuple", values), gradient)) if n else gradient
+
+
+class Owners:
     """Gradients in the structure of their arguments.
 
     The arguments whose classes they take are further results of the function.
@@ -77,16 +87,23 @@ class _Owners:
 
 def tangents(result: Value, numbers: Iterator[int]) -> Result:
     """The structure of the tangents: None for what is no number."""
+    if isinstance(result, Rows):
+        return Display("rows", tuple(tangents(c, numbers) for c in result.columns))
     if not isinstance(result, Tup):
         return Hole(next(numbers)) if has_tangent(result) else None  # type: ignore[arg-type]
-    return Display(result.kind, tuple(tangents(i, numbers) for i in result.items), result.keys)
+    items = tuple(tangents(i, numbers) for i in result.items)
+    return Display(_kind(result), items, result.keys, cls=result.cls)
 
 
 def structure(result: Value, numbers: Iterator[int]) -> Result:
     """The structure of a result: a hole for each of its numbers and arrays."""
+    if isinstance(result, Rows):
+        return Display("rows", tuple(structure(c, numbers) for c in result.columns))
     if not isinstance(result, Tup):
         return Hole(next(numbers))
     items = tuple(structure(i, numbers) for i in result.items)
-    if result.kind in ("namedtuple", "object"):
-        raise TypeError(f"a {result.kind} as a result is not supported: return a tuple or a dict")
-    return Display(result.kind, items, result.keys)
+    return Display(_kind(result), items, result.keys, cls=result.cls)
+
+
+def _kind(result: Tup) -> str:
+    return "list" if result.kind == "iterator" else result.kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from s2sgrad.emit import expr
@@ -17,7 +17,8 @@ from s2sgrad.ir.graph import Func, Hole
 class Display:
     """A container to be built; a hole is the place of a result, None stands for itself.
 
-    `owner` and `path` lead to the argument that it mirrors, where its class is needed.
+    `owner` and `path` lead to the argument that it mirrors, where its class is needed; `cls` is the
+    class of what the program makes itself.
     """
 
     kind: str
@@ -25,6 +26,7 @@ class Display:
     keys: tuple[Any, ...] = ()
     owner: Hole | None = None
     path: tuple[tuple[str, Any], ...] = ()
+    cls: type | None = None
 
 
 Result = Display | Hole | None
@@ -41,6 +43,17 @@ def statement(
     else:
         text = f"return {show(tree)}"
     return [text] if len(text) <= margin else list(_broken("return ", tree, "", show, margin))
+
+
+def renumbered(result: Result, by: int) -> Result:
+    """The same display of results that stand `by` places further on."""
+    if isinstance(result, Hole):
+        return Hole(result.k + by)
+    if result is None:
+        return None
+    items = tuple(renumbered(i, by) for i in result.items)
+    owner = None if result.owner is None else Hole(result.owner.k + by)
+    return replace(result, items=items, owner=owner)
 
 
 def whole(func: Func) -> Result:
@@ -60,10 +73,15 @@ def build(result: Result, args: list[ast.expr], spelling: expr.Spelling) -> ast.
         return ast.Dict([expr.constant(k) for k in result.keys], items)
     if result.kind == "list":
         return ast.List(items, ast.Load())
+    if result.kind == "rows":
+        pairs = ast.Call(expr.name("zip"), items, [])
+        return ast.Call(expr.name("list"), [pairs], [])
     values = ast.Tuple(items, ast.Load())
     if result.kind == "tuple":
         return values
-    assert result.owner is not None
+    if result.owner is None:
+        assert result.cls is not None
+        return made(result.cls, result.keys, items, spelling)
     owner = expr.part(args[result.owner.k], result.path)
     if result.kind == "dict":
         return ast.Call(expr.name("dict"), [ast.Call(expr.name("zip"), [owner, values], [])], [])
@@ -71,6 +89,18 @@ def build(result: Result, args: list[ast.expr], spelling: expr.Spelling) -> ast.
         return ast.Call(ast.Attribute(owner, "_make", ast.Load()), [values], [])
     named = [ast.keyword(k, v) for k, v in zip(result.keys, items, strict=True)]
     return ast.Call(spelling.function(ops.like), [owner], named)
+
+
+def made(
+    cls: type, keys: tuple[Any, ...], items: list[ast.expr], spelling: expr.Spelling
+) -> ast.expr:
+    """An instance of a class of the user's."""
+    name = expr.name(spelling.given(cls))
+    named = [ast.keyword(k, v) for k, v in zip(keys, items, strict=True)]
+    if issubclass(cls, tuple):
+        return ast.Call(name, [], named)
+    new = ast.Call(ast.Attribute(name, "__new__", ast.Load()), [name], [])
+    return ast.Call(spelling.function(ops.like), [new], named)
 
 
 def _broken(head: str, tree: ast.expr, tail: str, show: Printer, margin: int) -> Iterator[str]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from s2sgrad.front.building import Poison
 from s2sgrad.front.parts import Parts
-from s2sgrad.front.values import Closure, Known, Tup, Value
+from s2sgrad.front.values import Closure, Known, Poison, Tup, Value
 from s2sgrad.ir.graph import UNDEF, Lit
 
 
@@ -27,6 +26,7 @@ class Expressions(Parts):
                     node, f"`{node.id}` is not bound on every path to this line", "bind it before"
                 )
             if isinstance(value, Known) and isinstance(value.obj, Poison):
+                self.take_turns()
                 raise self.refuse(node, value.obj.why, "use two names", "kinds")
             sure: Value = self.sure(value, node)
             if sure is not value and not self.choosing:
@@ -38,8 +38,8 @@ class Expressions(Parts):
         env, outer = self.env, self.lookup
 
         def lookup(name: str, at: ast.AST) -> Value:
-            frame = self.aliased.get((id(env), name), env)
-            return frame[name] if name in frame else outer(name, at)
+            frame, key = self.aliased.get((id(env), name), (env, name))
+            return frame[key] if key in frame else outer(name, at)
 
         args = node.args
         positional = [*args.posonlyargs, *args.args]
@@ -48,7 +48,8 @@ class Expressions(Parts):
         for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True):
             if d is not None:
                 defaults[a.arg] = self.expr(d)
-        return Closure(node, lookup, defaults, self.file, (node, id(env)), env)
+        chain = (env, *self.chain)
+        return Closure(node, lookup, defaults, self.file, (node, id(env)), env, chain)
 
     def expr_Lambda(self, node: ast.Lambda) -> Value:
         return self.closure(node)

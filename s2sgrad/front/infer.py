@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.front import sizes
+from s2sgrad.front.indexed import broadcast, indexed, is_int
 from s2sgrad.front.probe import ask, fresh_dim, is_elementwise, stand_in, type_of_value
 from s2sgrad.front.unknown import OPEN, infer_unknown
 from s2sgrad.ir import ops
@@ -25,6 +26,7 @@ from s2sgrad.ir.graph import (
     fill,
 )
 from s2sgrad.ir.types import (
+    FLOAT,
     INT,
     UNDEFINED,
     UNKNOWN,
@@ -57,10 +59,12 @@ _SAME_TYPE = {
     ops.copy,
     ops.bound,
     ops.stop_gradient,
+    ops.finite,
 }
 
 
-_ANY = {ops.list_, ops.append}  # what they hold need not be known
+# What they hold need not be known.
+_ANY = {ops.list_, ops.append, ops.insert, ops.concat, ops.setitem, ops.place, len}
 _LISTS = {*_ANY, ops.spread_list, ops.split_like, builtins.list}
 
 
@@ -78,6 +82,11 @@ REDUCTIONS = {
     np.argmin,
 }
 
+_BY_STRUCTURE = {
+    np.ix_, np.nonzero, np.unravel_index, np.meshgrid, np.broadcast_arrays, divmod, np.unique,
+    np.histogram,
+}  # fmt: skip
+
 
 def _literal_extents(types: list[Type | None]) -> list[tuple[float, int]]:
     """What else may do: a symbol may have to be what another operand's extent is."""
@@ -88,9 +97,11 @@ def _literal_extents(types: list[Type | None]) -> list[tuple[float, int]]:
 def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type:
     """The type of `op(*args)`: `UNKNOWN` when it depends on more than the types."""
     types = [a.type if isinstance(a, Var) else None for a in args]
-    if any(isinstance(t, Undefined) for t in types) and op not in _ANY:
+    if any(isinstance(t, Undefined) for t in types) and not (
+        op is ops.list_ or (op in _ANY and _of_list(types))
+    ):
         return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
-    if op in _SAME_TYPE:
+    if op in _SAME_TYPE and not (op is ops.setitem and isinstance(types[0], List)):
         t = types[0]
         return UNKNOWN if t is None else t
     if op is ops.last_writes:
@@ -107,6 +118,8 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return first.items[index] if isinstance(index, int) and not first.open else UNKNOWN
     if any(isinstance(t, Unknown | Static) for t in types):
         return infer_unknown(op, args, form)
+    if op is operator.truediv and all(map(_is_python_number, args)):
+        return FLOAT  # whatever the divisor is
     squeezed = first.shape if op is np.squeeze and form is None and isinstance(first, Array) else ()
     if any(d != 1 and may_be_one(d) for d in squeezed):
         return UNKNOWN  # how many axes are left depends on the sizes
@@ -116,7 +129,7 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         if reshaped is not None:
             return reshaped
     if op is ops.getitem and form is not None and isinstance(first, Array):
-        shape = _read(first.shape, form.args[1], types)
+        shape = _read(first.shape, form.args[1], args)
         if shape is not None:
             return Array(first.char, shape) if shape else Scalar(first.kind, first.char)
     rule = lookup(op)
@@ -142,6 +155,8 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     t = type_of_value(result)
     if isinstance(t, Several) and not _sure_count(op, args, types, form, len(t.items)):
         return OPEN
+    if isinstance(t, Several):
+        t = sizes.of_several(op, args, form, t)
     if rule is not None and rule.maybe_complex:
         t = _as_complex(t)
     if isinstance(t, Array):
@@ -149,6 +164,46 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         loose = is_elementwise(op) and bool(arrays) and all(u.loose for u in arrays)
         return Array(t.char, _shape(op, args, types, t, form), loose)
     return t
+
+
+def _of_list(types: list[Type | None]) -> bool:
+    """Is it an operation of a list, or one that makes one?"""
+    return not types or isinstance(types[0], List)
+
+
+def _item_at(t: Type, index: Any, types: list[Type]) -> Type:
+    """The type of a part of a list."""
+    steps = index.items if isinstance(index, Pack) and index.kind == "path" else (index,)
+    for k, step in enumerate(steps):
+        if isinstance(t, List):
+            sliced = isinstance(step, slice) or (isinstance(step, Pack) and step.kind == "slice")
+            t = t if sliced else t.item
+            continue
+        if isinstance(t, Undefined):
+            return t
+        rest = Pack("path", steps[k:])
+        shape = _read(t.shape, rest, list(types)) if isinstance(t, Array) else None
+        if shape is None or not isinstance(t, Array):
+            return UNKNOWN
+        return Array(t.char, shape) if shape else Scalar(t.kind, t.char)
+    return t
+
+
+def _with_item(t: List, index: Any, value: Type) -> Type:
+    """The type of a list in which something was stored."""
+    path = isinstance(index, Pack) and index.kind == "path"
+    steps = index.items if path else (index,)
+    sliced = isinstance(steps[0], slice) or (
+        isinstance(steps[0], Pack) and steps[0].kind == "slice"
+    )
+    if sliced:
+        return join(t, value)
+    rest = steps[1:]
+    if not rest:
+        return List(join(t.item, value))
+    if isinstance(t.item, List):
+        return List(_with_item(t.item, Pack("path", rest), value))
+    return t  # a part of an array is stored
 
 
 def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Type | None:
@@ -164,13 +219,21 @@ def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Typ
         return List(Array(first.char, row) if row else Scalar(first.kind, first.char))
     if not isinstance(first, List):
         return None
-    if op is ops.append:
-        return List(join(first.item, types[1]))
+    if op in (ops.append, ops.insert):
+        return List(join(first.item, types[-1]))
+    if op is ops.concat and isinstance(types[1], List):
+        return List(join(first.item, types[1].item))
     if op is ops.getitem:
-        return first.item
+        return _item_at(first, form.args[1] if form is not None else 0, types)
+    if op is ops.setitem and form is not None:
+        return _with_item(first, form.args[1], types[-1])
+    if op is ops.place:
+        return INT
     if op in (
-        ops.setitem,
         ops.additem,
+        ops.drop,
+        ops.repeat_list,
+        ops.fold_list,
         ops.drop_last,
         ops.zeros_list,
         ops.copy,
@@ -180,8 +243,10 @@ def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Typ
         return first
     if op is len:
         return INT
-    if op is builtins.sum and isinstance(first.item, Array):
+    if op in (builtins.sum, ops.total) and isinstance(first.item, Array):
         return first.item
+    if op is ops.total and isinstance(first.item, Scalar):
+        return INT if first.item.kind == "bool" else first.item
     if isinstance(first.item, Undefined):
         return UNDEFINED
     if op is np.array and isinstance(first.item, Array) and form is None:
@@ -194,6 +259,8 @@ def _sure_count(
     count: int,
 ) -> bool:  # fmt: skip
     """Is the number of results the same whatever the extents are?"""
+    if op in _BY_STRUCTURE:
+        return True
     if any(kind_of(t) == "int" for t in types if t is not None):
         return False
     values = [
@@ -222,7 +289,7 @@ def _reshaped(t: Array | Scalar, form: Form, args: tuple[Atom, ...]) -> Type | N
     items = items if isinstance(items, tuple) else (items,)
     char = t.char if isinstance(t, Array) else t.char or "d"
     held = [atom_type(args[i.k]) if isinstance(i, Hole) else type_of(i) for i in items]
-    if not all(map(_is_int, held)):
+    if not all(map(is_int, held)):
         return None
     dims = (d if sizes.not_negative(d) else None for d in sizes.sizes(items, args))
     return Array(char, tuple(fresh_dim() if d is None else d for d in dims))
@@ -289,11 +356,11 @@ def _reduced(
 
 
 def _read(
-    shape: tuple[Dim, ...] | None, index: Any, types: list[Type | None]
+    shape: tuple[Dim, ...] | None, index: Any, args: tuple[Atom, ...]
 ) -> tuple[Dim, ...] | None:
     """The extents of `x[index]`, also along a path."""
     if not (isinstance(index, Pack) and index.kind == "path"):
-        return None if shape is None else _indexed(shape, index, types)
+        return None if shape is None else indexed(shape, index, args)
     for step in index.items:
         if shape is None:
             return None
@@ -301,73 +368,18 @@ def _read(
             axes = step.items or range(len(shape))[::-1]
             shape = tuple(shape[k] for k in axes)
         else:
-            shape = _indexed(shape, step, types)
+            shape = indexed(shape, step, args)
     return shape
-
-
-def _indexed(
-    shape: tuple[Dim, ...], index: Any, types: list[Type | None]
-) -> tuple[Dim, ...] | None:
-    """The extents of `x[index]` for ints and slices; None for anything else."""
-    items = index.items if isinstance(index, Pack) and index.kind == "tuple" else (index,)
-    items = items if not isinstance(index, tuple) else index
-    taken = sum(i is not None and i is not Ellipsis for i in items)
-    dims: list[Dim] = []
-    left = list(shape)
-    if taken > len(shape):
-        return None  # NumPy will say so
-    for i in items:
-        if i is None:
-            dims.append(1)
-        elif i is Ellipsis:
-            rest = len(shape) - taken
-            dims += left[:rest]
-            del left[:rest]
-        elif isinstance(i, slice) or (isinstance(i, Pack) and i.kind == "slice"):
-            dims.append(_sliced(left.pop(0), i))
-        elif isinstance(i, int) or (isinstance(i, Hole) and _is_int(types[i.k])):
-            left.pop(0)
-        else:
-            return None
-    return (*dims, *left)
 
 
 def _plain_ranks(a: Array, b: Array) -> bool:
     return 1 <= len(a.shape) <= 2 and 1 <= len(b.shape) <= 2
 
 
-def _is_int(t: Type | None) -> bool:
-    return isinstance(t, Scalar) and t.kind == "int"
-
-
-def _sliced(d: Dim, s: Any) -> Dim:
-    parts = s.items if isinstance(s, Pack) else (s.start, s.stop, s.step)
-    if all(p is None for p in parts) or tuple(parts) == (None, None, -1):
-        return d
-    if d != "?" and all(p is None or isinstance(p, int) for p in parts):
-        if isinstance(d, int):
-            return len(range(d)[slice(*parts)])
-        start, stop, step = parts[0] or 0, parts[1] or 0, parts[2] or 1
-        if step == 1 and start >= 0 >= stop and parts[1] != 0:
-            return sizes.shorter(d, start - stop)
-        return f"?{d}[{':'.join('' if p is None else str(p) for p in parts)}]"
-    return fresh_dim()
-
-
-def broadcast(shapes: list[tuple[Dim, ...]]) -> tuple[Dim, ...]:
-    """The shape of an elementwise result."""
-    rank = max((len(s) for s in shapes), default=0)
-    out: list[Dim] = []
-    for k in range(rank):
-        dims = {s[k - rank] for s in shapes if k - rank >= -len(s)} - {1}
-        sure = sorted((d for d in dims if not may_be_one(d)), key=str)
-        if not dims:
-            out.append(1)
-        elif sure:
-            out.append(sure[0])
-        else:
-            out.append(dims.pop() if len(dims) == 1 else fresh_dim())
-    return tuple(out)
+def _is_python_number(a: Atom) -> bool:
+    """A float, int or bool of Python's own."""
+    t = atom_type(a)
+    return isinstance(t, Scalar) and not t.char and t.kind != "complex"
 
 
 def fits(t: Type, out: Type) -> bool | None:

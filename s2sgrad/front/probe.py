@@ -11,10 +11,16 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.ir.graph import Eqn, Form, Var, call_args
-from s2sgrad.ir.types import UNKNOWN, Array, Dim, List, Scalar, Several, Type
+from s2sgrad.ir.types import KINDS, UNKNOWN, Array, Dim, List, Scalar, Several, Type
 from s2sgrad.rules.registry import lookup
 
-_STAND_IN = {"float": 0.625, "int": 2, "bool": True, "complex": 0.625 + 0.25j}
+_STAND_IN: dict[str, Any] = {
+    "float": 0.625,
+    "int": 2,
+    "bool": True,
+    "complex": 0.625 + 0.25j,
+    "text": "a",
+}
 _fresh = iter(range(1, 1 << 62))
 ELEMENTWISE = {
     operator.add,
@@ -93,6 +99,8 @@ def type_of_value(v: Any) -> Type:
         items = tuple(map(type_of_value, v))
         return UNKNOWN if UNKNOWN in items else Several(items)
     if isinstance(v, np.ndarray):
+        if v.dtype.char not in KINDS:
+            return UNKNOWN
         return Array(v.dtype.char, tuple(fresh_dim() for _ in v.shape))
     if isinstance(v, np.generic):
         kind = {"f": "float", "i": "int", "u": "int", "b": "bool", "c": "complex"}.get(v.dtype.kind)

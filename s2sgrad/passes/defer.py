@@ -36,7 +36,7 @@ from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.hoist import runs
 from s2sgrad.passes.rewrite import Rewriter
 
-_ROWS = Form((Hole(0), Pack("tuple", (-1, Hole(1)))))
+_ROWS = Form((Hole(0), Pack("tuple", (Hole(1), Hole(2)))))
 _AS_COLUMN = Form((Hole(0), (slice(None), None)))
 _DOWN = Form((Hole(0),), (("axis", 0),))
 
@@ -193,8 +193,9 @@ class _Sums:
             size = Var("", INT)
             self.owner.add(Eqn(size, np.size, (self.sized(start), Lit(axis))))
             assert isinstance(v.type, Array)
-            out = Var("", Array(v.type.char, ("?", v.type.shape[0])))
-            self.owner.add(Eqn(out, np.reshape, (self.rows[v], size), _ROWS))
+            out, turns = Var("", Array(v.type.char, ("?", v.type.shape[0]))), Var("", INT)
+            self.owner.add(Eqn(turns, len, (self.rows[v],)))
+            self.owner.add(Eqn(out, np.reshape, (self.rows[v], turns, size), _ROWS))
             self.matrices[v] = out
         return self.matrices[v]
 

@@ -13,10 +13,24 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from s2sgrad.errors import InternalError
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Stmt, Var, atom_type
+from s2sgrad.ir.graph import (
+    Atom,
+    Block,
+    Branch,
+    Eqn,
+    Func,
+    Lit,
+    Loop,
+    Range,
+    Stmt,
+    Var,
+    atom_type,
+    is_attempt,
+)
 from s2sgrad.ir.types import INT, Array, Seq, Type
 from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.adjoints import Adjoints
+from s2sgrad.passes.attempts import flag_of
 from s2sgrad.passes.calls import Pairs
 from s2sgrad.passes.frames import ZERO, Frame, Part, bar_name, named, tape_name, walks
 
@@ -73,7 +87,9 @@ class Reverse(Adjoints):
         )
         mirror = {v for s in self.frame.stmts for v in bound_by(s)}
         guards = self.func.notes.get("guards", set()) | self.selected.masks
-        notes = {**self.func.notes, "mirror": mirror, "pairs": self.pairs, "guards": guards}
+        bar_of = {**self.func.notes.get("bars", {}), **self.bar_of}
+        notes = {**self.func.notes, "mirror": mirror, "pairs": self.pairs}
+        notes |= {"guards": guards, "bars": bar_of}
         names = (*self.func.names, *(v.hint for v in extra))
         return replace(self.func, body=whole, names=names, notes=notes)
 
@@ -175,7 +191,7 @@ class Reverse(Adjoints):
             ends = (*bars_out, *(item for _, _, item in tape))
             blocks.append(Block(params, (*f.prelude, *f.stmts), ends))
             walked.append(sources)
-        test = self.need(s.test)
+        test = self.need(flag_of(s) if is_attempt(s.test) else s.test)
         outs = (*new, *(seq for tape in tapes for _, seq, _ in tape))
         self.frame.stmts.append(
             Branch(outs, test, (walked[0], walked[1]), blocks[0], blocks[1], len(new), s.at)
@@ -205,7 +221,9 @@ class Reverse(Adjoints):
         accs = [Var(bar_name(v), v.type) for v in free]
         for v, acc in zip(free, accs, strict=True):
             self.frame.bars[v] = [acc]
+            self.note(acc, v)
         for k, p in zip(live, taken, strict=True):
+            self.note(p, params[k])
             self.hand(s.body.results[k], p)
         self.walk_cotangents(s.outs[n:], s.body.results[n:])
         self.backward(s.body)

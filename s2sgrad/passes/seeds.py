@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,10 +11,11 @@ import numpy as np
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.infer import fits
 from s2sgrad.front.probe import is_elementwise
-from s2sgrad.front.structure import Const, Signature, Struct, spell
-from s2sgrad.front.values import Tup, Value, leaves
+from s2sgrad.front.structure import Const, Signature, Struct, attributes, spell
+from s2sgrad.front.values import Rows, Tup, Value, leaves
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
+    UNDEF,
     Atom,
     Block,
     Branch,
@@ -28,7 +29,17 @@ from s2sgrad.ir.graph import (
     Var,
     atom_type,
 )
-from s2sgrad.ir.types import INT, UNKNOWN, Array, Scalar, Static, Type, Unknown
+from s2sgrad.ir.types import (
+    INT,
+    UNKNOWN,
+    Array,
+    List,
+    Scalar,
+    Static,
+    Type,
+    Unknown,
+    is_differentiable,
+)
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.activity import active
 
@@ -40,6 +51,7 @@ class UnfitResult(TypeError):
 
 
 Path = tuple[tuple[str, Any], ...]
+Given = list[tuple[Path, Type]]
 
 
 @dataclass(eq=False)
@@ -49,9 +61,11 @@ class Seeds:
     atoms: list[Atom] = field(default_factory=list)
     params: list[Var] = field(default_factory=list)
     stmts: list[Eqn] = field(default_factory=list)
-    given: list[tuple[Path, Type]] = field(default_factory=list)  # where in `out_bar`, and its type
+    given: Given = field(default_factory=list)  # where in `out_bar`, and its type
     made: list[Eqn] = field(default_factory=list)  # seeds that are no parameters
     checks: list[Stmt] = field(default_factory=list)
+    result: Value = UNDEF  # that has the cotangents
+    name: str = ""  # of the function
 
     def checked(self, func: Func) -> Func:
         """`func`, and at its end what is left to be checked when it runs."""
@@ -80,13 +94,49 @@ class Seeds:
         """`out_bar` with each leaf in the type of its result."""
         return _coerced(out_bar, (), dict(self.given))
 
+    def shapes(self, value: Any) -> dict[Path, Any]:
+        """The shape of each result that has a seed."""
+        return {path: _shape(ops.part(value, path)) for path, _ in self.given}
+
     def check_shapes(self, value: Any, out_bar: Any) -> None:
         """Has each seed the shape of its result?"""
-        for path, _ in self.given:
-            want, got = (np.shape(ops.part(v, path)) for v in (value, out_bar))
-            if want != got:
-                name = spell(path, NAME)
-                raise TypeError(f"`{name}` has the shape {got}, the result has the shape {want}")
+        _compare(self.given, self.shapes(value), out_bar)
+
+    def complete(self, out_bar: Any, shapes: Mapping[Path, Any]) -> Any:
+        """`out_bar` as a backward half takes it: in the types of the results, zeros for None.
+
+        Raises `TypeError` where it has not the structure or the shapes of the result.
+        """
+        found = Seeds()
+        _given(self.result, pattern(out_bar), (), found, self.name)
+        given = dict(found.given)
+        _compare(found.given, shapes, out_bar)
+
+        def at(result: Value, path: Path, bar: Any) -> Any:
+            if not isinstance(result, Tup):
+                t = atom_type(result)  # type: ignore[arg-type]
+                return _as(bar, t, path) if path in given else _zero(t, shapes[path])
+            keyed = result.kind in _KEYED
+            keys = result.keys if keyed else range(len(result.items))
+            how = "attr" if result.kind == "object" else "item"
+            parts = {
+                k: at(v, (*path, (how, k)), None if bar is None else ops.part(bar, ((how, k),)))
+                for k, v in zip(keys, result.items, strict=True)
+            }
+            if result.kind == "object":
+                assert result.cls is not None
+                return ops.like(object.__new__(result.cls), **parts)
+            return parts if keyed else list(parts.values())
+
+        return at(self.result, (), out_bar)
+
+
+def _shape(v: Any) -> Any:
+    """The shape of an array; those of the items of a list."""
+    return list(map(_shape, v)) if isinstance(v, list | tuple) else np.shape(v)
+
+
+_KEYED = ("dict", "object")
 
 
 def pattern(seed: Any) -> Signature:
@@ -95,6 +145,9 @@ def pattern(seed: Any) -> Signature:
         return Struct(tuple(map(pattern, seed)), "list" if isinstance(seed, list) else "tuple")
     if isinstance(seed, dict):
         return Struct(tuple(map(pattern, seed.values())), "dict", tuple(seed))
+    fields = attributes(seed)
+    if fields is not None:
+        return Struct(tuple(map(pattern, fields.values())), "object", tuple(fields), type(seed))
     return Const(None) if seed is None else Type()
 
 
@@ -102,20 +155,26 @@ def _whole(result: Value) -> Signature:
     """The structure of an `out_bar` that gives every leaf."""
     if not isinstance(result, Tup):
         return Type()
-    kind = "list" if result.kind == "list" else "dict" if result.kind == "dict" else "tuple"
-    return Struct(tuple(map(_whole, result.items)), kind, result.keys if kind == "dict" else ())
+    kind = result.kind if result.kind in ("list", *_KEYED) else "tuple"
+    return Struct(tuple(map(_whole, result.items)), kind, result.keys if kind in _KEYED else ())
 
 
-def plan(func: Func, result: Value, what: str, has_aux: bool, seed: Signature | None) -> Seeds:
+def plan(
+    func: Func, result: Value, what: str, has_aux: bool, seed: Signature | None, flat: bool = False
+) -> Seeds:
     """The seeds of a transform; those of `vjp` have the structure `seed`, or that of the result.
+
+    `flat`: each is a parameter of its own.
 
     Raises `UnfitResult` where the result is not the scalar that the transform asks for.
     """
-    seeds = Seeds()
     aux: Value | None = None
     if has_aux:
         result, aux = paired(result, func.name)
-    if what == "vjp":
+    seeds = Seeds(result=result, name=func.name)
+    if flat and what == "pullback":
+        _one_by_one(result, seeds, func)
+    elif what in ("vjp", "pullback"):
         _given(result, seed or _whole(result), (), seeds, func.name)
         if seeds.given:
             if seeds.given[0][0]:
@@ -135,6 +194,24 @@ def plan(func: Func, result: Value, what: str, has_aux: bool, seed: Signature | 
     return seeds
 
 
+def _one_by_one(result: Value, seeds: Seeds, func: Func) -> None:
+    """A parameter for each result that has a derivative."""
+    taken = {*func.names, "saved"}
+    for a in leaves(result) or ():
+        t = atom_type(a)  # type: ignore[arg-type]
+        if not is_differentiable(t):
+            seeds.atoms.append(Lit(0.0))
+            continue
+        hint = a.hint if isinstance(a, Var) and a.hint and not a.hint.startswith(".") else "out"
+        n, name = 1, f"{hint}_bar"
+        while name in taken:
+            n += 1
+            name = f"{hint}_bar{n}"
+        taken.add(name)
+        seeds.params.append(Var(name, t))
+        seeds.atoms.append(seeds.params[-1])
+
+
 def paired(result: Value, name: str) -> tuple[Value, Value]:
     """What a function with `has_aux` returns: its value, and the rest."""
     if not (isinstance(result, Tup) and result.is_sequence and len(result.items) == 2):
@@ -149,8 +226,12 @@ def _given(result: Value, seed: Signature, path: Path, seeds: Seeds, name: str) 
         seeds.atoms += [Lit(0.0)] * len(leaves(result) or ())
         return
     where = spell(path, NAME)
+    if isinstance(result, Rows):
+        raise UnfitResult(
+            f"`{name}` returns a list of tuples of unknown length: return its columns"
+        )
     if not isinstance(result, Tup):
-        if isinstance(seed, Struct):
+        if isinstance(seed, Struct) and not isinstance(atom_type(result), List):  # type: ignore[arg-type]
             raise UnfitResult(f"`{where}` is a {seed.kind}, the result of `{name}` is not")
         t = atom_type(result)  # type: ignore[arg-type]
         var = Var("" if path else NAME, t)
@@ -162,15 +243,36 @@ def _given(result: Value, seed: Signature, path: Path, seeds: Seeds, name: str) 
     want = f"a {result.kind} of {len(result.items)}"
     if not isinstance(seed, Struct):
         raise UnfitResult(f"`{where}` is one value, the result of `{name}` is {want}")
-    if len(seed.items) != len(result.items) or (seed.kind == "dict") != (result.kind == "dict"):
+    keyed = result.kind if result.kind in _KEYED else ""
+    own_kind = seed.kind if seed.kind in _KEYED else ""
+    if len(seed.items) != len(result.items) or own_kind != keyed:
         got = f"a {seed.kind} of {len(seed.items)}"
         raise UnfitResult(f"`{where}` is {got}, the result of `{name}` is {want}")
-    if set(seed.keys) != set(result.keys) and result.kind == "dict":
+    if set(seed.keys) != set(result.keys) and keyed:
         raise UnfitResult(f"`{where}` has the keys {seed.keys}, the result has {result.keys}")
     for k, item in enumerate(result.items):
-        key = result.keys[k] if result.kind == "dict" else k
-        own = seed.items[seed.keys.index(key) if seed.kind == "dict" else k]
-        _given(item, own, (*path, ("item", key)), seeds, name)
+        key = result.keys[k] if keyed else k
+        own = seed.items[seed.keys.index(key) if keyed else k]
+        step = ("attr" if keyed == "object" else "item", key)
+        _given(item, own, (*path, step), seeds, name)
+
+
+def _compare(given: Given, shapes: Mapping[Path, Any], out_bar: Any) -> None:
+    for path, _ in given:
+        want, got = shapes[path], _shape(ops.part(out_bar, path))
+        if want != got:
+            name = spell(path, NAME)
+            raise TypeError(f"`{name}` has the shape {got}, the result has the shape {want}")
+
+
+def _zero(t: Type, shape: Any) -> Any:
+    """The zero cotangent of a result."""
+    if isinstance(t, List):
+        return [_zero(t.item, one) for one in shape]
+    if isinstance(t, Scalar) or not shape:
+        return 0.0
+    inexact = isinstance(t, Array) and t.kind in ("float", "complex")
+    return np.zeros(shape, getattr(t, "char", "d") if inexact else "d")
 
 
 def _coerced(v: Any, path: Path, types: dict[Path, Type]) -> Any:
@@ -180,11 +282,19 @@ def _coerced(v: Any, path: Path, types: dict[Path, Type]) -> Any:
         return {k: _coerced(x, (*path, ("item", k)), types) for k, x in v.items()}
     if isinstance(v, list | tuple):
         return [_coerced(x, (*path, ("item", k)), types) for k, x in enumerate(v)]
+    fields = attributes(v)
+    if fields is not None:
+        new = {k: _coerced(x, (*path, ("attr", k)), types) for k, x in fields.items()}
+        return ops.like(v, **new)
     return v
 
 
 def _as(v: Any, t: Type, path: Path) -> Any:
     """A seed in the type of its result: a real result takes no complex cotangent."""
+    if isinstance(t, List):
+        if not isinstance(v, list | tuple):
+            raise TypeError(f"`{spell(path, NAME)}` is no list, the result is one")
+        return [_as(x, t.item, (*path, ("item", k))) for k, x in enumerate(v)]
     array = np.asarray(v)
     if array.dtype.kind not in "fiubc":
         raise TypeError(f"`{spell(path, NAME)}` is a {type(v).__name__}, not a number or an array")
@@ -245,7 +355,7 @@ def _check_scalar(result: Value, func: Func, seeds: Seeds) -> None:
 
 def check_elementwise(func: Func, wrt: Sequence[Var]) -> None:
     """Refuse a function in which elements meet: one seed for all would add their derivatives."""
-    varied = active(func, wrt, func.body.results)
+    varied = active(func, wrt, func.body.results[:1])  # of aux nothing is asked
     for s in _equations(func.body):
         operands = [a for a in s.args if a in varied]
         if s.out not in varied or not operands or s.op is ops.part:

@@ -15,9 +15,11 @@ from s2sgrad.ir.graph import UNDEF, Atom, Block, Branch, Eqn, Func, Lit, Loop, S
 from s2sgrad.ir.types import Array, Seq, Several
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.activity import active
+from s2sgrad.passes.attempts import with_flags
 from s2sgrad.passes.calls import Pair, Pairs, forward_call
 from s2sgrad.passes.frames import Frame, tape_name
 from s2sgrad.passes.record import Recorder
+from s2sgrad.passes.saturating import saturating
 from s2sgrad.passes.selected import Selected
 
 
@@ -25,6 +27,7 @@ class Taping:
     """The mirror being built (`frame`), and how it comes by the primal's values."""
 
     def __init__(self, func: Func, wrt: Sequence[Var], pairs: Pairs) -> None:
+        func = with_flags(func)
         self.func, self.wrt = func, wrt
         self.pairs = pairs
         self.saved: dict[Eqn, tuple[Pair, Var]] = {}  # calls that have a backward half
@@ -34,10 +37,12 @@ class Taping:
         self.items: dict[tuple[Atom, int], Var] = {}  # the results of operations with several
         self.collects: dict[tuple[Stmt, int], dict[Var, Var]] = {}
         self.counts: dict[Loop, Var] = {}
+        self.bar_of: dict[Var, Var] = {}  # which value a cotangent without a name is one of
         self.unbound: set[Atom] = {UNDEF}  # values that some path leaves without a value
         self.shape_from: dict[Var, Atom] = {}  # another value that surely has the same shape
         self._index(func.body)
         self.selected = Selected(func.body)
+        self.saturating = saturating(func.body)
         self.frame = Frame(func.body, None, None)
         self.recorder = Recorder(self.frame.stmts)
 

@@ -18,14 +18,14 @@ import numpy as np
 
 from s2sgrad.front.infer import fits
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Eqn, Form, Func, Lit, Pack, Var, atom_type
+from s2sgrad.ir.graph import Atom, Eqn, Form, Func, Lit, Var, atom_type
 from s2sgrad.ir.types import Array, Scalar, Type, kind_of
+from s2sgrad.passes.axes import only_adds
 from s2sgrad.passes.exact import exact
 from s2sgrad.passes.rewrite import Rewriter
 
 PRODUCT = {operator.mul, operator.truediv, operator.neg}
 ONE = Lit(1.0)
-_ALL = Pack("slice", (None, None, None))
 DEPTH = 12  # products longer than this are not collected: linear time
 
 
@@ -96,7 +96,7 @@ class Terms(Rewriter):
         t = atom_type(a)
         absorbs = s.op is operator.mul and any(map(is_factor, s.args))
         if isinstance(a, Var) and absorbs and self.is_shared_negative(a, s):
-            return Term(-1.0, rest=self.made[a].args[0])
+            return Term(-1.0, rest=self.positive(a))
         if isinstance(a, Var) and self.can_open(a, s):
             inner = self.opened(self.made[a], s.out.type)
             if inner is not None:
@@ -152,6 +152,13 @@ class Terms(Rewriter):
             return False
         same = atom_type(made.args[0]) == v.type == s.out.type
         return same and self.is_product(made) and self.is_local(v) and self.uses[v] > 1
+
+    def positive(self, v: Var) -> Atom:
+        """What the shared `v` is the negative of."""
+        x = self.made[v].args[0]
+        if isinstance(x, Var):
+            self.uses[x] += 1
+        return x
 
     def is_own(self, v: Atom, uses: int = 1) -> bool:
         """Is `v` made in this block, a temporary, and read by nobody else?"""
@@ -283,12 +290,12 @@ def _first(node: Node, change: Callable[[Node], Node]) -> Node:
 
 def _only_adds_axes(s: Eqn) -> bool:
     """`x[:, None]`."""
-    if s.op is not ops.getitem or s.form is None or len(s.args) != 1:
-        return False
-    index = s.form.args[1]
-    items = index.items if isinstance(index, Pack) else index
-    items = items if isinstance(items, tuple) else (items,)
-    return all(i is None or i == slice(None) or i == _ALL for i in items)
+    return (
+        s.op is ops.getitem
+        and s.form is not None
+        and len(s.args) == 1
+        and only_adds(s.form.args[1])
+    )
 
 
 def _is_weak(t: Type, out: Type) -> bool:

@@ -84,7 +84,7 @@ def expand_(g: Any, out: Any, x: Any, a: Any, axis: Any = None, keepdims: bool =
 
 
 @rule(toolbox.select, linear=(1,))
-def select_(g: Any, out: Any, mask: Any, x: Any) -> Any:
+def selected(g: Any, out: Any, mask: Any, x: Any) -> Any:
     """Select again."""
     return 0.0, select(mask, g)
 
@@ -157,10 +157,24 @@ def _scan_jvp(out: Any, tangents: Any, a: Any, x: Any, axis: int) -> Any:
     return scan(a, moved, axis)
 
 
+@rule(np.lib.stride_tricks.sliding_window_view, linear=(0,))
+def windows(g: Any, out: Any, x: Any, window_shape: Any, axis: Any = None) -> Any:
+    """Each element was read by all windows over it."""
+    return toolbox.overlap_add(g, x, window_shape, axis)
+
+
+@rule(toolbox.overlap_add, linear=(0,))
+def overlap_add_(g: Any, out: Any, x: Any, a: Any, window: Any, axis: Any) -> Any:
+    """The windows of the sum."""
+    view = np.lib.stride_tricks.sliding_window_view
+    return toolbox.call(view, g, window, axis), 0.0
+
+
 _SHAPES: dict[Op, int] = {
     toolbox.broadcast_like: 1, toolbox.reshape_like: 1, toolbox.expand: 1, toolbox.fit_like: 1,
     toolbox.scatter: 0, toolbox.scatter_along: 0, toolbox.scatter_part: 0,
     toolbox.scatter_diagonal: 0, toolbox.reduceat_back: 1,
+    toolbox.overlap_add: 1,
 }  # fmt: skip
 for _op, _shape in _SHAPES.items():
     entry(_op).shapes = (_shape,)
@@ -179,6 +193,17 @@ def last_writes(g: Any, out: Any, x: Any, index: Any, value: Any) -> Any:
 def additem_(g: Any, out: Any, x: Any, index: Any, value: Any) -> Any:
     """The array as it was, and what was added."""
     return g, None, g[index]
+
+
+@rule(ops.finite)
+def finite(g: Any, out: Any, x: Any) -> Any:
+    """What infinity stands for does not vary."""
+    return g
+
+
+@finite.jvp
+def _finite_jvp(out: Any, tangents: Any, x: Any) -> Any:
+    return tangents[0]
 
 
 @rule(ops.broadcast_like, linear=(0,))

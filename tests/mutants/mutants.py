@@ -81,7 +81,8 @@ MUTANTS = [
     Mutant(
         "the last write to a repeated place is not told from the others",
         "passes/adjoints.py",
-        "        if s.op is not ops.setitem or not repeats:\n            return read\n",
+        "        if s.op is not ops.setitem or is_distinct(s.form.args[1], s.args, self.made_by):\n"
+        "            return read\n",
         "        return read\n",
     ),
     Mutant(
@@ -99,7 +100,7 @@ MUTANTS = [
     Mutant(
         "a mirrored loop forgets what comes from outside",
         "passes/reverse.py",
-        "        for v, acc in zip(free, accs, strict=True):\n            self.frame.bars[v] = [acc]\n",
+        "            self.frame.bars[v] = [acc]\n",
         "",
     ),
     Mutant(
@@ -300,15 +301,15 @@ MUTANTS = [
     # emission
     Mutant(
         "tapes are read from the front",
-        "emit/source.py",
-        '{self.names[p]} = {self.tapes[source]}.pop()")',
-        '{self.names[p]} = {self.tapes[source]}.pop(0)")',
+        "emit/tapes.py",
+        'text = f"{targets} = {tape}.pop()"',
+        'text = f"{targets} = {tape}.pop(0)"',
     ),
     Mutant(
         "two live values may have one name",
         "emit/names.py",
-        "            if not live & self.busy[name]:\n                return name\n        while",
-        "            return name\n        while",
+        "        return not live & self.busy[name]\n",
+        "        return True\n",
     ),
     Mutant(
         "a read is folded into an expression past a write",
