@@ -235,3 +235,32 @@ LISTS: list[tuple[Callable[..., Any], tuple[Any, ...], Any]] = [
 @pytest.mark.parametrize(("f", "args", "wrt"), LISTS)
 def test_other_lists(f: Callable[..., Any], args: tuple[Any, ...], wrt: Any) -> None:
     check_grad(f, *args, wrt=wrt)
+
+
+def test_parts_of_what_was_appended() -> None:
+    """They are read of the item itself; another turn's items are read in the list."""
+
+    def f(W, h, n):
+        hs, total = [h], 0.0
+        for t in range(n):
+            hs.append(np.tanh(W @ hs[t]))
+            total = total + hs[t + 1][0] * hs[t][1] + np.sum(hs[t + 1][1:] * hs[t + 1][:-1])
+            total = total + hs[t + 1][t % 3] ** 2
+        return total
+
+    text = source(f, R((3, 3)), R(3), 4, wrt=(0, 1))
+    assert "hs[t + 1]" not in text.split("# backward")[0]
+
+
+def test_sums_after_a_loop_that_writes() -> None:
+    """The mirror stores into a cotangent of its own, and into a list of them."""
+
+    def f(W, X):
+        hs, total = [X[0]], 0.0
+        for t in range(X.shape[0]):
+            hs.append(np.tanh(W @ hs[t] + X[t]))
+            p = np.exp(hs[t + 1])
+            total = total + np.log(p[t] * p[0])
+        return total
+
+    check_grad(f, R((3, 3)), R((3, 3)), wrt=(0, 1))

@@ -110,7 +110,7 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return _like(op, atom_type(args[0]), atom_type(args[1]))
     first = types[0] if types else None
     if op in _LISTS or isinstance(first, List):
-        listed = _listed(op, [atom_type(a) for a in args], form)
+        listed = _listed(op, args, form)
         if listed is not None:
             return listed
     if op is ops.getitem and isinstance(first, Several):
@@ -171,7 +171,7 @@ def _of_list(types: list[Type | None]) -> bool:
     return not types or isinstance(types[0], List)
 
 
-def _item_at(t: Type, index: Any, types: list[Type]) -> Type:
+def _item_at(t: Type, index: Any, args: tuple[Atom, ...]) -> Type:
     """The type of a part of a list."""
     steps = index.items if isinstance(index, Pack) and index.kind == "path" else (index,)
     for k, step in enumerate(steps):
@@ -182,7 +182,7 @@ def _item_at(t: Type, index: Any, types: list[Type]) -> Type:
         if isinstance(t, Undefined):
             return t
         rest = Pack("path", steps[k:])
-        shape = _read(t.shape, rest, list(types)) if isinstance(t, Array) else None
+        shape = _read(t.shape, rest, args) if isinstance(t, Array) else None
         if shape is None or not isinstance(t, Array):
             return UNKNOWN
         return Array(t.char, shape) if shape else Scalar(t.kind, t.char)
@@ -206,8 +206,9 @@ def _with_item(t: List, index: Any, value: Type) -> Type:
     return t  # a part of an array is stored
 
 
-def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Type | None:
+def _listed(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type | None:
     """Lists: what is known without asking NumPy."""
+    types = [*map(atom_type, args)]
     if op is ops.list_:
         start: Type = UNDEFINED
         return List(functools.reduce(join, types, start))
@@ -224,7 +225,7 @@ def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Typ
     if op is ops.concat and isinstance(types[1], List):
         return List(join(first.item, types[1].item))
     if op is ops.getitem:
-        return _item_at(first, form.args[1] if form is not None else 0, types)
+        return _item_at(first, form.args[1] if form is not None else 0, args)
     if op is ops.setitem and form is not None:
         return _with_item(first, form.args[1], types[-1])
     if op is ops.place:
