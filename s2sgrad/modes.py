@@ -31,7 +31,7 @@ def staged(
         seeds = plan(func, result, inner.what, inner.has_aux, None)
         n = len(seeds.atoms)
         func = tidy(seeds.checked(func), stages, "parse", _differentiated(arguments, request))
-        func = stages["reverse"] = _by_tangent(func, bars[0], n)
+        func = stages["reverse"] = _by_tangent(func, bars[0], n, stages.level)
     else:
         func, seeds = _reversed(func, result, one, bars, stages, arguments)
         refuse_halves(func)
@@ -149,7 +149,7 @@ def _back_along(
     values = moved.body.results[: n + 1]  # and the tangent of the first of them
     body = Block((*func.body.params, *dots), moved.body.stmts, values)
     func = replace(moved, body=body, names=(*func.names, *(d.hint for d in dots)))
-    tidy_kept(func)
+    tidy_kept(func, stages.level)
     func = tidy(verified(func, "forward"), stages, "forward", keep, PURE)
     made = reverse(func, request.bars(arguments), [*[Lit(0.0)] * n, Lit(1.0)], ())
     results = (*made.body.results[:n], *made.body.results[n + 1 :])
@@ -160,10 +160,10 @@ def _back_along(
     return func, seeds
 
 
-def _by_tangent(func: Func, x: Var, n: int) -> Func:
+def _by_tangent(func: Func, x: Var, n: int, level: int) -> Func:
     """The derivative in a number, by forward mode: results, and that of the first."""
     made = forward(func, {x: Lit(1.0)})
-    tidy_kept(made)
+    tidy_kept(made, level)
     results = made.body.results[: n + 1]
     return replace(made, body=replace(made.body, results=results))
 
@@ -176,7 +176,7 @@ def pushed(
         func = tidy(func, stages, "parse", _differentiated(arguments, request))
     values = func.body.results
     func = stages["forward"] = _moved(func, arguments, request)
-    tidy_kept(func)
+    tidy_kept(func, stages.level)
     n = len(values)
     func = finish(func, n, [atom_type(r) for r in values if has_tangent(r)])
     if request.flat:

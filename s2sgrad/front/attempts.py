@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from s2sgrad.front.building import RAISED, Poison
+from s2sgrad.front.building import RAISED
 from s2sgrad.front.desugar import Managed
 from s2sgrad.front.generators import Generators
 from s2sgrad.front.join import Arm
 from s2sgrad.front.memory import Root, Stale, now
 from s2sgrad.front.raising import may_raise
-from s2sgrad.front.values import Known, Tup, Value, same
+from s2sgrad.front.values import Known, Poison, Tup, Value, same
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.build import map_equations

@@ -208,7 +208,7 @@ def _with_item(t: List, index: Any, value: Type) -> Type:
 
 def _listed(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type | None:
     """Lists: what is known without asking NumPy."""
-    types = [*map(atom_type, args)]
+    types = [atom_type(a) for a in args]
     if op is ops.list_:
         start: Type = UNDEFINED
         return List(functools.reduce(join, types, start))

@@ -358,7 +358,7 @@ class Iterables(Unrolling):
             fn = self.expr(node.func)
             obj = fn.obj if isinstance(fn, Known) else None
             if obj is enumerate and node.args and len(node.args) + len(node.keywords) == 2:
-                return self.counted(node)
+                return self.numbered_from(node)
             if obj is not reversed and obj not in (range, enumerate, zip):
                 value = self.expr(node)
                 if isinstance(value, Rows) or self.is_list_part(value):
@@ -373,7 +373,7 @@ class Iterables(Unrolling):
                     return self.over_array(self.element(value, REVERSED, node), node)  # type: ignore[arg-type]
         return super().iteration(node)
 
-    def counted(self, node: ast.Call) -> tuple[Range, Callable[[Var], Value]]:
+    def numbered_from(self, node: ast.Call) -> tuple[Range, Callable[[Var], Value]]:
         """`enumerate(x, start)`"""
         start = self.expr(node.args[1] if len(node.args) > 1 else node.keywords[0].value)
         plain = ast.copy_location(ast.Call(node.func, node.args[:1], []), node)
