@@ -47,6 +47,8 @@ class _Simplify(Choices):
             return s.args[1]
         if s.op is np.transpose and s.form is None:
             return self.transpose(s)
+        if s.op is ops.broadcast_like and isinstance(s.args[0], Lit):  # a seed, too
+            self.spread[s.out] = (s.args[0], s.args[1])
         if (
             not self.adjoint
             or (s.out in self.exact and s.op is not operator.ne)
