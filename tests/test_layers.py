@@ -21,7 +21,7 @@ LAYERS = [
     {"front"},
     {"passes", "tree"},
     {"emit"},
-    {"request", "picture"},
+    {"request", "picture", "replay"},
     {"pipeline", "returned", "graph"},
     {"modes", "matrices"},
     {"compile"},

@@ -199,6 +199,8 @@ class Flow(Tapes):
             return None
         if flag not in last.outs[: last.joined] or len(self.where[flag]) != 1:
             return None
+        if self.tape_items.intersection(last.outs):
+            return None  # what is put on a tape after the branch
         j = last.outs.index(flag)
         found: Exits = {last: (j, pending)}
         for arm in last.arms:

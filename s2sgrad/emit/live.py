@@ -126,7 +126,7 @@ class _Backwards:
         before: set[Var] = set()
         for k in (1, 0):
             arm = s.arms[k]
-            # The first arm of a `try` may be left anywhere: what the other reads is kept.
+            # The first arm of a `try` may be left anywhere: what the other reads is there.
             kept = [*after, *before] if is_attempt(s.test) else after
             self.live = dict.fromkeys(kept, self.at)
             self.use_all(arm.results[: s.joined])
