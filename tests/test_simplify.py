@@ -52,6 +52,10 @@ CASES = [
     ("np.sum(np.sin(m + one))", "np.sum(t_bar, axis=(0, 1), keepdims=True)"),
     ("np.sum(np.sin(cube + col))", "np.sum(np.sum(t_bar, axis=0), axis=1, keepdims=True)"),
     ("np.sum(x + a)", "x.size"),
+    # a factor that lacks the summed axis
+    ("np.sum(np.sin(m * x))", "m_bar = t_bar * x\nx_bar = np.sum(t_bar * m, axis=0)"),
+    ("np.sum(np.sin(m - x) * x)", "np.sum("),
+    ("np.sum(np.exp(m * x * x))", "axis=0) * x"),
     ("np.sum(m + x)", "t.shape[0]"),
     ("np.sum(col * x)", "np.full_like(x, np.sum(col, axis=0))"),
 ]
