@@ -55,7 +55,7 @@ CASES = [
     # a factor that lacks the summed axis
     ("np.sum(np.sin(m * x))", "m_bar = t_bar * x\nx_bar = np.sum(t_bar * m, axis=0)"),
     ("np.sum(np.sin(m - x) * x)", "np.sum("),
-    ("np.sum(np.exp(m * x * x))", "axis=0) * x"),
+    ("np.sum(np.sin((m - x) * y))", "axis=0) * y"),
     ("np.sum(m + x)", "t.shape[0]"),
     ("np.sum(col * x)", "np.full_like(x, np.sum(col, axis=0))"),
 ]
