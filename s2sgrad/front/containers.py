@@ -256,7 +256,7 @@ class Containers(Classes):
         args = [self.inner(a) for a in args]
         if isinstance(fn, Known) and fn.obj is ops.stop_gradient and isinstance(args[0], Tup):
             items = (self.call(fn, [i], {}, node) for i in args[0].items)
-            return replace(args[0], items=tuple(items))
+            return replace(args[0], items=tuple(items), cell=None)
         if (
             isinstance(fn, Known)
             and fn.obj is ops.stop_gradient
