@@ -20,9 +20,9 @@ from s2sgrad.ir.graph import Block, Func, Hole
 from s2sgrad.ir.types import INT
 from s2sgrad.matrices import MATRICES, around, by_rows_or_columns, directional
 from s2sgrad.modes import pulled, pushed, staged
-from s2sgrad.passes.activity import influences
+from s2sgrad.passes.activity import influences, refuse_draws
 from s2sgrad.passes.halves import repeatable, split
-from s2sgrad.passes.inner import Inner
+from s2sgrad.passes.inner import INNER
 from s2sgrad.passes.seeds import Seeds
 from s2sgrad.pipeline import final, scratch, settled, tidy_kept, verified
 from s2sgrad.request import Request
@@ -37,6 +37,7 @@ class Derived:
     seeds: Seeds
     written: list[Leaf]  # arrays that the function writes to; it copies them first
     leaves: list[Leaf]
+    changes: bool = False  # are containers among the arguments changed?
 
 
 @dataclass(eq=False)
@@ -56,6 +57,7 @@ class Compiled:
     leaves: list[Leaf]
     given: dict[str, Callable[..., Any]]  # functions of the user's that the text calls
     calls: bool  # are there functions that are kept as calls?
+    changes: bool = False  # are containers among the arguments changed?
 
 
 def compile_derivative(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
@@ -77,6 +79,7 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
         made.leaves,
         text.given,
         bool(text.kept),
+        made.changes,
     )
 
 
@@ -96,11 +99,14 @@ def differentiate(
     stages["parse"] = verified(func, "parse")
     tidy_kept(func, request.optimize)
     written = [leaf for leaf in arguments.leaves if leaf.var in func.notes["written"]]
+    changes: bool = func.notes["changes"]
     for stage in request.inner:
         func, result = staged(func, arguments, request, stage, result, stages)
     whole = "_".join([_identifier(name), *(stage.what for stage in request.inner), request.what])
     request = by_rows_or_columns(request, result)
     asked = directional(request) if request.what in MATRICES else request
+    if asked.what in ("jvp", "hvp") and asked is not request:
+        refuse_draws(func)
     mode = pushed if asked.what == "jvp" else pulled
     func, structure, seeds = mode(func, arguments, asked, result, stages)
     own = "_" * (asked is not request)  # what serves a matrix is no function of its own
@@ -122,7 +128,7 @@ def differentiate(
         return whole, around(request, arguments, result, funcs, whole, head, spelling)
 
     emitted = emit(parts, matrix if asked is not request else None)
-    return Derived(emitted, stages, seeds, written, arguments.leaves)
+    return Derived(emitted, stages, seeds, written, arguments.leaves, changes)
 
 
 Part = tuple[Func, Result, list[str]]  # a function, the structure of its result, its parameters
@@ -156,11 +162,15 @@ def _front(
     nowhere needs it as a size or index.
     """
 
+    keeps = not request.inner  # a derivative of a derivative cannot go through halves
+
     def parsed(floats: frozenset[tuple[str, Path]]) -> tuple[Arguments, Func, Value]:
         arguments = Arguments(outside.static, floats)
         arguments.add(request.signatures)
         values = list(arguments.values.items())
-        func, result = parse(closure, values, arguments.params, name, scope=outside, passes=Inner)
+        func, result = parse(
+            closure, values, arguments.params, name, scope=outside, passes=INNER, keeps=keeps
+        )
         return arguments, func, rebuild(result, list(func.body.results))
 
     arguments, func, result = parsed(frozenset())

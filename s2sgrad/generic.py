@@ -25,6 +25,7 @@ from s2sgrad.front.source import span_of
 from s2sgrad.front.structure import (
     Signature,
     Struct,
+    containers,
     differentiable,
     leaves,
     spell,
@@ -104,6 +105,8 @@ def derive(task: Task, outside: Outside, constants: bool) -> Unit:
     if task.what in ("jvp", "hvp"):
         checks.like(SEED_NAMES[task.what], task)
     checks.apart([spell(x.path, x.owner.hint) for x in made.written])
+    if made.changes:
+        checks.distinct([spell(p, n) for n, s in types.items() for p in containers(s)])
     imports = made.emitted.imports | ({"import numpy as np"} if checks.tests else set())
     extra = [
         *(() if constants else outside.variables),
@@ -331,6 +334,13 @@ class _Checks:
             self.tests += [f"np.shares_memory({name}, {n})" for n in others]
             if others:
                 self.say(name, f"sharing no memory with {', '.join(f'`{n}`' for n in others)}")
+
+    def distinct(self, names: list[str]) -> None:
+        """Containers, some of which are changed, are all different ones."""
+        if len(names) > 1:
+            ids = ", ".join(f"id({n})" for n in names)
+            self.tests.append(f"len({{{ids}}}) < {len(names)}")
+            self.say(names[0], "no container in it is another one, too")
 
     def like(self, seed: str, task: Task) -> None:
         """What is given for the arguments in `wrt` has their shapes."""
