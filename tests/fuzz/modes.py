@@ -81,8 +81,8 @@ def check(what: str, program: Program) -> Outcome:
                 try:
                     _primal(program, args)
                     want = dual.run(program, args, v).tangent
-                    first = what in ("forward", "pullback")
-                    second = 0.0 if first else curvature(program, args, u, v)
+                    simple = what in ("forward", "pullback")
+                    second = 0.0 if simple else curvature(program, args, u, v)
                 except Skip as e:
                     why = str(e)
                     continue
