@@ -191,6 +191,7 @@ HESSIANS: list[tuple[Callable[..., Any], tuple[Any, ...], Any]] = [
     (of_layer, (Layer(R(2), R(2)),), 0),
     (in_a_loop, (R(4), 4), 0),
     (number, (1.5,), 0),
+    (recursive, (R(3), 2), 0),
 ]
 
 

@@ -44,9 +44,10 @@ UPWARDS = {
     ): "a helper's text names functions as the emitter does; in a method",
 }
 LONG = {
-    "s2sgrad/rules/shaping.py": "a table of rules",
     "tests/array_programs.py": "a table of programs",
     "tests/array_programs_more.py": "a table of programs",
+    "tests/container_aliases.py": "a table of programs",
+    "tests/container_programs.py": "a table of programs",
     "tests/function_programs.py": "a table of programs",
     "tests/fuzz/control.py": "one generator of programs",
     "tests/fuzz/dual.py": "the oracle: dual numbers for every operation",

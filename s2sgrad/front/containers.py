@@ -7,6 +7,7 @@ time.  What changes them is in `updates`, the user's classes in `classes`, loops
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -173,6 +174,24 @@ class Containers(Classes):
         return found
 
     def missing(self, owner: Tup, key: Any, at: ast.AST) -> Value | None:
+        """What a `defaultdict` or a `Counter` gives for a key that it has not got."""
+        factory = owner.cell.factory if owner.cell is not None else None
+        if factory is None:
+            return None
+        if owner.cls is not defaultdict:
+            return Lit(0)
+        made = self.boxed(self.call(factory, [], {}, ast.copy_location(ast.Call(at, [], []), at)))  # type: ignore[arg-type]
+        self.set_key(owner, key, made, at)
+        return made
+
+    def constant_position(self, t: Tup, k: Value, at: ast.AST) -> int | None:
+        """A position that is known; None where the list has to be one of the IR."""
+        if isinstance(k, Lit) and isinstance(k.value, int):
+            return k.value
+        self.take_turns()
+        return None
+
+    def set_key(self, owner: Tup, key: Any, value: Value, at: ast.AST) -> None:
         raise NotImplementedError
 
     def no_key(self, owner: Tup, key: Any, at: ast.AST) -> Exception:

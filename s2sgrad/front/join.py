@@ -98,7 +98,8 @@ class Join:
             phis = (self.phi(k if isinstance(k, str) else "", x, y) for k, x, y in parts)
             made = replace(a, items=tuple(phis))
         else:
-            made = a if same(a, b) else Stale(self.at, "it has another structure on each path")
+            one = not isinstance(a, Tup) and same(a, b)
+            made = a if one else Stale(self.at, "it has another structure on each path")
         self.p.versions[cell] = made
         self.p.has_cells = True
 

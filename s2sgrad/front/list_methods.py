@@ -12,7 +12,7 @@ import numpy as np
 
 from s2sgrad.front.heap import structure
 from s2sgrad.front.infer import fits
-from s2sgrad.front.lists import list_path, steps_of
+from s2sgrad.front.list_types import list_path, steps_in
 from s2sgrad.front.loops import Loops
 from s2sgrad.front.memory import Ref, Root, Stale, holes, refs
 from s2sgrad.front.values import Method, Rows, Tup, Value, leaves, rebuild
@@ -408,3 +408,8 @@ class ListMethods(Loops):
 
 def _atom(step: Any) -> Atom:
     return Lit(step) if isinstance(step, int) else step
+
+
+def steps_of(v: Ref) -> list[Any]:
+    """The steps from a list to a part of it."""
+    return steps_in(v.root.first.type, v.path)

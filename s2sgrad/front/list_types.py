@@ -121,3 +121,26 @@ def listed(
     if op is np.array and isinstance(first.item, Array) and form is None:
         return Array(first.item.char, (fresh_dim(), *first.item.shape))
     return None
+
+
+def steps_in(t: Any, path: tuple[Any, ...]) -> list[Any]:
+    """The steps of a view into a list: one for each list, the rest as it is."""
+    found: list[Any] = []
+    left = list(path)
+    while left and isinstance(t, List | Undefined):
+        step = left.pop(0)
+        if isinstance(step, Pack) and step.kind == "tuple":  # `x[i][j]` was taken for `x[i, j]`
+            step, *rest = step.items
+            left[:0] = (
+                [] if not rest else [rest[0] if len(rest) == 1 else Pack("tuple", tuple(rest))]
+            )
+        found.append(step)
+        if isinstance(t, List) and not (isinstance(step, Pack) and step.kind == "slice"):
+            t = t.item
+    return [*found, *left]
+
+
+def list_path(t: Any, path: tuple[Any, ...]) -> Any:
+    """The index that leads to a part of a list."""
+    steps = steps_in(t, path)
+    return steps[0] if len(steps) == 1 else Pack("path", tuple(steps))

@@ -8,7 +8,6 @@ indexed by anything else that is computed becomes a list of the IR.
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -424,26 +423,6 @@ class Updates(Containers):
     def dict_clear(self, t: Tup, args: list[Value], kw: Any, at: ast.AST) -> Value:
         self.change(t, (), at, ())
         return Lit(None)
-
-    # -- positions
-
-    def constant_position(self, t: Tup, k: Value, at: ast.AST) -> int | None:
-        """A position that is known; None where the list has to be one of the IR."""
-        if isinstance(k, Lit) and isinstance(k.value, int):
-            return k.value
-        self.take_turns()
-        return None
-
-    def missing(self, owner: Tup, key: Any, at: ast.AST) -> Value | None:
-        """What a `defaultdict` or a `Counter` gives for a key that it has not got."""
-        factory = owner.cell.factory if owner.cell is not None else None
-        if factory is None:
-            return None
-        if owner.cls is not defaultdict:
-            return Lit(0)
-        made = self.boxed(self.call(factory, [], {}, ast.copy_location(ast.Call(at, [], []), at)))  # type: ignore[arg-type]
-        self.set_key(owner, key, made, at)
-        return made
 
 
 _WORDS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.Pow: "pow",
