@@ -193,6 +193,42 @@ def test_a_generator_is_consumed_once() -> None:
         grad(f)(1.0)
 
 
+def test_what_the_body_of_a_loop_raises_is_not_raised_in_the_generator() -> None:
+    def roots(x):
+        for k in range(4):
+            try:
+                yield math.sqrt(x - 0.3 * k)
+            except ValueError:
+                yield x * k
+
+    def f(x, y):
+        s = 0.0
+        try:
+            for r in roots(x):
+                s = r * y
+                if r > 1.5:
+                    s = s * math.log(y - 2.0)
+        except ValueError:
+            return x * y
+        return s
+
+    for x, y in ((0.8, 1.3), (2.9, 1.3), (2.9, 2.7)):
+        value, g = value_and_grad(f)(x, y)
+        assert value == f(x, y)
+        want = (f(x + STEP, y) - f(x - STEP, y)) / (2 * STEP)
+        assert g == pytest.approx(want, rel=1e-6, abs=1e-8)
+
+    def goes_on(x):
+        try:
+            yield x
+            x = math.sqrt(x - 5.0)
+        except ValueError:
+            yield x * x
+
+    with pytest.raises(DifferentiationError, match="goes on after it"):
+        grad(lambda x: sum(goes_on(x)))(1.0)
+
+
 def generator(x):
     yield x
 

@@ -249,6 +249,21 @@ def test_a_value_that_only_the_handler_reads_survives_the_body() -> None:
     check(f, np.array([0.3, 0.4, 0.5]))
 
 
+def test_what_follows_a_handler_that_leaves_reads_what_the_body_left() -> None:
+    def f(x, y):
+        s, t = 0.0, 1.0
+        try:
+            for k in range(4):
+                s = s + math.log(x + y - 0.6 * k)
+                t = t * s
+        except ValueError:
+            return x * y
+        return s * t
+
+    for x, y in ((0.8, 1.3), (0.3, 0.4), (1.8, 1.1)):
+        check(f, x, y)
+
+
 def test_names_and_memory_that_only_the_handler_reads_are_left_alone() -> None:
     def f(x, y):
         sin = x * y  # a name that the emitted code gives to values of its own, too

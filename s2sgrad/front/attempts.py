@@ -15,11 +15,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from s2sgrad.front.building import RAISED
-from s2sgrad.front.desugar import Managed
 from s2sgrad.front.generators import Generators
 from s2sgrad.front.join import Arm
 from s2sgrad.front.memory import Root, Stale, now
-from s2sgrad.front.raising import may_raise
+from s2sgrad.front.raising import asks, bound_last, may_raise, raises_again
 from s2sgrad.front.values import Known, Poison, Tup, Value, same
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
@@ -30,7 +29,6 @@ from s2sgrad.ir.types import BOOL, Static
 
 OK = ".ok"
 _serial = itertools.count(1)
-_RISKY = (ast.Call, ast.Raise, ast.Assert, ast.Subscript, ast.BinOp, ast.For, ast.While, ast.Try)
 Types = tuple[type[BaseException], ...]
 
 
@@ -88,8 +86,8 @@ class Attempts(Generators):
                 self.caught_by(h.type),
                 h.name,
                 lambda h=h: self.parse_block(h.body),  # type: ignore[misc]
-                _asks(h),
-                _again(h),
+                asks(h),
+                raises_again(h),
             )
             for h in s.handlers
         ]
@@ -174,6 +172,8 @@ class Attempts(Generators):
         self.env.clear()
         self.env.update(first.env)
         self.versions = dict(first.versions)
+        if _leaves(left.env, then.env):  # what follows is reached from the first arm alone
+            left.env.update({n: UNDEF for n, v in left.env.items() if is_poison(v)})
         always, never = RAISED in then.env, RAISED in left.env
         for arm in (then, left) if always or never else ():
             arm.env.pop(OK, None)
@@ -338,7 +338,7 @@ class Attempts(Generators):
         if name in self.rebound or name.startswith(".cell"):  # a call may have done it
             end = steps[k + 1].env if k + 1 < len(steps) else after
             return not same(steps[k].env.get(name, UNDEF), end.get(name, UNDEF))
-        return not _bound_last([steps[k].node], name)
+        return not bound_last([steps[k].node], name)
 
     def refuse_half_written(
         self,
@@ -396,45 +396,16 @@ def _marked(s: Stmt, classes: Types) -> Stmt:
     return map_equations(Block((), (s,), ()), mark).stmts[0]
 
 
-def _asks(h: ast.ExceptHandler) -> bool:
-    names = (n.id for s in h.body for n in ast.walk(s) if isinstance(n, ast.Name))
-    return h.name is not None and h.name in names
+def _leaves(handler: dict[str, Value], body: dict[str, Value]) -> bool:
+    """Does a handler surely return, break or continue where the body goes on?"""
+    flags = [n for n in handler if n.rpartition(".")[2].startswith(("left", "stop", "returned"))]
+    return any(n.startswith(".") and _true(handler[n]) and not _true(body.get(n)) for n in flags)
 
 
-def _again(h: ast.ExceptHandler) -> bool:
-    return any(isinstance(n, ast.Raise) and n.exc is None for s in h.body for n in ast.walk(s))
+def _true(v: Value | None) -> bool:
+    return isinstance(v, Lit) and v.value is True
 
 
 def is_poison(v: Value) -> bool:
     """Is it a name that may not be read?"""
     return isinstance(v, Known) and isinstance(v.obj, Poison)
-
-
-def _bound_last(stmts: Sequence[ast.stmt], name: str) -> bool:
-    """Can nothing raise once the statements have bound the name, as far as their text tells?"""
-    for k, s in enumerate(stmts):
-        bound = {n.id for n in ast.walk(s) if isinstance(n, ast.Name) and not _loads(n)}
-        if name not in bound:
-            continue
-        if any(isinstance(n, _RISKY) for rest in stmts[k + 1 :] for n in ast.walk(rest)):
-            return False
-        inner = [b for f in ("body", "orelse") if isinstance(b := getattr(s, f, None), list)]
-        if isinstance(s, ast.If | Managed):
-            if not all(_bound_last(b, name) for b in inner):
-                return False
-        elif inner or name not in _targets(s):
-            return False
-    return True
-
-
-def _targets(node: ast.stmt) -> set[str]:
-    """The names that the statement binds last of all."""
-    targets: list[Any] = getattr(node, "targets", None) or [getattr(node, "target", None)]
-    if len(targets) > 1:
-        return set()
-    flat = targets[0].elts if isinstance(targets[0], ast.Tuple) else targets
-    return {t.id for t in flat if isinstance(t, ast.Name)}
-
-
-def _loads(n: ast.Name) -> bool:
-    return isinstance(n.ctx, ast.Load)

@@ -13,6 +13,7 @@ from s2sgrad.front.resolve import own_nodes
 from s2sgrad.front.values import Closure
 
 _serial = itertools.count(1)
+_YIELDS = (ast.Yield, ast.YieldFrom)
 
 
 class Yielded(ast.stmt):
@@ -26,12 +27,19 @@ class Yielded(ast.stmt):
 
 
 class Wrap:
-    """What a loop makes of the items of a generator: `enumerate` counts, `zip` adds others."""
+    """What a loop makes of the items of a generator: `enumerate` counts, `zip` adds others.
+
+    `throws`: what the body raises is raised in the generator, as it is for a context manager.
+    """
 
     def __init__(
-        self, parts: list[ast.expr] | None = None, at: int = 0, start: ast.expr | None = None
+        self,
+        parts: list[ast.expr] | None = None,
+        at: int = 0,
+        start: ast.expr | None = None,
+        throws: bool = False,
     ) -> None:
-        self.parts, self.at, self.start = parts, at, start
+        self.parts, self.at, self.start, self.throws = parts, at, start, throws
 
     def counted(self, start: ast.expr) -> Wrap:
         return Wrap(self.parts, self.at, start)
@@ -98,6 +106,8 @@ class Inside:
             return made
         if isinstance(s, ast.FunctionDef | ast.ClassDef):
             return [s]
+        if isinstance(s, ast.Try) and s.handlers and not self.wrap.throws:
+            self.apart(s, refuse)
         for name in ("body", "orelse", "finalbody"):
             if isinstance(getattr(s, name, None), list):
                 setattr(s, name, self.block(getattr(s, name), refuse))
@@ -107,6 +117,26 @@ class Inside:
             if isinstance(n, ast.Yield | ast.YieldFrom):
                 raise refuse(n, "a `yield` in an expression", "a statement of its own", "generator")
         return [s]
+
+    def apart(self, s: ast.Try, refuse: Callable[..., Exception]) -> None:
+        """What the body of a loop raises is not raised in the generator: it goes to the `else`."""
+        found = [n for b in s.body for n in (b, *own_nodes(b)) if isinstance(n, _YIELDS)]
+        if not found:
+            return
+        last = s.body[-1]
+        whole = isinstance(last, ast.Expr) and found == [last.value] and not s.orelse
+        if not whole or not isinstance(last.value, ast.Yield):  # type: ignore[attr-defined]
+            raise refuse(
+                found[0],
+                "a `yield` in a `try` that goes on after it",
+                "yield in the `else` of the `try`",
+                "generator",
+            )
+        name = f".out{next(_serial)}"
+        value = last.value.value or ast.Constant(None)  # type: ignore[attr-defined]
+        s.body[-1] = _located(ast.Assign([ast.Name(name, ast.Store())], value), last)
+        made = ast.Expr(ast.Yield(ast.Name(name, ast.Load())))
+        s.orelse = [_located(made, last)]
 
     def place(self, value: ast.expr, at: ast.stmt) -> list[ast.stmt]:
         """The body of the loop, for one item."""

@@ -98,7 +98,7 @@ class Managers(Attempts):
     def manage(self, value: Value, s: Managed) -> None:
         """A manager that is written in Python."""
         if isinstance(value, Manager) and value.made is not None:
-            self.drive(value.made, s.item.optional_vars, s.body, None, s, Wrap())
+            self.drive(value.made, s.item.optional_vars, s.body, None, s, Wrap(throws=True))
             return
         if not isinstance(value, Tup) or not hasattr(value.cls, "__exit__"):
             raise self.refuse_manager(s.item.context_expr)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from s2sgrad.front.desugar import Managed
 from s2sgrad.front.probe import is_elementwise
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Lit, Pack, atom_type
@@ -81,3 +83,47 @@ def _may_clash(types: list[Type]) -> bool:
     shapes = [t.shape for t in types if isinstance(t, Array) and t.shape]
     others = any(not isinstance(t, Scalar | Array | Static) for t in types)
     return others or any(s != shapes[0] or "?" in s for s in shapes)
+
+
+# -- by the text of statements
+
+_RISKY = (ast.Call, ast.Raise, ast.Assert, ast.Subscript, ast.BinOp, ast.For, ast.While, ast.Try)
+
+
+def asks(h: ast.ExceptHandler) -> bool:
+    names = (n.id for s in h.body for n in ast.walk(s) if isinstance(n, ast.Name))
+    return h.name is not None and h.name in names
+
+
+def raises_again(h: ast.ExceptHandler) -> bool:
+    return any(isinstance(n, ast.Raise) and n.exc is None for s in h.body for n in ast.walk(s))
+
+
+def bound_last(stmts: Sequence[ast.stmt], name: str) -> bool:
+    """Can nothing raise once the statements have bound the name, as far as their text tells?"""
+    for k, s in enumerate(stmts):
+        bound = {n.id for n in ast.walk(s) if isinstance(n, ast.Name) and not _loads(n)}
+        if name not in bound:
+            continue
+        if any(isinstance(n, _RISKY) for rest in stmts[k + 1 :] for n in ast.walk(rest)):
+            return False
+        inner = [b for f in ("body", "orelse") if isinstance(b := getattr(s, f, None), list)]
+        if isinstance(s, ast.If | Managed):
+            if not all(bound_last(b, name) for b in inner):
+                return False
+        elif inner or name not in _targets(s):
+            return False
+    return True
+
+
+def _targets(node: ast.stmt) -> set[str]:
+    """The names that the statement binds last of all."""
+    targets: list[Any] = getattr(node, "targets", None) or [getattr(node, "target", None)]
+    if len(targets) > 1:
+        return set()
+    flat = targets[0].elts if isinstance(targets[0], ast.Tuple) else targets
+    return {t.id for t in flat if isinstance(t, ast.Name)}
+
+
+def _loads(n: ast.Name) -> bool:
+    return isinstance(n.ctx, ast.Load)
