@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, overload
 
 from s2sgrad.derivative import Derivative, Wrt
 from s2sgrad.jacobians import Jacobian
+from s2sgrad.pullbacks import Pullback
 
 P = ParamSpec("P")
 V = TypeVar("V")
+
+
+class Options(TypedDict, total=False):
+    """What every transform may be told: see `grad`."""
+
+    has_aux: bool
+    optimize: int
+    jit: str | None
 
 
 class _Grad(Protocol):
@@ -27,22 +35,39 @@ class _Vjp(Protocol):
     def __call__(self, fun: Callable[..., V], /) -> Derivative[..., tuple[V, Any]]: ...
 
 
-def _transform(fun: Callable[..., Any] | None, wrt: Wrt, what: str, has_aux: bool) -> Any:
+def _transform(
+    fun: Callable[..., Any] | None,
+    wrt: Wrt,
+    what: str,
+    has_aux: bool,
+    optimize: int,
+    jit: str | None,
+) -> Any:
+    kind = {"pullback": Pullback, "jacobian": Jacobian, "hessian": Jacobian}.get(what, Derivative)
     if fun is None:
-        return lambda f: Derivative(f, wrt, what, has_aux)
-    return Derivative(fun, wrt, what, has_aux)
+        return lambda f: kind(f, wrt, what, has_aux, optimize, jit)
+    return kind(fun, wrt, what, has_aux, optimize, jit)
 
 
 @overload
-def grad(fun: Callable[P, Any], wrt: Wrt = 0, *, has_aux: bool = False) -> Derivative[P, Any]: ...
+def grad(fun: Callable[P, Any], wrt: Wrt = 0, **options: Unpack[Options]) -> Derivative[P, Any]: ...
 @overload
-def grad(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _Grad: ...
-def grad(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
+def grad(fun: None = None, wrt: Wrt = 0, **options: Unpack[Options]) -> _Grad: ...
+def grad(
+    fun: Callable[..., Any] | None = None,
+    wrt: Wrt = 0,
+    *,
+    has_aux: bool = False,
+    optimize: int = 1,
+    jit: str | None = None,
+) -> Any:
     """The gradient of a scalar-valued function, of the structure, shape and dtype of `wrt`.
 
     `wrt` is a position, a name, or a tuple of them: then the gradient is a tuple.  It may be a
     number, an array, or a container of them; leaves that are no numbers get None.  With `has_aux`
-    the function returns `(loss, aux)`, and the gradient function `(gradient, aux)`.
+    the function returns `(loss, aux)`, and the gradient function `(gradient, aux)`.  These options
+    are those of all transforms: `optimize` is 0 (the program as it is, to compare with), 1, or 2,
+    which may change the order in which the primal is summed; `jit` is None, others are to come.
 
     Raises `DifferentiationError`, with the place, for what cannot be differentiated, `TypeError`
     for a result that is no scalar.
@@ -57,17 +82,22 @@ def grad(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool =
     >>> grad(loss)({"w": 3.0, "b": 1.0, "name": "line"})
     {'w': 6.0, 'b': 1.0, 'name': None}
     """
-    return _transform(fun, wrt, "grad", has_aux)
+    return _transform(fun, wrt, "grad", has_aux, optimize, jit)
 
 
 @overload
 def value_and_grad(
-    fun: Callable[P, V], wrt: Wrt = 0, *, has_aux: bool = False
+    fun: Callable[P, V], wrt: Wrt = 0, **options: Unpack[Options]
 ) -> Derivative[P, tuple[V, Any]]: ...
 @overload
-def value_and_grad(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _ValueAndGrad: ...
+def value_and_grad(fun: None = None, wrt: Wrt = 0, **options: Unpack[Options]) -> _ValueAndGrad: ...
 def value_and_grad(
-    fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False
+    fun: Callable[..., Any] | None = None,
+    wrt: Wrt = 0,
+    *,
+    has_aux: bool = False,
+    optimize: int = 1,
+    jit: str | None = None,
 ) -> Any:
     """The value and the gradient of a scalar-valued function.
 
@@ -79,16 +109,23 @@ def value_and_grad(
     >>> value_and_grad(f, wrt=("x", "y"))(2.0, 3.0)
     (9.0, (3.0, 3.0))
     """
-    return _transform(fun, wrt, "value_and_grad", has_aux)
+    return _transform(fun, wrt, "value_and_grad", has_aux, optimize, jit)
 
 
 @overload
 def vjp(
-    fun: Callable[..., V], wrt: Wrt = 0, *, has_aux: bool = False
+    fun: Callable[..., V], wrt: Wrt = 0, **options: Unpack[Options]
 ) -> Derivative[..., tuple[V, Any]]: ...
 @overload
-def vjp(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _Vjp: ...
-def vjp(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
+def vjp(fun: None = None, wrt: Wrt = 0, **options: Unpack[Options]) -> _Vjp: ...
+def vjp(
+    fun: Callable[..., Any] | None = None,
+    wrt: Wrt = 0,
+    *,
+    has_aux: bool = False,
+    optimize: int = 1,
+    jit: str | None = None,
+) -> Any:
     """The value and the vector-Jacobian product: call with `out_bar=`, structured like the result.
 
     None in `out_bar` is zero.  For a real scalar it may be left out, and is 1.
@@ -102,16 +139,23 @@ def vjp(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = 
     >>> vjp(f)(np.array([1.0, 2.0]), out_bar=np.array([1.0, 10.0]))
     (array([1., 4.]), array([ 2., 40.]))
     """
-    return _transform(fun, wrt, "vjp", has_aux)
+    return _transform(fun, wrt, "vjp", has_aux, optimize, jit)
 
 
 @overload
 def jvp(
-    fun: Callable[..., V], wrt: Wrt = 0, *, has_aux: bool = False
+    fun: Callable[..., V], wrt: Wrt = 0, **options: Unpack[Options]
 ) -> Derivative[..., tuple[V, Any]]: ...
 @overload
-def jvp(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _Vjp: ...
-def jvp(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
+def jvp(fun: None = None, wrt: Wrt = 0, **options: Unpack[Options]) -> _Vjp: ...
+def jvp(
+    fun: Callable[..., Any] | None = None,
+    wrt: Wrt = 0,
+    *,
+    has_aux: bool = False,
+    optimize: int = 1,
+    jit: str | None = None,
+) -> Any:
     """The value and its derivative in a direction: call with `tangents=`, structured like `wrt`.
 
     For a bare `wrt` one tangent in the structure, shape and kind of the argument, for a tuple a
@@ -128,16 +172,23 @@ def jvp(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = 
     >>> jvp(f)(np.array([1.0, 2.0]), tangents=np.array([1.0, 10.0]))
     (array([1., 4.]), array([ 2., 40.]))
     """
-    return _transform(fun, wrt, "jvp", has_aux)
+    return _transform(fun, wrt, "jvp", has_aux, optimize, jit)
 
 
 @overload
 def hvp(
-    fun: Callable[..., Any], wrt: Wrt = 0, *, has_aux: bool = False
+    fun: Callable[..., Any], wrt: Wrt = 0, **options: Unpack[Options]
 ) -> Derivative[..., Any]: ...
 @overload
-def hvp(fun: None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> _Vjp: ...
-def hvp(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
+def hvp(fun: None = None, wrt: Wrt = 0, **options: Unpack[Options]) -> _Vjp: ...
+def hvp(
+    fun: Callable[..., Any] | None = None,
+    wrt: Wrt = 0,
+    *,
+    has_aux: bool = False,
+    optimize: int = 1,
+    jit: str | None = None,
+) -> Any:
     """The Hessian of a scalar-valued function times a vector: call with `vector=`.
 
     `vector` is structured like `wrt` (see `jvp`), and so is the product.  It is the derivative of
@@ -152,16 +203,30 @@ def hvp(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = 
     >>> hvp(f)(np.array([1.0, 2.0]), vector=np.array([1.0, 10.0]))
     array([  6., 120.])
     """
-    return _transform(fun, wrt, "hvp", has_aux)
+    return _transform(fun, wrt, "hvp", has_aux, optimize, jit)
 
 
-def jacobian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
+@overload
+def jacobian(
+    fun: Callable[P, Any], wrt: Wrt = 0, **options: Unpack[Options]
+) -> Derivative[P, Any]: ...
+@overload
+def jacobian(fun: None = None, wrt: Wrt = 0, **options: Unpack[Options]) -> _Grad: ...
+def jacobian(
+    fun: Callable[..., Any] | None = None,
+    wrt: Wrt = 0,
+    *,
+    has_aux: bool = False,
+    optimize: int = 1,
+    jit: str | None = None,
+) -> Any:
     """The matrix of partial derivatives, an array of the shape `out.shape + arg.shape`.
 
     Several results, or a tuple or container in `wrt`, give the structure of the results, and in
     each place that of the arguments; a number by a number gives a number.  Columns by forward mode
-    or rows by reverse mode, whichever are fewer: the function is run once to see how many results
-    it has.  Raises `TypeError` for complex arguments.
+    or rows by reverse mode, whichever are fewer: for arguments of new shapes the function is run
+    once to see how many results it has.  With `has_aux` the function returns `(out, aux)`, this
+    `(matrix, aux)`.  Raises `TypeError` for complex arguments.
 
     >>> import numpy as np
     >>> from s2sgrad import jacobian
@@ -169,17 +234,28 @@ def jacobian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
     array([[2., 0.],
            [0., 4.]])
     """
-    if fun is None:
-        return lambda f: Jacobian(f, wrt, "jacobian")
-    return Jacobian(fun, wrt, "jacobian")
+    return _transform(fun, wrt, "jacobian", has_aux, optimize, jit)
 
 
-def hessian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
+@overload
+def hessian(
+    fun: Callable[P, Any], wrt: Wrt = 0, **options: Unpack[Options]
+) -> Derivative[P, Any]: ...
+@overload
+def hessian(fun: None = None, wrt: Wrt = 0, **options: Unpack[Options]) -> _Grad: ...
+def hessian(
+    fun: Callable[..., Any] | None = None,
+    wrt: Wrt = 0,
+    *,
+    has_aux: bool = False,
+    optimize: int = 1,
+    jit: str | None = None,
+) -> Any:
     """The second derivatives of a scalar-valued function, of the shape `arg.shape + arg.shape`.
 
     For a tuple in `wrt` a tuple of tuples: in row `i` and column `j` the derivative in argument `j`
-    of the gradient in argument `i`.  A column is one `hvp`.  Raises `TypeError` for complex
-    arguments.
+    of the gradient in argument `i`.  A column is one `hvp`.  With `has_aux` the result is
+    `(matrix, aux)`.  Raises `TypeError` for complex arguments.
 
     >>> import numpy as np
     >>> from s2sgrad import hessian
@@ -187,17 +263,26 @@ def hessian(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
     array([[4., 2.],
            [2., 0.]])
     """
-    if fun is None:
-        return lambda f: Jacobian(f, wrt, "hessian")
-    return Jacobian(fun, wrt, "hessian")
+    return _transform(fun, wrt, "hessian", has_aux, optimize, jit)
 
 
 @overload
-def elementwise_grad(fun: Callable[P, Any], wrt: Wrt = 0) -> Derivative[P, Any]: ...
+def elementwise_grad(
+    fun: Callable[P, Any], wrt: Wrt = 0, **options: Unpack[Options]
+) -> Derivative[P, Any]: ...
 @overload
-def elementwise_grad(fun: None = None, wrt: Wrt = 0) -> _Grad: ...
-def elementwise_grad(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any:
+def elementwise_grad(fun: None = None, wrt: Wrt = 0, **options: Unpack[Options]) -> _Grad: ...
+def elementwise_grad(
+    fun: Callable[..., Any] | None = None,
+    wrt: Wrt = 0,
+    *,
+    has_aux: bool = False,
+    optimize: int = 1,
+    jit: str | None = None,
+) -> Any:
     """The derivative of each element of the result in its own element of the argument.
+
+    With `has_aux` the function returns `(out, aux)`, this `(derivative, aux)`.
 
     Raises `DifferentiationError` where elements meet (a sum, a product of matrices, an index).
 
@@ -206,14 +291,30 @@ def elementwise_grad(fun: Callable[..., Any] | None = None, wrt: Wrt = 0) -> Any
     >>> elementwise_grad(lambda x: x * x)(np.array([1.0, 2.0]))
     array([2., 4.])
     """
-    return _transform(fun, wrt, "elementwise_grad", False)
+    return _transform(fun, wrt, "elementwise_grad", has_aux, optimize, jit)
 
 
-def pullback(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bool = False) -> Any:
+@overload
+def pullback(
+    fun: Callable[..., V], wrt: Wrt = 0, **options: Unpack[Options]
+) -> Derivative[..., tuple[V, Callable[[Any], Any]]]: ...
+@overload
+def pullback(fun: None = None, wrt: Wrt = 0, **options: Unpack[Options]) -> _Vjp: ...
+def pullback(
+    fun: Callable[..., Any] | None = None,
+    wrt: Wrt = 0,
+    *,
+    has_aux: bool = False,
+    optimize: int = 1,
+    jit: str | None = None,
+) -> Any:
     """`(value, back)`: `back(out_bar)` gives the cotangents, and may be called many times.
 
-    The arguments are copied, so that changing them later does no harm; each `back` runs the
-    function again.
+    The function runs once, and what `back` needs is kept; changing the arguments or the value
+    later does no harm.  None in `out_bar` is zero.  With `has_aux` the function returns
+    `(out, aux)`, this `((out, aux), back)`.
+
+    `back` raises `TypeError` where `out_bar` has not the structure or the shapes of the result.
 
     >>> import numpy as np
     >>> from s2sgrad import pullback
@@ -221,22 +322,4 @@ def pullback(fun: Callable[..., Any] | None = None, wrt: Wrt = 0, *, has_aux: bo
     >>> back(np.array([1.0, 0.0])), back(np.array([0.0, 1.0]))
     (array([2., 0.]), array([0., 4.]))
     """
-    if fun is None:
-        return lambda f: pullback(f, wrt, has_aux=has_aux)
-    return Pullback(_transform(fun, wrt, "vjp", has_aux))
-
-
-class Pullback:
-    """The result of `pullback`; `vjp` is the function that `back` runs."""
-
-    def __init__(self, derivative: Derivative[..., Any]) -> None:
-        self.vjp = derivative
-        self.primal = derivative.primal
-
-    def __call__(self, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], Any]]:
-        args, kwargs = copy.deepcopy((args, kwargs))
-
-        def back(out_bar: Any) -> Any:
-            return self.vjp(*args, **kwargs, out_bar=out_bar)[1]
-
-        return self.primal(*copy.deepcopy(args), **copy.deepcopy(kwargs)), back
+    return _transform(fun, wrt, "pullback", has_aux, optimize, jit)

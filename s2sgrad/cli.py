@@ -207,14 +207,15 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _graph(args: argparse.Namespace) -> int:
-    from s2sgrad.commands.graph import dot, render
+    from s2sgrad.commands.graph import render
+    from s2sgrad.graph import Graph
 
     _, name, written = _one(args, "grad")
-    text = dot(written.units[0], name)
+    graph = Graph(written.units[0].stages, name)
     if args.out is None:
-        sys.stdout.write(text)
+        sys.stdout.write(graph.dot)
     else:
-        render(text, args.out)
+        render(graph, args.out)
     return 0
 
 

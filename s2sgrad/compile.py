@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from s2sgrad.emit.expr import Spelling
 from s2sgrad.emit.load import load
+from s2sgrad.emit.results import Display, Result, renumbered
 from s2sgrad.emit.source import Emitted, emit
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.arguments import Arguments, Leaf, Path
 from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.values import Closure, Outside, Value, rebuild
-from s2sgrad.ir.graph import Block, Func
+from s2sgrad.ir.call import called_by
+from s2sgrad.ir.graph import Block, Func, Hole
 from s2sgrad.ir.types import INT
+from s2sgrad.matrices import MATRICES, around, directional
 from s2sgrad.modes import pulled, pushed, staged
 from s2sgrad.passes.activity import influences
-from s2sgrad.passes.bufferize import bufferize
+from s2sgrad.passes.halves import repeatable, split
+from s2sgrad.passes.inner import Inner
 from s2sgrad.passes.seeds import Seeds
-from s2sgrad.pipeline import Stages, halves, tidy_kept, verified
+from s2sgrad.pipeline import final, scratch, settled, tidy_kept, verified
 from s2sgrad.request import Request
 
 
@@ -38,7 +43,9 @@ class Derived:
 class Compiled:
     """An emitted function and what it stands on."""
 
+    name: str  # of the function that is differentiated
     run: Callable[..., Any]
+    back: Callable[..., Any]  # of a pullback: the backward half; else `run` again
     source: str
     ir: dict[str, Func]
     scope: Scope
@@ -48,14 +55,18 @@ class Compiled:
     written: list[Leaf]
     leaves: list[Leaf]
     given: dict[str, Callable[..., Any]]  # functions of the user's that the text calls
+    calls: bool  # are there functions that are kept as calls?
 
 
 def compile_derivative(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
     """The derivative of the function `name` for one signature."""
     made = differentiate(closure, name, request, scope)
     text = made.emitted
+    run, back = load(text.source, (text.names[0], text.names[-1]), text.given, text.places)
     return Compiled(
-        load(text.source, text.name, text.given),
+        name,
+        run,
+        back,
         text.source,
         made.stages,
         scope,
@@ -65,6 +76,7 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
         made.written,
         made.leaves,
         text.given,
+        bool(text.kept),
     )
 
 
@@ -77,23 +89,57 @@ def differentiate(
     module (`constants`).
     """
     arguments, func, result = _front(closure, outside, name, request)
+    fixed = frozenset(outside.variables if constants else ())
     if constants:
-        func = replace(func, notes={**func.notes, "globals": frozenset(outside.variables)})
-    stages: Stages = {"parse": verified(func, "parse")}
-    tidy_kept(func)
+        func = replace(func, notes={**func.notes, "globals": fixed})
+    stages = scratch(request.optimize)
+    stages["parse"] = verified(func, "parse")
+    tidy_kept(func, request.optimize)
     written = [leaf for leaf in arguments.leaves if leaf.var in func.notes["written"]]
     for stage in request.inner:
         func, result = staged(func, arguments, request, stage, result, stages)
-    if request.what == "jvp":
-        func, structure, seeds = pushed(func, arguments, request, result, stages)
+    whole = "_".join([_identifier(name), *(stage.what for stage in request.inner), request.what])
+    asked = directional(request) if request.what in MATRICES else request
+    mode = pushed if asked.what == "jvp" else pulled
+    func, structure, seeds = mode(func, arguments, asked, result, stages)
+    func = settled(replace(func, name=whole.removesuffix(request.what) + asked.what), stages)
+    if asked.what == "pullback":
+        bars = len(request.bars(arguments))
+        parts = _halves(func, structure, whole.removesuffix(f"_{request.what}"), asked, seeds, bars)
     else:
-        func, structure, seeds = pulled(func, arguments, request, result, stages)
-    whats = [stage.what for stage in request.inner]
-    emitted_name = "_".join([_identifier(name), *whats, request.what])
-    func = halves(replace(func, name=emitted_name), stages)
-    func = stages["bufferize"] = verified(bufferize(func), "bufferize")
-    emitted = emit(func, structure, _header(request, func))
+        parts = [(func, structure, _header(asked, func.names, fixed))]
+    parts = [(final(f, stages), shown, head) for f, shown, head in reversed(parts)][::-1]
+
+    def matrix(spelling: Spelling) -> tuple[str, str]:
+        names = [*request.signatures, *outside.variables]
+        funcs = [f for f, _, _ in parts]
+        head = _header(request, names, fixed)
+        return whole, around(request, arguments, result, funcs, whole, head, spelling)
+
+    emitted = emit(parts, matrix if asked is not request else None)
     return Derived(emitted, stages, seeds, written, arguments.leaves)
+
+
+Part = tuple[Func, Result, list[str]]  # a function, the structure of its result, its parameters
+
+
+def _halves(
+    func: Func, shown: Result, name: str, request: Request, seeds: Seeds, bars: int
+) -> list[Part]:
+    """The value and what is saved; the cotangents, of that and `out_bar`."""
+    assert isinstance(shown, Display)
+    n, taken = len(seeds.atoms), {k.name for k in called_by([func])}
+    while f"{name}_fwd" in taken:
+        name += "_"
+    first, second = split(func, n, len(seeds.params), (f"{name}_fwd", f"{name}_bwd"))
+    first, second = repeatable(first, second, n, bars, lent=not request.flat)
+    value, gradient = shown.items
+    values = value.items if request.flat and isinstance(value, Display) else (value,)
+    fixed = func.notes.get("globals", frozenset())
+    return [
+        (first, Display("tuple", (*values, Hole(n))), _header(request, first.names, fixed)),
+        (second, renumbered(gradient, -n), list(second.names)),
+    ]
 
 
 def _front(
@@ -109,7 +155,7 @@ def _front(
         arguments = Arguments(outside.static, floats)
         arguments.add(request.signatures)
         values = list(arguments.values.items())
-        func, result = parse(closure, values, arguments.params, name, scope=outside)
+        func, result = parse(closure, values, arguments.params, name, scope=outside, passes=Inner)
         return arguments, func, rebuild(result, list(func.body.results))
 
     arguments, func, result = parsed(frozenset())
@@ -141,11 +187,10 @@ def _with_entry(func: Func, arguments: Arguments, outside: Outside) -> Func:
     return replace(func, body=block, names=(*func.names, *extra))
 
 
-def _header(request: Request, func: Func) -> list[str]:
+def _header(request: Request, names: Sequence[str], fixed: frozenset[str]) -> list[str]:
     """The parameters as they are written; what the dispatcher adds is keyword-only."""
     header = list(request.header or request.signatures)
-    fixed = func.notes.get("globals", ())
-    extra = [n for n in func.names[len(request.signatures) :] if n not in fixed]
+    extra = [n for n in names[len(request.signatures) :] if n not in fixed]
     if not extra:
         return header
     last = [header.pop()] if header and header[-1].startswith("**") else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import threading
@@ -14,18 +15,23 @@ from s2sgrad.admission import check_differentiable, header, signatures
 from s2sgrad.callee import Callee, Stage, absent, callee
 from s2sgrad.compile import Compiled, compile_derivative
 from s2sgrad.dispatch import Call, dispatcher, fits
+from s2sgrad.emit.load import note
 from s2sgrad.errors import S2SGradError
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.structure import Signature, type_of_argument
 from s2sgrad.frozen import bound_name, freeze
+from s2sgrad.graph import Graph
 from s2sgrad.ir.ops import part
-from s2sgrad.lowered import Lowered
+from s2sgrad.lowered import Lowered, Sizes, measured, shown, sizes
 from s2sgrad.overlap import refuse_overlaps
 from s2sgrad.passes.seeds import NAME, pattern
 from s2sgrad.passes.tangents import Fitting
+from s2sgrad.pipeline import LEVELS
 from s2sgrad.request import SEED_NAMES, Inner, Request, Target
 from s2sgrad.targets import below, check_target, named, target
 
+UNGUARDED = ("pullback", "jacobian", "hessian")  # their calls do more than to run what is emitted
+MOST = 256  # signatures that a function is kept compiled for
 Wrt = int | str | tuple[int | str, ...]
 _P = inspect.Parameter
 P = ParamSpec("P")
@@ -56,8 +62,11 @@ class Derivative(Generic[P, R]):
         wrt: Wrt,
         what: str,
         has_aux: bool = False,
+        optimize: int = 1,
+        jit: str | None = None,
         member: bool = False,
     ) -> None:
+        _check_options(optimize, jit)
         self._callee = callee(primal, what)
         if member:
             self._callee = replace(self._callee, fixed={}, method=True, library=False)
@@ -68,7 +77,7 @@ class Derivative(Generic[P, R]):
                 setattr(self, name, self._callee.name)
         self.primal = primal
         self.__signature__ = self._callee.shown
-        self._options = (wrt, what, has_aux)
+        self._options = (wrt, what, has_aux, optimize)
         self._what, self._has_aux = what, has_aux
         self._bare = not isinstance(wrt, tuple)
         self._wrt = wrt if isinstance(wrt, tuple) else (wrt,)
@@ -81,8 +90,13 @@ class Derivative(Generic[P, R]):
             raise TypeError(f"a function with a parameter named `{seed}` cannot be given to {what}")
         self._compiled: dict[Any, list[Compiled]] = {}
         self._last: Compiled | None = None
+        self._sizes: Sizes = ({}, {})  # of the arguments that it was compiled for
         self._twin: Derivative[..., Any] | None = None
         self._answer(self._slow)
+
+    def _kind(self) -> Any:
+        """The class that was asked for an object, which has one of its own."""
+        return type(self).__base__
 
     def staged(self, what: str) -> Callee:
         """The function whose derivative of the derivative `what` is asked for."""
@@ -98,8 +112,7 @@ class Derivative(Generic[P, R]):
         if instance is None:
             return self
         if self._twin is None:
-            wrt, what, has_aux = self._options
-            self._twin = Derivative(self.primal, wrt, what, has_aux, member=True)
+            self._twin = self._kind()(self.primal, *self._options, member=True)
         return types.MethodType(self._twin, instance)
 
     def __reduce__(self) -> Any:
@@ -110,9 +123,11 @@ class Derivative(Generic[P, R]):
             not isinstance(self.primal, types.FunctionType)
             or bound_name(self.primal) is self.primal
         ):
-            return Derivative, (self.primal, *self._options)
+            return self._kind(), (self.primal, *self._options)
         latest = [found[0] for found in self._compiled.values() if found]
-        return freeze(self._callee, self._names, [] if self._seed_name else latest)
+        return freeze(
+            self._callee, self._names, [] if self._seed_name or self._what in UNGUARDED else latest
+        )
 
     def __copy__(self) -> Self:
         return self
@@ -154,16 +169,24 @@ class Derivative(Generic[P, R]):
         """The compilation for arguments like these; nothing is run."""
         seed = self._taken(kwargs)
         values = self._bind(args, kwargs)
-        return Lowered(self._compilation(values, seed)[0])
+        return Lowered(self._compilation(values, seed)[0], values)
 
     @property
-    def cost(self) -> dict[str, int]:
-        """What the last signature costs: operations, tapes and copies in the emitted code."""
-        return Lowered(self._current()).cost
+    def graph(self) -> Graph:
+        """The graph of the function, local partials on its edges: `str` for Graphviz, `.svg()`."""
+        return Graph(self._current().ir, self._callee.name)
+
+    @property
+    def cost(self) -> dict[str, Any]:
+        """What the last signature costs: operations, copies, and what the tapes held then.
+
+        See `.lower(*args).cost` for the tapes with arguments like others.
+        """
+        return measured(self._current(), self._sizes)
 
     def ir(self, after: str = "reverse+prune") -> str:
         """The textual IR of the last signature after a pass."""
-        return Lowered(self._current()).ir(after)
+        return shown(self._current(), after)
 
     def _current(self) -> Compiled:
         if self._last is None:
@@ -185,7 +208,12 @@ class Derivative(Generic[P, R]):
         """A call that no guard answers: its signature is looked up, or compiled."""
         seed = self._taken(kwargs)
         values = self._bind(args, kwargs)
-        return self._run(*self._compilation(values, seed), values)
+        compiled, seed = self._compilation(values, seed)
+        try:
+            return self._run(compiled, seed, values)
+        except Exception as e:
+            note(e)
+            raise
 
     def _taken(self, kwargs: dict[str, Any]) -> Any:
         """The seed, taken out of the keywords of a call."""
@@ -194,7 +222,11 @@ class Derivative(Generic[P, R]):
             raise TypeError(f"{self._what}: `{name}=` is needed, structured like wrt")
         return kwargs.pop(name, None) if name else None
 
-    def _run(self, compiled: Compiled, seed: Any, values: dict[str, Any]) -> Any:
+    def _placed(self, compiled: Compiled, values: dict[str, Any]) -> tuple[list[Any], Any]:
+        """What the emitted function is called with: the arguments, and what it reads from outside.
+
+        Raises `DifferentiationError` where arrays share memory that the function writes to.
+        """
         pos: list[Any] = []
         named = {n: compiled.scope.data[n][0]() for n in compiled.data}
         for p in self._callee.whole.parameters.values():
@@ -211,6 +243,10 @@ class Derivative(Generic[P, R]):
                 pos.append(v)
         if compiled.written:
             refuse_overlaps(compiled, values, self._callee.name)
+        return pos, named
+
+    def _run(self, compiled: Compiled, seed: Any, values: dict[str, Any]) -> Any:
+        pos, named = self._placed(compiled, values)
         if self._seed_name not in (None, NAME):
             return compiled.run(*pos, **named, **{str(self._seed_name): seed})
         if not compiled.seeds.given:
@@ -222,7 +258,8 @@ class Derivative(Generic[P, R]):
             result = compiled.run(*pos, **named, out_bar=out_bar)
         except ValueError:
             # A seed of the wrong shape may not even broadcast; say so rather than how it failed.
-            compiled.seeds.check_shapes(self._value_of(values), out_bar)
+            with contextlib.suppress(ValueError):  # the error is the primal's own
+                compiled.seeds.check_shapes(self._value_of(values), out_bar)
             raise
         value = result[0][0] if self._has_aux else result[0]
         compiled.seeds.check_shapes(value, out_bar)
@@ -245,12 +282,9 @@ class Derivative(Generic[P, R]):
                 values[n] = float(values[n])
         return values
 
-    def differentiated(self, *args: Any, **kwargs: Any) -> Any:
-        """What these arguments are differentiated in: the one, or a tuple of them."""
-        values = self._bind(args, kwargs)
-        targets = [target(self._callee, w, values) for w in self._wrt]
-        found = tuple(part(values[t.name], t.path) for t in targets)
-        return found[0] if self._bare else found
+    def _parts(self, targets: tuple[Target, ...], values: dict[str, Any]) -> tuple[Any, ...]:
+        """What the targets stand for in a call."""
+        return tuple(part(values[t.name], t.path) for t in targets if t.name in values)
 
     # -- compilations
 
@@ -275,8 +309,10 @@ class Derivative(Generic[P, R]):
             known = self._compiled.get(key, [])
             # What it stood on has changed: it will hardly change back.
             self._compiled[key] = [compiled, *(c for c in known if fits(c))]
+            while len(self._compiled) > MOST:
+                self._compiled.pop(next(iter(self._compiled)), None)  # the oldest
             self._answer(self._dispatcher())
-            self._last = compiled
+            self._last, self._sizes = compiled, sizes(compiled, values)
             self.__wrapped__ = compiled.run  # `inspect.getsource` shows what runs
             return compiled, seed
 
@@ -313,7 +349,8 @@ class Derivative(Generic[P, R]):
     ) -> Request:
         whats = (self._bare, self._what, self._has_aux)
         head = header(self._callee, tuple(given))
-        return Request(given, targets, *whats, leaves, head, self._inner(values))
+        level, inner = self._options[-1], self._inner(values)
+        return Request(given, targets, *whats, leaves, head, optimize=level, inner=inner)
 
     def _inner(self, values: dict[str, Any]) -> tuple[Inner, ...]:
         stages = self._callee.inner
@@ -323,8 +360,17 @@ class Derivative(Generic[P, R]):
         )
 
     def _dispatcher(self) -> Call:
-        if self._seed_name:
+        if self._seed_name or self._what in UNGUARDED:
             return self._slow
         # Where arrays are written to, each call is checked for arrays that overlap.
         recent = [c[0] for c in self._compiled.values() if not c[0].written][-4:]
         return dispatcher(self._callee, recent, self._slow)
+
+
+def _check_options(optimize: int, jit: str | None) -> None:
+    if type(optimize) is not int or not 0 <= optimize < len(LEVELS):
+        raise TypeError(f"optimize={optimize!r}: 0, 1 or 2 is meant")
+    if jit is not None:
+        raise TypeError(
+            f"jit={jit!r} is not supported yet: give what is emitted, `.source`, to that compiler"
+        )

@@ -15,6 +15,7 @@ import numpy as np
 from s2sgrad.admission import stars
 from s2sgrad.callee import Callee
 from s2sgrad.compile import Compiled
+from s2sgrad.emit.load import note
 from s2sgrad.front.resolve import Cell, Getter, Global, Member
 from s2sgrad.front.structure import (
     Const,
@@ -24,7 +25,8 @@ from s2sgrad.front.structure import (
     signature_of,
     type_of_argument,
 )
-from s2sgrad.ir.types import Array, Scalar
+from s2sgrad.ir.opaque import CLASSES
+from s2sgrad.ir.types import Array, Scalar, Static
 
 Call = Callable[..., Any]
 _P = inspect.Parameter
@@ -40,7 +42,7 @@ def dispatcher(c: Callee, compiled: Sequence[Compiled], slow: Call) -> Call:
 class _Guard:
     def __init__(self, c: Callee, slow: Call) -> None:
         self.callee = c
-        self.space: dict[str, Any] = {"_s2s_slow": slow, "_s2s_nd": np.ndarray}
+        self.space: dict[str, Any] = {"_s2s_slow": slow, "_s2s_nd": np.ndarray, "_s2s_note": note}
         self.count = 0
 
     def build(self, compiled: Sequence[Compiled]) -> Call:
@@ -56,7 +58,14 @@ class _Guard:
                 "    except (KeyError, ValueError, AttributeError):",
                 f"        {hit} = False",
             ]
-            lines += [f"    if {hit}:", f"        return {call}"]
+            lines += [
+                f"    if {hit}:",
+                "        try:",
+                f"            return {call}",
+                "        except Exception as _s2s_error:",
+                "            _s2s_note(_s2s_error)",
+                "            raise",
+            ]
         lines.append(f"    return _s2s_slow({', '.join(map(_passed, shown.values()))})")
         exec(compile("\n".join(lines), "<s2sgrad dispatch>", "exec"), self.space)
         made: Call = self.space[name]
@@ -160,6 +169,8 @@ class _Guard:
         if isinstance(s, Scalar):
             cls = np.dtype(s.char).type if s.char else _TYPES[s.kind]
             return [f"type({first}) is {self.bind('type', cls)}"]
+        if isinstance(s, Static):
+            return [f"isinstance({first}, {self.bind('type', CLASSES[s.name])})"]
         assert isinstance(s, Array)
         dtype = self.bind("dtype", np.dtype(s.char))
         tests = [f"type({first}) is _s2s_nd", f"{value}.dtype == {dtype}"]

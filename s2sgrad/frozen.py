@@ -75,7 +75,7 @@ class Frozen:
         self.__name__ = name
         self.__signature__ = signature
         self._floats, self._entries = floats, entries
-        self._runs = [load(e.source, e.name, e.given) for e in entries]
+        self._runs = [load(e.source, (e.name,), e.given)[0] for e in entries]
 
     @property
     def source(self) -> str:

@@ -18,7 +18,7 @@ from s2sgrad.emit.source import module
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.annotations import fresh_shape, of_annotation
 from s2sgrad.front.arguments import Arguments
-from s2sgrad.front.calls import METHODS
+from s2sgrad.front.methods import METHODS
 from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.source import span_of
@@ -102,7 +102,7 @@ def derive(task: Task, outside: Outside, constants: bool) -> Unit:
     ]
     text = _with_entry(task, made.emitted.text, checks, extra)
     return Unit(
-        made.emitted.name,
+        made.emitted.names[0],
         text,
         tuple(made.emitted.kept),
         frozenset(imports),

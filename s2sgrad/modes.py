@@ -7,13 +7,13 @@ from dataclasses import replace
 from s2sgrad.emit.results import Display, Result
 from s2sgrad.front.arguments import Arguments, Path, wanted
 from s2sgrad.front.values import Tup, Value, leaves, rebuild
-from s2sgrad.ir.graph import Atom, Func, Lit, Var, atom_type
+from s2sgrad.ir.graph import Atom, Func, Hole, Lit, Var, atom_type
 from s2sgrad.passes.calls import refuse_halves
 from s2sgrad.passes.finish import finish
 from s2sgrad.passes.forward import forward, has_tangent
 from s2sgrad.passes.reverse import reverse
 from s2sgrad.passes.seeds import Seeds, check_elementwise, paired, plan
-from s2sgrad.passes.tangents import directions
+from s2sgrad.passes.tangents import directions, one_by_one
 from s2sgrad.pipeline import PURE, Stages, tidy, verified
 from s2sgrad.request import SEED_NAMES, Inner, Request
 from s2sgrad.returned import results, structure, tangents
@@ -95,7 +95,7 @@ def _reversed(
     arguments: Arguments,
 ) -> tuple[Func, Seeds]:
     """`func` with the cotangents of `bars` as further results."""
-    seeds = plan(func, result, request.what, request.has_aux, request.seed)
+    seeds = plan(func, result, request.what, request.has_aux, request.seed, request.flat)
     keep = _differentiated(arguments, request)
     if "reverse" not in stages:
         func = tidy(seeds.checked(func), stages, "parse", keep)
@@ -127,6 +127,9 @@ def pushed(
     func = stages["forward"] = _moved(func, arguments, request)
     n = len(values)
     func = finish(func, n, [atom_type(r) for r in values if has_tangent(r)])
+    if request.flat:
+        every = Display("tuple", tuple(map(Hole, range(len(func.body.results)))))
+        return tidy(func, stages, "forward"), every, Seeds()
     numbers = iter(range(len(func.body.results)))
     shown = rebuild(result, list(values))
     value = structure(shown, numbers)
@@ -143,6 +146,10 @@ def _moved(func: Func, arguments: Arguments, request: Request) -> Func:
 
     The parameter comes last: the transform would ask for the derivative of what reads it.
     """
+    if request.flat:
+        own = [x for x in request.leaves(arguments) if wanted(x)]
+        start = one_by_one(own, func.names)
+        return verified(start.enter(forward(func, start.atoms)), "forward")
     assert isinstance(request.seed, frozenset)
     each = [(t.path, [*arguments.of(t.name, t.path)]) for t in request.wrt]
     wrt = [(path, [x for x in those if wanted(x)]) for path, those in each]

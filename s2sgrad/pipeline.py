@@ -12,23 +12,35 @@ from s2sgrad.ir.graph import Func, Var
 from s2sgrad.ir.text import text
 from s2sgrad.ir.verify import InvalidIR, verify
 from s2sgrad.passes.bufferize import bufferize
-from s2sgrad.passes.contract import contract
+from s2sgrad.passes.bundle import bundle
+from s2sgrad.passes.contract import contract, contract_everywhere
 from s2sgrad.passes.defer import defer
 from s2sgrad.passes.hoist import hoist
 from s2sgrad.passes.order import order
 from s2sgrad.passes.plain import plain
 from s2sgrad.passes.prune import prune
+from s2sgrad.passes.remember import remember
+from s2sgrad.passes.shapes import shapes
 from s2sgrad.passes.share import share
 from s2sgrad.passes.shift import shift
 from s2sgrad.passes.shifted import shifted
 from s2sgrad.passes.simplify import simplify
 
-Stages = dict[str, Func]
-LAST = "bufferize"
+
+class Stages(dict[str, Func]):
+    """The function after each pass, and how much is optimised: see `LEVELS`."""
+
+    level: int = 1
+
+
+LAST = "bundle"
 
 TIDY: tuple[Callable[[Func], Func], ...] = (
     share,
     shift,
+    shapes,
+    prune,
+    remember,
     prune,
     simplify,
     share,
@@ -45,26 +57,46 @@ TIDY: tuple[Callable[[Func], Func], ...] = (
 )
 
 
+# Without optimisation; as it is by default; with sums of the primal in another order.
+LEVELS: tuple[Callable[[], Sequence[Callable[[Func], Func]]], ...] = (
+    lambda: (share, prune),
+    lambda: TIDY,
+    lambda: tuple(contract_everywhere if one is contract else one for one in TIDY),
+)
 # Between two derivatives: what keeps the function in the form that they take.
 PURE: tuple[Callable[[Func], Func], ...] = (share, prune, simplify, share, prune)
 
 
-def tidy_kept(func: Func) -> None:
+def tidy_kept(func: Func, level: int) -> None:
     """The passes on the functions that `func` calls."""
     for k in called_by([func]):
-        k.func = tidy(verified(k.body, "parse"), {}, k.name)
+        k.func = tidy(verified(k.body, "parse"), scratch(level), k.name)
 
 
-def halves(func: Func, stages: Stages) -> Func:
+def scratch(level: int) -> Stages:
+    """Stages that nobody looks at."""
+    stages = Stages()
+    stages.level = level
+    return stages
+
+
+def settled(func: Func, stages: Stages) -> Func:
     """`func`, and the functions that it calls in their final form."""
     pairs = func.notes.get("pairs")
     for pair in pairs.made.values() if pairs is not None else ():
-        whole = tidy(verified(pair.whole, "reverse"), {}, pair.forward.name)
+        whole = tidy(verified(pair.whole, "reverse"), scratch(stages.level), pair.forward.name)
         pair.whole = verified(plain(whole), "plain")
         pair.split()
     for k in called_by([func]):
-        k.func = stages[k.name] = verified(bufferize(verified(k.body, "calls")), "bufferize")
+        k.func = stages[k.name] = final(verified(k.body, "calls"), scratch(stages.level))
     return verified(plain(func), "plain")
+
+
+def final(func: Func, stages: Stages) -> Func:
+    """`func` as it is emitted: what runs in place is settled, and what tapes hold."""
+    func = stages["bufferize"] = verified(bufferize(func), "bufferize")
+    func = stages[LAST] = verified(bundle(func), LAST)
+    return func
 
 
 def _kept(func: Func, more: Sequence[Var], n: int | None = None) -> Func:
@@ -80,10 +112,13 @@ def tidy(
     keep: Sequence[Var] = (),
     passes: Sequence[Callable[[Func], Func]] | None = None,
 ) -> Func:
-    """`func` after the passes (`TIDY`, if none are named); values of `keep` are not pruned."""
+    """`func` after the passes: if none are named, those of its level.
+
+    Values of `keep` are not pruned.
+    """
     n = len(func.body.results)
     func = _kept(func, keep)
-    for one in TIDY if passes is None else passes:
+    for one in LEVELS[stages.level]() if passes is None else passes:
         func = verified(one(func), one.__name__)
         stages[f"{after}+{one.__name__}"] = _kept(func, (), n)
     return _kept(func, (), n)

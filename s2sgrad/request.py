@@ -47,6 +47,8 @@ class Request:
     has_aux: bool = False
     seed: Any = None  # the signature of `out_bar`; the leaves of `tangents` that are given
     header: tuple[str, ...] = ()
+    optimize: int = 1  # see `pipeline.LEVELS`
+    flat: bool = False  # seeds and results one by one, not in containers
     inner: tuple[Inner, ...] = ()  # what is differentiated is itself a derivative
 
     def leaves(self, arguments: Arguments) -> list[Leaf]:

@@ -29,9 +29,12 @@ def results(
         shown = result.items[1] if request.has_aux and isinstance(result, Tup) else None
         first = 1 if request.has_aux else n
     kept = [*func.body.results[first:n], *func.body.results[n:]]
+    if request.flat:
+        flat = _flat(len(kept), n if request.what == "pullback" else 0)
+        return replace(func, body=replace(func.body, results=tuple(kept))), flat
     numbers = iter(range(len(kept)))
     value = None if shown is None else structure(shown, numbers)
-    owners = _Owners(arguments, len(kept), numbers)
+    owners = Owners(arguments, len(kept), numbers)
     bars = [owners.gradient(request.signatures[t.name], t) for t in request.wrt]
     gradient: Result = bars[0] if request.bare else Display("tuple", tuple(bars))
     func = replace(func, body=replace(func.body, results=(*kept, *owners.atoms)))
@@ -40,7 +43,14 @@ def results(
     return func, Display("tuple", (gradient, value) if alone else (value, gradient))
 
 
-class _Owners:
+def _flat(size: int, n: int) -> Result:
+    """Values, and after the first `n` gradients, without the containers that they stand in."""
+    values, bars = tuple(map(Hole, range(n))), tuple(map(Hole, range(n, size)))
+    gradient = bars[0] if len(bars) == 1 else Display("tuple", bars)
+    return Display("tuple", (Display("tuple", values), gradient)) if n else gradient
+
+
+class Owners:
     """Gradients in the structure of their arguments.
 
     The arguments whose classes they take are further results of the function.

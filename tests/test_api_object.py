@@ -8,17 +8,20 @@ from __future__ import annotations
 import copy
 import gc
 import inspect
+import io
 import linecache
+import pdb
 import pickle
 import threading
 import timeit
 import traceback
+import xml.etree.ElementTree as ElementTree
 from typing import Any
 
 import numpy as np
 import pytest
 
-from s2sgrad import grad, value_and_grad, vjp
+from s2sgrad import grad, jacobian, jvp, pullback, value_and_grad, vjp
 from s2sgrad.derivative import Derivative
 from s2sgrad.errors import S2SGradError
 
@@ -71,6 +74,58 @@ def test_inspect_and_tracebacks_show_the_emitted_lines() -> None:
         d(0.0)
     shown = "".join(traceback.format_exception(e.value))
     assert "/ x" in shown
+
+
+def solves(x, A):
+    y = np.tanh(x)
+    for _ in range(2):
+        y = A @ y
+    return np.sum(np.linalg.solve(A, y))
+
+
+def line_of(text: str) -> int:
+    lines, first = inspect.getsourcelines(solves)
+    return first + next(k for k, line in enumerate(lines) if text in line)
+
+
+@pytest.mark.parametrize("transform", [grad, value_and_grad, vjp, jvp, pullback, jacobian])
+def test_errors_of_the_emitted_code_name_the_line_of_the_user(transform: Any) -> None:
+    d = transform(solves)
+    more = {"tangents": np.ones(2)} if transform is jvp else {}
+    for A, error, text in (
+        (np.ones((2, 2)), np.linalg.LinAlgError, "np.linalg.solve"),
+        (np.ones((3, 3)), ValueError, "A @ y"),
+    ):
+        for _ in range(2):  # compiled, and by the guard
+            with pytest.raises(error) as e:
+                d(np.ones(2), A, **more)
+            if transform is jacobian:  # the function itself is run first
+                assert __file__ in "".join(traceback.format_exception(e.value))
+                continue
+            assert len(e.value.__notes__) == 1
+            assert f'line {line_of(text)} of "{__file__}"' in e.value.__notes__[0]
+            assert text in e.value.__notes__[0]
+
+
+def test_errors_of_the_backward_half_name_the_line() -> None:
+    def f(x):
+        return np.sqrt(x)
+
+    _, back = pullback(f)(0.0)
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError) as e:
+        back(1.0)
+    assert "return np.sqrt(x)" in e.value.__notes__[0]
+
+
+def test_pdb_steps_through_the_emitted_lines() -> None:
+    d = grad(importable)
+    d(np.ones(2), np.ones(2))
+    out = io.StringIO()
+    p = pdb.Pdb(stdin=io.StringIO("s\ns\nn\nn\nc\n"), stdout=out, readrc=False)
+    p.use_rawinput = False
+    p.runcall(d.__wrapped__, np.ones(2), np.ones(2))
+    assert "<s2sgrad importable_grad" in out.getvalue()
+    assert "return 2.0 * x * y" in out.getvalue() or "x_bar" in out.getvalue()
 
 
 def test_signatures() -> None:
@@ -273,3 +328,62 @@ def test_complex_arguments() -> None:
     real = grad(lambda x: np.real(x * 1j * x * (2.0 - 1.0j)))(0.5)
     assert isinstance(real, float)
     assert real == pytest.approx(1.0)
+
+
+def network(x, A, B, n):
+    for _ in range(n):
+        for _ in range(2):
+            x = np.tanh(A @ x)
+        if x[0] > 0.0:
+            x = np.sin(x)
+    for k in range(len(x) - 1):
+        x = x * np.sin(x[k])
+    return np.sum(B @ x)
+
+
+def test_cost_tells_what_the_tapes_hold() -> None:
+    d = grad(network, (0, 1))
+    args = (R(5), R((5, 5)), R((2, 5)), 3)
+    d(*args)
+    assert d.cost["tape_bytes"] == sum(d.cost["tapes"].values())
+    small, large = d.lower(*args).cost, d.lower(R(10), R((10, 10)), R((2, 10)), 3).cost
+    assert small == d.cost
+    # The state of each turn of the inner loop: 3 * 2 arrays of 5, and 8 bytes each.
+    assert 3 * 2 * 5 * 8 in small["tapes"].values()
+    assert large["tape_bytes"] > 2 * small["tape_bytes"]
+    # The forward half hands its tapes over: an arm that is not taken tapes less.
+    space: dict[str, Any] = {}
+    exec(pullback(network, (0, 1)).source_for(*args), space)
+    saved = space["network_fwd"](*args)[1]
+    held = sum(np.asarray(v, "d").nbytes for v in saved if isinstance(v, list))
+    assert 0.5 * small["tape_bytes"] <= held <= small["tape_bytes"]
+
+    def until(x):
+        while x > 1.0:
+            x = 0.5 * x * x**0.5
+        return x
+
+    endless = grad(until)
+    endless(3.0)
+    assert endless.cost["tape_bytes"] is None  # how many turns there are depends on x
+
+
+def test_graph() -> None:
+    d = grad(importable)
+    with pytest.raises(S2SGradError, match="before the first call"):
+        _ = d.graph
+    d(R(3), R(3))
+    assert str(d.graph).startswith('digraph "importable" {')
+    assert str(d.lower(R(3), R(3)).graph) == str(d.graph)
+    for f, args in ((importable, (R(3), R(3))), (network, (R(5), R((5, 5)), R((2, 5)), 3))):
+        picture = grad(f).lower(*args).graph
+        root = ElementTree.fromstring(picture.svg())
+        assert root.tag.endswith("svg")
+        texts = ["".join(e.itertext()) for e in root.iter() if e.tag.endswith("text")]
+        assert {"x", "result"} <= set(texts)
+        if f is network:
+            assert "for _ in range(n)" in texts
+            assert "next turn" in texts
+        else:  # the partial of x * x in x, on the edge
+            assert "x + x" in texts
+        assert picture._repr_svg_() == picture.svg()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pytest
 
-import s2sgrad.pipeline
-from s2sgrad import value_and_grad
-from s2sgrad.passes.prune import prune
-from s2sgrad.passes.share import share
+from s2sgrad import jvp, value_and_grad
+from s2sgrad.errors import DifferentiationError
 from tests.fuzz.arrays import ARGUMENTS, program
 from tests.passes import function
 
@@ -26,12 +25,7 @@ def arguments(seed: int) -> list[Any]:
 
 def plain(f: Any, *args: Any) -> Any:
     """Value and gradient without the passes that are on trial."""
-    kept = s2sgrad.pipeline.TIDY
-    s2sgrad.pipeline.TIDY = (share, prune)
-    try:
-        return value_and_grad(f, WRT)(*args)
-    finally:
-        s2sgrad.pipeline.TIDY = kept
+    return value_and_grad(f, WRT, optimize=0)(*args)
 
 
 def judge(seed: int) -> None:
@@ -41,7 +35,7 @@ def judge(seed: int) -> None:
     with np.errstate(all="ignore"):
         value, gradient = value_and_grad(f, WRT)(*args, n)
         value0, gradient0 = plain(f, *args, n)
-        want = f(*args, n)
+        want = f(*(np.copy(a) if np.ndim(a) else a for a in args), n)
         for a, b in zip(args, before, strict=True):
             np.testing.assert_array_equal(a, b)
         assert value == pytest.approx(want, rel=1e-12), text
@@ -53,20 +47,35 @@ def judge(seed: int) -> None:
         rng = np.random.default_rng(seed + 1)
         u = [rng.standard_normal(np.shape(a)) for a in args]
         moved = [[a + h * d for a, d in zip(args, u, strict=True)] for h in (1e-6, -1e-6)]
-        up, down = (f(*(x if np.ndim(x) else float(x) for x in p), n) for p in moved)
+        up, down = (f(*(np.array(x) if np.ndim(x) else float(x) for x in p), n) for p in moved)
     got = sum(float(np.sum(d * g)) for d, g in zip(u, gradient, strict=True))
     size = 1.0 + sum(float(np.sum(np.abs(d * g))) for d, g in zip(u, gradient, strict=True))
     assert got == pytest.approx((up - down) / 2e-6, rel=1e-4, abs=1e-5 * size), text
+    with np.errstate(all="ignore"):
+        tangents = tuple(d if np.ndim(d) else float(d) for d in u)
+        _, dot = jvp(f, WRT)(*args, n, tangents=tangents)
+    assert dot == pytest.approx(got, rel=1e-8, abs=1e-9 * size), text
+
+
+def judge_all(seeds: Iterable[int]) -> None:
+    """All are right; a few may be refused, as what shares memory is not known."""
+    refused = 0
+    seeds = list(seeds)
+    for seed in seeds:
+        try:
+            judge(seed)
+        except DifferentiationError as e:
+            assert "memory" in str(e) or "another name" in str(e), program(seed)  # noqa: PT017
+            refused += 1
+    assert refused <= 1 + len(seeds) // 10
 
 
 @pytest.mark.parametrize("first", range(0, 120, 20))
 def test_programs(first: int) -> None:
-    for seed in range(first, first + 20):
-        judge(seed)
+    judge_all(range(first, first + 20))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(1000, 1300, 50))
 def test_more_programs(first: int) -> None:
-    for seed in range(first, first + 50):
-        judge(seed)
+    judge_all(range(first, first + 50))

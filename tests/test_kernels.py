@@ -15,14 +15,7 @@ from s2sgrad.ir.verify import verify
 from tests import kernels, kernels_more
 from tests.kernels import Case
 
-# What is not supported yet, by the reason that the refusal gives.
-REFUSED = {
-    "diagonal": ("no-rule", "np.fill_diagonal(A, np.exp(A[0, 1]))"),
-    "put_in": ("no-rule", "np.put(x, where, v * v)"),
-    "swap_pivot": ("index", "A[[k, p]] = A[[p, k]]"),
-}
-ALL = [*kernels.CASES, *kernels_more.CASES]
-CASES = [c for c in ALL if c[0].__name__ not in REFUSED]
+CASES = [*kernels.CASES, *kernels_more.CASES]
 IDS = [f"{k}-{c[0].__name__}" for k, c in enumerate(CASES)]
 
 
@@ -149,18 +142,6 @@ def test_single_precision(case: Case) -> None:
     want, along = directional((f, rounded, wrt), 4)
     size = sum(float(np.sum(np.abs(u * g))) for u, g in zip(along, gradient, strict=True))
     assert inner(along, gradient) == pytest.approx(want, abs=2e-4 * (1.0 + size))
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused(name: str) -> None:
-    """A located refusal, at the construct, with its reason."""
-    f, args, wrt = next(c for c in ALL if c[0].__name__ == name)
-    anchor, line = REFUSED[name]
-    with pytest.raises(DifferentiationError) as e:
-        value_and_grad(f, wrt)(*copied(args))
-    (refusal,) = e.value.refusals
-    assert refusal.anchor == anchor
-    assert line in str(e.value)
 
 
 def test_the_masked_diagonal_is_finite() -> None:

@@ -150,3 +150,49 @@ def test_transposed_by_axes() -> None:
     check_grad(f, R((3, 1, 4)), R((5, 3, 4)), wrt=(0, 1))
     check_grad(g, R((3, 1, 4)), R((4, 3, 5)), wrt=(0, 1))
     check_grad(g, R((1, 3, 4)), R((4, 5, 3)), wrt=(0, 1))
+
+
+def test_extents_that_change_in_each_turn() -> None:
+    """What is left of one array and of another may be of length 1, and may be not."""
+
+    def f(a, b):
+        for _ in range(2):
+            a = a[1:] * 1.0
+            b = b[1:] * 1.0
+        return np.sum(a[1:] * b[1:] ** 2)
+
+    def g(v, p):
+        while len(v) > 2:
+            v = p * v[1:] + (1.0 - p) * v[:-1] ** 2
+        return v[0] * v[1]
+
+    for n, m in ((4, 6), (6, 4), (4, 4), (6, 6)):
+        check_grad(f, R(n), R(m), wrt=(0, 1))
+    check_grad(g, R(6), 0.3, wrt=(0, 1))
+    d = value_and_grad(g, (0, 1))
+    d(R(6), 0.3)
+    assert "_unbroadcast" not in d.source
+
+
+def test_what_is_augmented_keeps_its_shape() -> None:
+    def f(x, k):
+        out = np.zeros(x.shape[0] - 2)
+        for i in range(3):
+            out += k[i] * x[i : i + x.shape[0] - 2]
+            out[1:] *= 1.0 + x[1:-2]
+        return np.sum(out**2)
+
+    def g(x, v):
+        x = x.copy()
+        y = x[1:4]
+        y += v
+        z = x[:3]
+        z *= y
+        return np.sum(x * x)
+
+    for n in (3, 4, 7):  # of `out` there may be one element
+        check_grad(f, R(n), R(3), wrt=(0, 1))
+    for n in (1, 3):  # `v` is broadcast, or it is not
+        check_grad(g, R(6), R(n), wrt=(0, 1))
+    with pytest.raises(ValueError, match="broadcast"):
+        value_and_grad(g)(R(6), R((2, 3)))

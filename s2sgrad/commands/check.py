@@ -77,7 +77,7 @@ def compare(
     seed: int,
 ) -> tuple[float, float]:
     """The directional derivative by the emitted function, and by central differences."""
-    run = load(source, name)
+    (run,) = load(source, (name,))
     args = [float(v) if type(v) is int and k in places else v for k, v in enumerate(args)]
     given = run(*args)
     gradients = given if len(places) > 1 else (given,)

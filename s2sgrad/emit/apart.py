@@ -24,6 +24,7 @@ class Apart:
         self.reads: dict[Atom, list[Eqn]] = {}  # of a value that is never named itself
         self.counts: dict[Atom, int] = {}
         self.items: set[Var] = set()
+        self.popped: set[Atom] = set()  # tuples that are taken from tapes
         self.made: dict[Atom, Eqn] = {}  # what makes a value that is taken apart
         for p in func.body.params:
             if isinstance(p.type, Saved):
@@ -33,16 +34,25 @@ class Apart:
     def block(self, block: Block) -> None:
         for k, s in enumerate(block.stmts):
             if isinstance(s, Branch):
-                self.block(s.then)
-                self.block(s.orelse)
+                for arm in s.arms:
+                    self.walked(arm.params, arm)
+                    self.block(arm)
             elif isinstance(s, Loop):
                 if not isinstance(s.over, Range):
                     self.block(s.over.test)
+                self.walked(s.body.params[len(s.carried) + 1 :], s.body)
                 self.block(s.body)
             elif isinstance(s.out.type, Several) and not s.out.type.open:
                 n = len(s.op.body.body.results) if isinstance(s.op, Kept) else 0
                 self.take(s.out, block.stmts[k + 1 :], n)
                 self.made[s.out] = s
+
+    def walked(self, params: Sequence[Var], block: Block) -> None:
+        """Tuples on tapes."""
+        for p in params:
+            if isinstance(p.type, Several):
+                self.take(p, block.stmts, len(p.type.items))
+                self.popped.add(p)
 
     def take(self, whole: Var, rest: Sequence[Stmt], n: int) -> None:
         """Note the equations right behind `whole` that read its `n` items (0: it has a type)."""

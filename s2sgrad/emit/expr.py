@@ -8,7 +8,7 @@ import math
 import operator
 import sys
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from s2sgrad.errors import InternalError
 from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Hole, Pack
+from s2sgrad.ir.opaque import MethodOf
 from s2sgrad.ir.types import Type, Unknown
 from s2sgrad.rules.custom import HELPERS
 from s2sgrad.rules.helpers import Helper
@@ -53,6 +54,14 @@ UNARY: dict[Any, type[ast.unaryop]] = {
     operator.invert: ast.Invert,
     ops.not_: ast.Not,
 }
+SPACES = {
+    "np": np,
+    "np.linalg": np.linalg,
+    "np.fft": np.fft,
+    "np.lib.stride_tricks": np.lib.stride_tricks,
+}
+_BASES = ("polynomial", "chebyshev", "legendre", "hermite", "hermite_e", "laguerre")
+METHODS = {np.ndarray.flatten, np.ndarray.astype}  # have no other spelling
 
 
 def name(text: str) -> ast.Name:
@@ -71,12 +80,16 @@ def constant(value: Any) -> ast.expr:
         return ast.Tuple([constant(v) for v in value], ast.Load())
     if isinstance(value, list):
         return ast.List([constant(v) for v in value], ast.Load())
+    if isinstance(value, np.dtype):
+        value = value.type
     if isinstance(value, type | type(np.sin)) or callable(value):
         return Spelling().function(value)
     return ast.Constant(value)
 
 
 _NOBODY = object()
+# Modules of functions that act, as they are imported.
+ACTING = ("numpy.random", "time", "random", "logging", "warnings")
 
 
 def scipy_path(op: Any) -> list[str]:
@@ -92,6 +105,14 @@ def scipy_path(op: Any) -> list[str]:
         if names:
             return [package, names[0], text]
     return []
+
+
+def spaces() -> Iterator[tuple[str, types.ModuleType]]:
+    """NumPy's modules, as programs name them: those that are loaded."""
+    yield from SPACES.items()
+    if "numpy.polynomial" in sys.modules:
+        for name in _BASES:
+            yield f"np.polynomial.{name}", getattr(np.polynomial, name)
 
 
 class Spelling:
@@ -113,18 +134,22 @@ class Spelling:
         if getattr(math, text, None) is op:
             self.imports.add("import math")
             return ast.Attribute(name("math"), text, ast.Load())
-        for prefix, space in (("np", np), ("np.linalg", np.linalg), ("np.fft", np.fft)):
+        for prefix, space in spaces():
             if getattr(space, text, None) is op:
                 self.imports.add("import numpy as np")
                 owner: ast.expr = name("np")
                 for part in prefix.split(".")[1:]:
                     owner = ast.Attribute(owner, part, ast.Load())
                 return ast.Attribute(owner, text, ast.Load())
+        owner_of = getattr(op, "__self__", None)
+        for prefix in ACTING:
+            if getattr(sys.modules.get(prefix), text, None) is op:
+                self.imports.add("import numpy as np" if "." in prefix else f"import {prefix}")
+                return ast.parse(f"{prefix.replace('numpy', 'np')}.{text}", mode="eval").body
         if isinstance(op, Helper):
             self.imports.update(op.imports)
             self.helpers.update(op.needs)
             return name(op.name)
-        owner_of = getattr(op, "__self__", None)
         if isinstance(owner_of, np.ufunc):  # `np.add.outer`
             return ast.Attribute(self.function(owner_of), text, ast.Load())
         if op in HELPERS:
@@ -175,12 +200,17 @@ def call(
             return ast.UnaryOp(ast.UAdd(), args[0])  # of a number, that number
         if op is np.ndarray.copy or op is ops.copy:
             return _copy(args[0])
+        if op in METHODS:
+            return ast.Call(ast.Attribute(args[0], op.__name__, ast.Load()), args[1:], [])
         if op is np.size and _is_array(operands[0]):
             return _size(args)
         if op is ops.pack:
             return ast.Tuple(args, ast.Load())
         if op is ops.list_:
             return ast.List(args, ast.Load())
+        if op is ops.is_caught:
+            classes = args[1] if len(args) == 2 else ast.Tuple(args[1:], ast.Load())
+            return ast.Call(name("isinstance"), [args[0], classes], [])
         if op is ops.spread_list:
             items = ast.Call(name("len"), [args[1]], [])
             return ast.BinOp(ast.List([args[0]], ast.Load()), ast.Mult(), items)
@@ -195,19 +225,46 @@ def call(
             return _like(op, args, spelling)
         if op is ops.zeros_like and _is_array(operands[0]):
             op = np.zeros_like
+        if isinstance(op, MethodOf):
+            return ast.Call(ast.Attribute(args[0], op.name, ast.Load()), args[1:], [])
         return ast.Call(spelling.function(op), args, [])
     if op is ops.fstring:
         return _fstring(form.args[0], args)
+    if op in METHODS:
+        owner, *pos = (template(t, args) for t in form.args)
+        named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
+        return ast.Call(ast.Attribute(owner, op.__name__, ast.Load()), pos, named)
     if op is ops.part:
         return part(args[0], form.args[1])
     if op is ops.getitem:
         owner, index = form.args
         return place(template(owner, args), index, args)
     pos = [template(t, args) for t in form.args]
+    if isinstance(op, MethodOf):
+        named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
+        return ast.Call(ast.Attribute(pos[0], op.name, ast.Load()), pos[1:], named)
     if not form.kwargs and (op in BINARY or op in COMPARE or op in UNARY or op is np.size):
         return call(op, pos, None, spelling, operands)
     named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
     return ast.Call(spelling.function(op), pos, named)
+
+
+def both(op: ast.boolop, first: ast.expr, second: ast.expr) -> ast.expr:
+    """`a and b`, `a and b and c`, `a < x < b`."""
+    values = (
+        first.values if isinstance(first, ast.BoolOp) and type(first.op) is type(op) else [first]
+    )
+    last = values[-1]
+    if (
+        isinstance(op, ast.And)
+        and isinstance(last, ast.Compare)
+        and isinstance(second, ast.Compare)
+        and isinstance(second.left, ast.Name)
+        and ast.dump(last.comparators[-1]) == ast.dump(second.left)
+    ):
+        joined = [*last.comparators, *second.comparators]
+        values, second = values[:-1], ast.Compare(last.left, [*last.ops, *second.ops], joined)
+    return ast.BoolOp(op, [*values, second]) if values else second
 
 
 _LIKE = (ops.broadcast_like, ops.reshape_like)

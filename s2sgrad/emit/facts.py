@@ -11,6 +11,7 @@ from s2sgrad.emit import expr
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var
+from s2sgrad.passes.mirrors import collects
 from s2sgrad.passes.regions import Regions
 
 
@@ -19,7 +20,7 @@ class Order:
 
     def __init__(self, func: Func, in_place: set[Var]) -> None:
         self.in_place = in_place
-        self.at: dict[Var, tuple[Block, int]] = {}
+        self.at: dict[Atom, tuple[Block, int]] = {}
         self.index: dict[Stmt, int] = {}
         self.writes: dict[Block, list[set[Var]]] = {}  # the regions that each statement writes to
         self.regions = Regions(func, in_place)
@@ -45,6 +46,19 @@ class Order:
             each.append(written)
         self.writes[block] = each
         return set().union(*each)
+
+    def maker(self, v: Var, block: Block) -> Stmt | None:
+        """The statement of this block that makes `v`."""
+        where, k = self.at.get(v, (None, 0))
+        return block.stmts[k] if where is block else None
+
+    def made(self, v: Atom) -> Eqn | None:
+        """The equation that makes `v`, if it is one."""
+        if v not in self.at:
+            return None
+        block, k = self.at[v]
+        s = block.stmts[k]
+        return s if isinstance(s, Eqn) else None
 
     def made_here(self, v: Var, block: Block) -> bool:
         """Is `v` the result of an equation of this block?"""
@@ -80,14 +94,40 @@ class Order:
         return found
 
 
-def collected(block: Block) -> list[Atom]:
-    found: list[Atom] = []
+def collected(block: Block) -> dict[Var, Atom]:
+    """The tapes that blocks fill, each with its item."""
+    found: dict[Var, Atom] = {}
     for s in block.stmts:
+        if not isinstance(s, Eqn):
+            for inner, seqs, items in collects(s):
+                found.update(zip(seqs, items, strict=True))
+                found.update(collected(inner))
+    return found
+
+
+def stops(block: Block) -> set[Atom]:
+    """The flags that end loops, and what they are made of in the arms of branches."""
+    found: set[Atom] = set()
+    for s in reversed(block.stmts):
         if isinstance(s, Loop):
-            found += [*s.body.results[len(s.carried) :], *collected(s.body)]
+            if s.stop is not None:
+                found.add(s.body.results[s.stop])
+                found |= _flags(s.body, found)
+            found |= stops(s.body)
         elif isinstance(s, Branch):
+            found |= stops(s.then) | stops(s.orelse)
+    return found
+
+
+def _flags(block: Block, flags: set[Atom]) -> set[Atom]:
+    """The results of arms that are handed on as one of `flags`."""
+    found: set[Atom] = set()
+    for s in block.stmts:
+        if isinstance(s, Branch):
+            handed = [k for k, v in enumerate(s.outs[: s.joined]) if v in flags]
             for arm in s.arms:
-                found += [*arm.results[s.joined :], *collected(arm)]
+                own = {arm.results[k] for k in handed}
+                found |= own | _flags(arm, own)
     return found
 
 
@@ -98,8 +138,13 @@ def called(block: Block) -> set[str]:
         if isinstance(s, Eqn):
             if isinstance(s.op, Kept):
                 found.add(s.op.name)
+            module = getattr(s.op, "__module__", None) or ""
+            if s.effect and module.split(".")[0] in expr.ACTING:
+                found.add(module.split(".")[0])
+            if s.effect and getattr(s.op, "__self__", None) is not None:
+                found.add("random")  # a method of the generator of a module
             own = isinstance(s.op, types.FunctionType)
-            if own and s.op.__module__.split(".")[0] not in ("numpy", "s2sgrad"):
+            if own and (s.op.__module__ or "").split(".")[0] not in ("numpy", "s2sgrad"):
                 found.add(s.op.__name__)
         elif isinstance(s, Loop):
             found |= called(s.body)
@@ -138,4 +183,7 @@ def handed_on(block: Block) -> dict[Var, list[Var]]:
 def minus_one(node: ast.expr) -> ast.expr:
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
         return expr.constant(node.value - 1)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        if isinstance(node.right, ast.Constant) and node.right.value == 1:
+            return node.left
     return ast.BinOp(node, ast.Sub(), ast.Constant(1))

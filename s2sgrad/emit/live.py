@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from s2sgrad.ir.alias import WRITES
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var, is_attempt
 from s2sgrad.ir.types import Seq
 from s2sgrad.ir.walk import bound_by, reads
 
@@ -121,7 +121,9 @@ class _Backwards:
         before: set[Var] = set()
         for k in (1, 0):
             arm = s.arms[k]
-            self.live = dict.fromkeys(after, self.at)
+            # The first arm of a `try` may be left anywhere: what the other reads is kept.
+            kept = [*after, *before] if is_attempt(s.test) else after
+            self.live = dict.fromkeys(kept, self.at)
             self.use_all(arm.results[: s.joined])
             self.stmts(arm.stmts)
             self.step()

@@ -13,9 +13,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from s2sgrad.emit.live import Segment, is_tape
+from s2sgrad.emit.words import Words
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Var
+from s2sgrad.ir.walk import bound_anywhere, bound_by
+from s2sgrad.passes.mirrors import Mirrors
+
+RESULT = ".value"  # what a function that was inlined returns; the result of the whole, too
 
 
 class Names:
@@ -34,6 +39,12 @@ class Names:
         self.constant = {v for v, n in self.fixed.items() if n in fixed}
         self.forced(func.body)
         self.wished(func.body)
+        self.words = Words(func)
+        self.results = {r for r in func.body.results if isinstance(r, Var)}
+        self.bars: dict[Var, Var] = func.notes.get("bars", {})
+        self.backward = _backward(func)
+        for item, taken in Mirrors(func).taken():
+            self.wish(item, taken)
         self.reserved = set(reserved) | set(keyword.kwlist)
         self.names: dict[Var, str] = {}
         self.taken: dict[str, list[Var]] = defaultdict(list)
@@ -127,7 +138,7 @@ class Names:
             if own:
                 self.take(v, own[0])
         # Names of the user's first: a temporary goes out of their way.
-        for v in sorted(order, key=lambda v: not self.hint(v)):
+        for v in sorted(order, key=lambda v: self.hint(v) in ("", RESULT)):
             if v not in self.names and not all(map(is_tape, self.members[v])):
                 self.take(v, self.free(v))
 
@@ -137,22 +148,54 @@ class Names:
         self.busy[name] |= self.live[v]
 
     def free(self, v: Var) -> str:
-        base = (
-            (self.hint(v) or "t").lstrip(".").rstrip("0123456789")
-            if self.hint(v).startswith(".")
-            else (self.hint(v) or "t")
-        )
+        base, alone = self.base(v)
         live, known = self.live[v], self.tried[base]
         for name in known:
-            if not live & self.busy[name]:
+            if self.is_free(name, live, alone):
                 return name
         while True:
             name = _numbered(base, self.next[base])
             self.next[base] += 1
             if name not in self.reserved:
                 known.append(name)
-                if not live & self.busy[name]:
+                if self.is_free(name, live, alone):
                     return name
+
+    def is_free(self, name: str, live: int, alone: bool) -> bool:
+        """Has nothing else the name where the class is live; or, `alone`, anywhere?"""
+        if alone and self.taken.get(name):
+            return False
+        return not live & self.busy[name]
+
+    def base(self, v: Var) -> tuple[str, bool]:
+        """What a class is called, without a number; is the name for its value alone?"""
+        hint, members = self.hint(v), self.members[v]
+        if hint and not (hint == RESULT and not self.results.intersection(members)):
+            return _plain(hint), False
+        if not self.words.numbers.isdisjoint(members):
+            return "i", False
+        for m in members:  # of one meaning with another value
+            like = self.words.origin(m)
+            if like is not m and isinstance(like, Var) and like in self.leader:
+                named = self.names.get(self.find(like))
+                if named is not None:
+                    return named, False
+        for m in members:
+            primal = self.bars.get(m)
+            word = self.called(primal) if primal is not None else ""
+            if word:
+                return f"{word}_bar", False
+        mine = [m for m in members if not self.words.is_taken(m)]
+        if mine and all(m in self.backward for m in mine):
+            if not any(m in self.words.made and self.words.is_read(m) for m in members):
+                return "g", True
+        return self.words.of_class(members)
+
+    def called(self, v: Var) -> str:
+        """The name of a value of the forward sweep, or nothing."""
+        if v.hint and v.hint != RESULT:
+            return _plain(v.hint)
+        return self.names.get(self.find(v), "") if v in self.leader else ""
 
     def tape(self, hint: str) -> str:
         """A name for a list that is nothing else."""
@@ -162,6 +205,23 @@ class Names:
             name = f"{hint}{n}"
         self.reserved.add(name)
         return name
+
+
+def _plain(hint: str) -> str:
+    """The hint of a local of an inlined function without its mark."""
+    return hint.lstrip(".").rstrip("0123456789") if hint.startswith(".") else hint
+
+
+def _backward(func: Func) -> set[Var]:
+    """What the backward sweep binds."""
+    mirror: set[Var] = func.notes.get("mirror", set())
+    found: set[Var] = set()
+    started = False
+    for s in func.body.stmts:
+        started = started or bool(mirror.intersection(bound_by(s)))
+        if started:
+            found |= bound_anywhere(Block((), (s,), ()))
+    return found
 
 
 def _numbered(base: str, n: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from s2sgrad.emit import expr
@@ -41,6 +41,17 @@ def statement(
     else:
         text = f"return {show(tree)}"
     return [text] if len(text) <= margin else list(_broken("return ", tree, "", show, margin))
+
+
+def renumbered(result: Result, by: int) -> Result:
+    """The same display of results that stand `by` places further on."""
+    if isinstance(result, Hole):
+        return Hole(result.k + by)
+    if result is None:
+        return None
+    items = tuple(renumbered(i, by) for i in result.items)
+    owner = None if result.owner is None else Hole(result.owner.k + by)
+    return replace(result, items=items, owner=owner)
 
 
 def whole(func: Func) -> Result:

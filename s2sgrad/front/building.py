@@ -16,7 +16,7 @@ from s2sgrad.front import sizes
 from s2sgrad.front.infer import infer
 from s2sgrad.front.memory import Memory, Ref
 from s2sgrad.front.source import span_of
-from s2sgrad.front.values import Known, Value
+from s2sgrad.front.values import Known, Value, spoken
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import UNDEF, Atom, Eqn, Form, Lit, Stmt, Var, atom_type
 from s2sgrad.ir.span import Span
@@ -75,7 +75,8 @@ class Building(Memory):
         self.choosing = 0  # conditional expressions around
         self.stored: set[str] = set()  # names that the function binds
         self.rebound: list[str] = []  # names that calls of its inner functions may bind
-        self.aliased: dict[tuple[int, str], dict[str, Value]] = {}  # frames of `nonlocal` names
+        self.aliased: dict[tuple[int, str], tuple[dict[str, Value], str]] = {}  # `nonlocal` names
+        self.chain: tuple[dict[str, Value], ...] = ()  # names of the functions around this one
         self.outside: dict[Var, Ref] = {}  # arrays that are not the function's own
 
     @contextmanager
@@ -113,7 +114,7 @@ class Building(Memory):
         return out
 
     def span(self, node: ast.AST) -> Span:
-        return span_of(node, self.file)
+        return span_of(node, getattr(node, "from_file", self.file))
 
     def refuse(
         self, at: ast.AST, message: str, way_out: str, anchor: str = ""
@@ -152,8 +153,9 @@ class Building(Memory):
         made = value
         if isinstance(value, Ref):  # the name of a view is that of what was read of it last
             made = self.read(value, self._node) if value.path else value.root.first
-        if isinstance(made, Var) and not made.hint and name != "_":  # that says: not used
-            object.__setattr__(made, "hint", name)  # a hint is not part of what a value is
+        free = isinstance(made, Var) and (not made.hint or made.hint == ".value" != name)
+        if free and name != "_":  # that says: not used
+            object.__setattr__(made, "hint", spoken(name))  # a hint is not part of what a value is
         return value
 
     def expr(self, node: ast.expr) -> Value:
@@ -178,6 +180,21 @@ class Building(Memory):
         return Known(obj)
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
+        raise NotImplementedError
+
+    def emit_call(
+        self,
+        op: Callable[..., Any],
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.AST,
+        effect: bool = False,
+    ) -> Value:
+        raise NotImplementedError
+
+    def evaluate(
+        self, text: str, node: ast.AST, values: dict[str, Value], before: str = ""
+    ) -> Value:
         raise NotImplementedError
 
     def merge(

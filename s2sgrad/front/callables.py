@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.front.effects import Effects
 from s2sgrad.front.memory import Ref
-from s2sgrad.front.unroll import Unrolling
-from s2sgrad.front.values import Choice, Known, Partial, Tup, Value
+from s2sgrad.front.values import Bound, Choice, Closure, Known, Partial, Tup, Value
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Eqn, Form, Hole, Lit, Pack, Range, Var
+from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Range, Var
 from s2sgrad.ir.types import Static
 
 _OPERATORS: dict[Any, ast.operator] = {
@@ -37,12 +37,13 @@ _MOST_ITEMS = 512  # of a `range` that is a value
 _serial = itertools.count(1)
 
 
-class Callables(Unrolling):
+class Callables(Effects):
     """Calls of what takes or makes functions."""
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: Any) -> Value:
         if isinstance(fn, Partial):
-            return self.call(fn.function, [*fn.args, *args], {**fn.kwargs, **kwargs}, node)
+            known = {k: v for k, v in fn.kwargs.items() if not k.startswith(".")}
+            return self.call(fn.function, [*fn.args, *args], {**known, **kwargs}, node)
         if isinstance(fn, Choice):
             return self.choose(
                 fn.test,
@@ -61,6 +62,15 @@ class Callables(Unrolling):
             if found is not None:
                 return found  # type: ignore[no-any-return]
         return super().call(fn, args, kwargs, node)
+
+    def attribute(self, owner: Value, node: ast.Attribute) -> Value:
+        function = owner.function if isinstance(owner, Bound) else owner
+        if isinstance(function, Closure) and node.attr in ("__name__", "__qualname__", "__doc__"):
+            named = isinstance(function.node, ast.FunctionDef)
+            if node.attr == "__doc__":
+                return Lit(ast.get_docstring(function.node, clean=False) if named else None)  # type: ignore[arg-type]
+            return Lit(function.node.name if named else "<lambda>")  # type: ignore[union-attr]
+        return super().attribute(owner, node)
 
     # -- decorators
 
@@ -183,6 +193,60 @@ class Callables(Unrolling):
         word = " and " if isinstance(how, ast.And) else " or "
         return self.evaluate(word.join(names), node, names)
 
+    def of_str(self, args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value | None:
+        return self.text_of(args, ord("s"), node)
+
+    def of_repr(self, args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value | None:
+        return self.text_of(args, ord("r"), node)
+
+    def text_of(self, args: list[Value], how: int, node: ast.AST) -> Value | None:
+        """`str(x)` and `repr(x)`: data."""
+        if len(args) != 1:
+            return Lit("") if not args else None
+        shown = self.shown(args[0], node)
+        return None if shown is None else self.formatted([(how, "")], [shown], node)
+
+    def shown(self, v: Value, at: ast.AST) -> Atom | None:
+        """A value that is shown in a text: a number, an array, or a tuple of them."""
+        v = self.read(v, at)
+        if isinstance(v, Tup) and v.kind == "tuple":
+            items = [self.shown(i, at) for i in v.items]
+            known = [i for i in items if i is not None]
+            if len(known) < len(items):
+                return None
+            if all(isinstance(i, Lit) for i in known):
+                return Lit(tuple(i.value for i in known if isinstance(i, Lit)))
+            out = Var("", Static("tuple"))
+            self.stmts.append(Eqn(out, ops.pack, tuple(known), None, self.span(at)))
+            return out
+        if isinstance(v, Closure):
+            return Lit(getattr(v.node, "name", "<lambda>"))
+        return v if isinstance(v, Var | Lit) else None
+
+    def formatted(self, pieces: list[Any], args: list[Atom], node: ast.AST) -> Value:
+        """The equation of an f-string, or the text where all of it is known."""
+        if all(isinstance(a, Lit) for a in args):
+            return Lit(ops.fstring(tuple(pieces), *(a.value for a in args)))  # type: ignore[union-attr]
+        out = Var("", Static("str"))
+        form = Form((tuple(pieces), *map(Hole, range(len(args)))))
+        self.stmts.append(Eqn(out, ops.fstring, tuple(args), form, self.span(node)))
+        return out
+
+    def compare_two(self, a: Value, op: ast.cmpop, b: Value, at: ast.Compare) -> Value:
+        """Sequences of known length are equal if their items are."""
+        both = isinstance(a, Tup) and isinstance(b, Tup) and a.is_sequence and b.is_sequence
+        if not (both and isinstance(op, ast.Eq | ast.NotEq)):
+            return super().compare_two(a, op, b, at)
+        assert isinstance(a, Tup)
+        assert isinstance(b, Tup)
+        if len(a.items) != len(b.items) or (a.kind == "list") != (b.kind == "list"):
+            return Lit(isinstance(op, ast.NotEq))
+        pairs = enumerate(zip(a.items, b.items, strict=True))
+        names = {f"_{s}{k}": v for k, pair in pairs for s, v in zip("ab", pair, strict=True)}
+        tests = " and ".join(f"_a{k} == _b{k}" for k in range(len(a.items))) or "True"
+        text = tests if isinstance(op, ast.Eq) else f"not ({tests})"
+        return self.evaluate(text, at, names)
+
     def of_list(self, args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value | None:
         if not args or isinstance(args[0], Tup):
             return None
@@ -279,19 +343,14 @@ class Callables(Unrolling):
             assert isinstance(part, ast.FormattedValue)
             spec = "" if part.format_spec is None else self.expr(part.format_spec)
             spec = spec.value if isinstance(spec, Lit) else spec
-            value = self.read(self.expr(part.value), part)
-            if not isinstance(spec, str) or not isinstance(value, Var | Lit):
+            value = self.shown(self.expr(part.value), part)
+            if not isinstance(spec, str) or value is None:
                 raise self.refuse(
                     node, "an f-string of something that is no number or array", "", "unsupported"
                 )
             args.append(value)
             pieces.append((part.conversion, spec))
-        if all(isinstance(a, Lit) for a in args):
-            return Lit(ops.fstring(tuple(pieces), *(a.value for a in args)))
-        out = Var("", Static("str"))
-        form = Form((tuple(pieces), *map(Hole, range(len(args)))))
-        self.stmts.append(Eqn(out, ops.fstring, tuple(args), form, self.span(node)))
-        return out
+        return self.formatted(pieces, args, node)
 
     # -- sets
 
@@ -325,6 +384,8 @@ _SPECIAL: dict[Any, str] = {
             "all",
             "any",
             "list",
+            "str",
+            "repr",
         ]
     },
 }

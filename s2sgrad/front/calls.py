@@ -10,27 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.errors import DifferentiationError
-from s2sgrad.front.expressions import Expressions
+from s2sgrad.front.elements import COUNTERS, Elements
 from s2sgrad.front.integers import SIZES, WAY_OUT, WHY, float_as_size, is_float
 from s2sgrad.front.memory import Ref, Root, refs
 from s2sgrad.front.values import Closure, Known, Method, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import makes_memory
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Undef, Var
-from s2sgrad.ir.types import Array, Several, Unknown, kind_of
+from s2sgrad.ir.types import Array, List, Several, Unknown
 from s2sgrad.rules.registry import lookup as rule_of
 
-_METHOD_NAMES = """sum mean prod var std max min cumsum cumprod reshape ravel transpose swapaxes
-squeeze dot copy clip trace diagonal repeat take argmax argmin argsort all any round conj"""
-METHODS = {name: getattr(np, name) for name in _METHOD_NAMES.split()}
-METHODS["copy"] = np.ndarray.copy  # in C order, which `np.copy` is not
 EFFECTS = {print}
 # What makes an array in C order.
 CONTIGUOUS: set[Any] = {np.zeros, np.ones, np.full, np.empty, np.arange, np.linspace, np.eye}
-CONTIGUOUS |= {np.ndarray.copy}
-# What writes to its first argument.
-WRITERS: dict[Any, str] = {np.copyto: "store", np.add.at: "add", np.subtract.at: "subtract"}
+CONTIGUOUS |= {np.ndarray.copy, np.ndarray.flatten}
 
 
 def _counts_from_zero(over: Range) -> bool:
@@ -49,7 +42,7 @@ def echoes_of(op: Callable[..., Any]) -> dict[int, tuple[int, str, Any]]:
     return rule.echoes if rule is not None else {}
 
 
-class Calls(Expressions):
+class Calls(Elements):
     """What a call stands for."""
 
     # -- calls
@@ -86,6 +79,9 @@ class Calls(Expressions):
             if result is not None:
                 return result
         op = fn.obj
+        applied = self.parts_call(op, args, kwargs, node)
+        if applied is not None:
+            return applied
         return self.emit_call(op, args, kwargs, node, op in EFFECTS)
 
     def emit_call(
@@ -101,9 +97,11 @@ class Calls(Expressions):
         view = self.reshaped_view(op, args, kwargs)
         if view is not None:
             return view
-        writer = WRITERS.get(op)
-        if writer is not None:
-            return self.call_writer(writer, args, kwargs, node)
+        written = self.call_writer(op, args, kwargs, node)
+        if written is not None:
+            return written
+        if isinstance(op, np.ufunc) and "where" in kwargs:
+            return self.masked(op, args, kwargs, node)
         target = kwargs.pop("out", None)
         if isinstance(op, np.ufunc) and len(args) > op.nin:
             target = args.pop()
@@ -123,7 +121,7 @@ class Calls(Expressions):
                 items[k] = args[place] if len(args) > place else kwargs.get(name, Lit(default))
             return Tup(tuple(items))
         if target is not None and not (isinstance(target, Lit) and target.value is None):
-            return self.into(target, made, kwargs, node)
+            return self.into(target, made, node)
         linked = self.may_share(op, form, args, kwargs)
         return self.own(made, linked, contiguous=op in CONTIGUOUS and not _has_order(form))
 
@@ -167,49 +165,6 @@ class Calls(Expressions):
         self.read(part, self._node)
         return part
 
-    def into(self, target: Value, made: Var, kwargs: dict[str, Value], node: ast.AST) -> Value:
-        """`out=target`: the result is written there, and is that array."""
-        if not isinstance(target, Ref) or "where" in kwargs:
-            raise self.refuse_out(node)
-        now = self.read(target, node)
-        alike = isinstance(made.type, Array) and made.type == now.type
-        if alike and not target.path:
-            self.may_write(target.root, node)
-            self.put(target.root, made, node)
-        else:
-            self.write(target, made, node)
-        return target
-
-    def refuse_out(self, node: ast.AST) -> DifferentiationError:
-        return self.refuse(
-            node,
-            "`out=` of this kind is not supported yet",
-            "leave `out` away and bind the result to a name",
-            "write",
-        )
-
-    def call_writer(
-        self, writer: str, args: list[Value], kwargs: dict[str, Value], node: ast.AST
-    ) -> Value:
-        """`np.copyto(x, v)`, `np.add.at(x, i, v)`, `x.fill(v)`."""
-        n = {"store": 2, "fill": 2, "add": 3, "subtract": 3}[writer]
-        if kwargs or len(args) != n or not isinstance(args[0], Ref):
-            raise self.refuse(node, "this write is not supported yet", "x[i] = v", "write")
-        target = args[0]
-        value = self.read(args[-1], node)
-        if not isinstance(value, Var | Lit):
-            raise self.refuse(
-                node, "only numbers and arrays can be stored in an array", "", "write"
-            )
-        if writer in ("add", "subtract"):
-            step = self.index_of(args[1], node)
-            if writer == "subtract":
-                value = self.emit(operator.neg, (value,), at=node)
-            self.write(target.part(step), value, node, ops.additem)
-        else:
-            self.write(target, value, node)
-        return Lit(None)
-
     def template(self, v: Value, flat: list[Atom], at: ast.AST) -> Any:
         v = self.read(v, at)
         if isinstance(v, Tup) and v.is_sequence:
@@ -225,34 +180,6 @@ class Calls(Expressions):
         if isinstance(v, Tup):
             raise self.refuse(at, f"a {v.kind} is passed where a value is needed", "", "container")
         raise self.refuse(at, "a function is passed where a value is needed", "")
-
-    def method(
-        self, m: Method, args: list[Value], kwargs: dict[str, Value], node: ast.Call
-    ) -> Value:
-        op = METHODS.get(m.name)
-        if m.name == "fill" and isinstance(m.owner, Ref):
-            return self.call_writer("fill", [m.owner, *args], kwargs, node)
-        if op is None or not isinstance(m.owner, Var | Ref):
-            raise self.refuse(
-                node.func,
-                f"the method `.{m.name}` is not supported yet",
-                "use the NumPy function",
-                "method",
-            )
-        if m.name == "conj" and kind_of(self.type_of(m.owner)) in ("float", "int", "bool"):
-            return m.owner  # no copy of a real array, other than `np.conj`
-        if m.name == "copy" and (args or kwargs):  # `x.copy("F")`
-            return self.emit_call(
-                np.array, [m.owner], {"order": [*args, *kwargs.values()][0]}, node
-            )
-        if m.name in ("reshape", "transpose") and args and not isinstance(args[0], Tup):
-            args = [Tup(tuple(args))]
-        if m.name == "transpose" and isinstance(m.owner, Ref) and not kwargs:
-            axes = [
-                i.value for a in args if isinstance(a, Tup) for i in a.items if isinstance(i, Lit)
-            ]
-            return self.transposed(m.owner, tuple(axes), node)
-        return self.emit_call(op, [m.owner, *args], kwargs, node)
 
     def bind(
         self, fn: Closure, args: list[Value], kwargs: dict[str, Value], at: ast.AST
@@ -311,8 +238,13 @@ class Calls(Expressions):
                 return self.reversed_range(node)
             if obj is zip and not node.keywords and node.args:
                 return self.zipped(node)
+            if obj in COUNTERS:
+                return self.counted(obj, node)
         value = self.expr(node)
         t = self.type_of(value) if isinstance(value, Ref) else None
+        if isinstance(value, Ref) and isinstance(t, List):
+            count = self.emit(len, (self.read(value, node),), at=node)
+            return Range(Lit(0), count, Lit(1)), lambda i: self.running(value, i, node)
         if isinstance(value, Ref) and isinstance(t, Array | Unknown):
             x = self.read(value, node)
             known = isinstance(t, Array)
@@ -321,6 +253,9 @@ class Calls(Expressions):
         raise self.refuse(
             node, "a loop over this is not supported yet", "loop over `range(...)`", "for"
         )
+
+    def running(self, owner: Ref, i: Var, node: ast.expr) -> Value:
+        raise NotImplementedError
 
     def integer(self, node: ast.expr) -> Atom:
         value = self.atom(node)

@@ -1,8 +1,8 @@
 """`match`, `with` and some tests in simpler statements, before exits are put in order.
 
 A `match` becomes a chain of `if`; whether a container has the shape of a pattern is asked by a
-`Shaped`, which the parser answers from the structure that it knows.  The block of a `with` is
-entered by an `Entered`, and stays where it is.
+`Shaped`, which the parser answers from the structure that it knows.  A `with` of several managers
+is one in another, each a `Managed`.
 """
 
 from __future__ import annotations
@@ -25,18 +25,38 @@ class Shaped(ast.expr):
         self.subject, self.pattern = subject, pattern
 
 
-class Entered(ast.stmt):
-    """The head of a `with`."""
+class Positional(ast.expr):
+    """Position `k` of a class pattern, of the subject."""
 
-    _fields = ("items",)
+    _fields = ("subject",)
 
-    def __init__(self, items: list[ast.withitem]) -> None:
+    def __init__(self, subject: ast.expr, pattern: ast.MatchClass, k: int) -> None:
         super().__init__()
-        self.items = items
+        self.subject, self.pattern, self.k = subject, pattern, k
+
+
+class Rest(ast.expr):
+    """The items of a dict that a pattern does not name."""
+
+    _fields = ("subject",)
+
+    def __init__(self, subject: ast.expr, keys: list[ast.expr]) -> None:
+        super().__init__()
+        self.subject, self.keys = subject, keys
+
+
+class Managed(ast.stmt):
+    """A `with` of one manager."""
+
+    _fields = ("item", "body")
+
+    def __init__(self, item: ast.withitem, body: list[ast.stmt]) -> None:
+        super().__init__()
+        self.item, self.body = item, body
 
 
 def desugar(stmts: Sequence[ast.stmt], calls_bind: bool = False) -> list[ast.stmt]:
-    """The statements without `match` and `with`; functions inside are left alone.
+    """The statements without `match`, and with one manager a `with`; functions inside are left alone.
 
     `calls_bind`: inner functions rebind names of this one.
     """
@@ -53,7 +73,12 @@ class _Desugar:
         out: list[ast.stmt] = []
         for s in stmts:
             if isinstance(s, ast.With):
-                out += [_at(s, Entered(s.items)), *self.block(s.body)]
+                body = self.block(s.body)
+                for item in reversed(s.items):
+                    body = [_at(s, Managed(item, body))]
+                out += body
+            elif isinstance(s, ast.Try):
+                out.append(self.try_(s))
             elif isinstance(s, ast.Match):
                 out += self.match(s)
             elif isinstance(s, ast.If):
@@ -66,6 +91,15 @@ class _Desugar:
             else:
                 out.append(s)
         return out
+
+    def try_(self, s: ast.Try) -> ast.stmt:
+        handlers = [
+            ast.copy_location(ast.ExceptHandler(h.type, h.name, self.block(h.body)), h)
+            for h in s.handlers
+        ]
+        return _at(
+            s, ast.Try(self.block(s.body), handlers, self.block(s.orelse), self.block(s.finalbody))
+        )
 
     def while_(self, s: ast.While) -> list[ast.stmt]:
         """The loop; a test that binds names is asked at the top of each turn.
@@ -93,7 +127,7 @@ class _Desugar:
             out.append(ast.Assign([ast.Name(name, ast.Store())], s.subject))
             subject = ast.Name(name, ast.Load())
         rest: list[ast.stmt] = []
-        for case in reversed(s.cases):
+        for case in reversed([one for c in s.cases for one in _alternatives(c)]):
             rest = self.case(case, subject, rest)
         out += rest
         for node in out:
@@ -147,11 +181,26 @@ def _pattern(p: ast.pattern, subject: ast.expr, into: _Tried) -> None:
         elif isinstance(p, ast.MatchMapping):
             for key, inner in zip(p.keys, p.patterns, strict=True):
                 _pattern(inner, ast.Subscript(subject, key, ast.Load()), into)
+            if p.rest is not None:
+                into.binds.append((p.rest, Rest(subject, p.keys)))
         elif isinstance(p, ast.MatchClass):
-            if p.patterns:  # `float(x)`: the parser has seen that the class is a number's
-                _pattern(p.patterns[0], subject, into)
+            for k, inner in enumerate(p.patterns):
+                _pattern(inner, Positional(subject, p, k), into)
             for attr, inner in zip(p.kwd_attrs, p.kwd_patterns, strict=True):
                 _pattern(inner, ast.Attribute(subject, attr, ast.Load()), into)
+
+
+def _alternatives(case: ast.match_case) -> list[ast.match_case]:
+    """A case of alternatives that bind names, as one case for each.
+
+    A guard is asked of the first that fits alone: then the case stays as it is.
+    """
+    p = case.pattern
+    if not isinstance(p, ast.MatchOr) or case.guard is not None:
+        return [case]
+    if not any(isinstance(n, ast.MatchAs | ast.MatchStar) and n.name for n in ast.walk(p)):
+        return [case]
+    return [ast.match_case(one, None, case.body) for one in p.patterns]
 
 
 def _either(p: ast.MatchOr, subject: ast.expr, into: _Tried) -> None:

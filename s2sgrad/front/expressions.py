@@ -38,8 +38,8 @@ class Expressions(Parts):
         env, outer = self.env, self.lookup
 
         def lookup(name: str, at: ast.AST) -> Value:
-            frame = self.aliased.get((id(env), name), env)
-            return frame[name] if name in frame else outer(name, at)
+            frame, key = self.aliased.get((id(env), name), (env, name))
+            return frame[key] if key in frame else outer(name, at)
 
         args = node.args
         positional = [*args.posonlyargs, *args.args]
@@ -48,7 +48,8 @@ class Expressions(Parts):
         for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True):
             if d is not None:
                 defaults[a.arg] = self.expr(d)
-        return Closure(node, lookup, defaults, self.file, (node, id(env)), env)
+        chain = (env, *self.chain)
+        return Closure(node, lookup, defaults, self.file, (node, id(env)), env, chain)
 
     def expr_Lambda(self, node: ast.Lambda) -> Value:
         return self.closure(node)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.front import sizes
+from s2sgrad.front.indexed import broadcast, indexed, is_int
 from s2sgrad.front.probe import ask, fresh_dim, is_elementwise, stand_in, type_of_value
 from s2sgrad.front.unknown import OPEN, infer_unknown
 from s2sgrad.ir import ops
@@ -78,6 +79,11 @@ REDUCTIONS = {
     np.argmin,
 }
 
+_BY_STRUCTURE = {
+    np.ix_, np.nonzero, np.unravel_index, np.meshgrid, np.broadcast_arrays, divmod, np.unique,
+    np.histogram,
+}  # fmt: skip
+
 
 def _literal_extents(types: list[Type | None]) -> list[tuple[float, int]]:
     """What else may do: a symbol may have to be what another operand's extent is."""
@@ -116,7 +122,7 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         if reshaped is not None:
             return reshaped
     if op is ops.getitem and form is not None and isinstance(first, Array):
-        shape = _read(first.shape, form.args[1], types)
+        shape = _read(first.shape, form.args[1], args)
         if shape is not None:
             return Array(first.char, shape) if shape else Scalar(first.kind, first.char)
     rule = lookup(op)
@@ -142,6 +148,8 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     t = type_of_value(result)
     if isinstance(t, Several) and not _sure_count(op, args, types, form, len(t.items)):
         return OPEN
+    if isinstance(t, Several):
+        t = sizes.of_several(op, args, form, t)
     if rule is not None and rule.maybe_complex:
         t = _as_complex(t)
     if isinstance(t, Array):
@@ -194,6 +202,8 @@ def _sure_count(
     count: int,
 ) -> bool:  # fmt: skip
     """Is the number of results the same whatever the extents are?"""
+    if op in _BY_STRUCTURE:
+        return True
     if any(kind_of(t) == "int" for t in types if t is not None):
         return False
     values = [
@@ -222,7 +232,7 @@ def _reshaped(t: Array | Scalar, form: Form, args: tuple[Atom, ...]) -> Type | N
     items = items if isinstance(items, tuple) else (items,)
     char = t.char if isinstance(t, Array) else t.char or "d"
     held = [atom_type(args[i.k]) if isinstance(i, Hole) else type_of(i) for i in items]
-    if not all(map(_is_int, held)):
+    if not all(map(is_int, held)):
         return None
     dims = (d if sizes.not_negative(d) else None for d in sizes.sizes(items, args))
     return Array(char, tuple(fresh_dim() if d is None else d for d in dims))
@@ -289,11 +299,11 @@ def _reduced(
 
 
 def _read(
-    shape: tuple[Dim, ...] | None, index: Any, types: list[Type | None]
+    shape: tuple[Dim, ...] | None, index: Any, args: tuple[Atom, ...]
 ) -> tuple[Dim, ...] | None:
     """The extents of `x[index]`, also along a path."""
     if not (isinstance(index, Pack) and index.kind == "path"):
-        return None if shape is None else _indexed(shape, index, types)
+        return None if shape is None else indexed(shape, index, args)
     for step in index.items:
         if shape is None:
             return None
@@ -301,73 +311,12 @@ def _read(
             axes = step.items or range(len(shape))[::-1]
             shape = tuple(shape[k] for k in axes)
         else:
-            shape = _indexed(shape, step, types)
+            shape = indexed(shape, step, args)
     return shape
-
-
-def _indexed(
-    shape: tuple[Dim, ...], index: Any, types: list[Type | None]
-) -> tuple[Dim, ...] | None:
-    """The extents of `x[index]` for ints and slices; None for anything else."""
-    items = index.items if isinstance(index, Pack) and index.kind == "tuple" else (index,)
-    items = items if not isinstance(index, tuple) else index
-    taken = sum(i is not None and i is not Ellipsis for i in items)
-    dims: list[Dim] = []
-    left = list(shape)
-    if taken > len(shape):
-        return None  # NumPy will say so
-    for i in items:
-        if i is None:
-            dims.append(1)
-        elif i is Ellipsis:
-            rest = len(shape) - taken
-            dims += left[:rest]
-            del left[:rest]
-        elif isinstance(i, slice) or (isinstance(i, Pack) and i.kind == "slice"):
-            dims.append(_sliced(left.pop(0), i))
-        elif isinstance(i, int) or (isinstance(i, Hole) and _is_int(types[i.k])):
-            left.pop(0)
-        else:
-            return None
-    return (*dims, *left)
 
 
 def _plain_ranks(a: Array, b: Array) -> bool:
     return 1 <= len(a.shape) <= 2 and 1 <= len(b.shape) <= 2
-
-
-def _is_int(t: Type | None) -> bool:
-    return isinstance(t, Scalar) and t.kind == "int"
-
-
-def _sliced(d: Dim, s: Any) -> Dim:
-    parts = s.items if isinstance(s, Pack) else (s.start, s.stop, s.step)
-    if all(p is None for p in parts) or tuple(parts) == (None, None, -1):
-        return d
-    if all(p is None or isinstance(p, int) for p in parts):
-        if isinstance(d, int):
-            return len(range(d)[slice(*parts)])
-        start, stop, step = parts[0] or 0, parts[1] or 0, parts[2] or 1
-        if step == 1 and start >= 0 >= stop and parts[1] != 0:
-            return sizes.shorter(d, start - stop)
-        return f"?{d}[{':'.join('' if p is None else str(p) for p in parts)}]"
-    return fresh_dim()
-
-
-def broadcast(shapes: list[tuple[Dim, ...]]) -> tuple[Dim, ...]:
-    """The shape of an elementwise result."""
-    rank = max((len(s) for s in shapes), default=0)
-    out: list[Dim] = []
-    for k in range(rank):
-        dims = {s[k - rank] for s in shapes if k - rank >= -len(s)} - {1}
-        sure = sorted((d for d in dims if not may_be_one(d)), key=str)
-        if not dims:
-            out.append(1)
-        elif sure:
-            out.append(sure[0])
-        else:
-            out.append(dims.pop() if len(dims) == 1 else fresh_dim())
-    return tuple(out)
 
 
 def fits(t: Type, out: Type) -> bool | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from s2sgrad.front.memory import Ref, Root, Stale, inherit, link
-from s2sgrad.front.values import Tup, Value, alike, is_undefined, same
+from s2sgrad.front.values import Tup, Value, alike, is_undefined, same, spoken
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Branch, Lit, Stmt, Var
 from s2sgrad.ir.types import join
 
@@ -80,7 +80,7 @@ class Join:
                 self.p.versions[root] = out
 
     def out(self, name: str, a: Atom, b: Atom) -> Var:
-        made = Var("" if name == "_" else name, join(self.p.type_of(a), self.p.type_of(b)))
+        made = Var("" if name == "_" else spoken(name), join(self.p.type_of(a), self.p.type_of(b)))
         if self.p.may_be_unbound(a) or self.p.may_be_unbound(b):
             self.p.perhaps.add(made)
         self.outs.append(made)

@@ -16,9 +16,10 @@ from typing import Any
 from s2sgrad.front import signature
 from s2sgrad.front.join import Unreached
 from s2sgrad.front.memory import Ref, is_array, now, refs
+from s2sgrad.front.resolve import is_generator
 from s2sgrad.front.signature import Leaf
 from s2sgrad.front.statements import Statements
-from s2sgrad.front.values import Closure, Tup, Value, leaves
+from s2sgrad.front.values import Closure, Generated, Tup, Value, leaves
 from s2sgrad.ir import ops
 from s2sgrad.ir.build import map_equations, substitute
 from s2sgrad.ir.call import Kept, equations
@@ -92,6 +93,8 @@ class Keeping(Statements):
 
     def invoke(self, closure: Closure, bound: dict[str, Value], at: ast.AST) -> Value:
         """The value of a call: inlined where that ends, else of a function that is kept."""
+        if is_generator(closure.node):
+            return Generated(closure, bound)
         shape = signature.shape(packed(bound))
         for spec in self.registry.active:
             if spec.serves(closure, shape):
@@ -232,7 +235,7 @@ class Keeping(Statements):
     def parse_kept(self, spec: Specialised, bound: dict[str, Value], at: ast.AST) -> None:
         """The body, on parameters of its own."""
         sub = type(self)()
-        for name in ("scope", "registry", "outside", "quiet"):
+        for name in ("scope", "registry", "outside", "quiet", "passes"):
             setattr(sub, name, getattr(self, name))
         sub.versions, sub.aliased = dict(self.versions), dict(self.aliased)
         sub.frames, sub.active_calls = list(self.frames), list(self.active_calls)

@@ -15,7 +15,8 @@ from s2sgrad.front.building import RAISED
 from s2sgrad.front.join import may_be
 from s2sgrad.front.lists import Lists
 from s2sgrad.front.memory import Ref, Root, Stale, hold, inherit, link, now, refs
-from s2sgrad.front.values import Tup, Value, is_undefined, leaves, rebuild
+from s2sgrad.front.probe import own_extents
+from s2sgrad.front.values import Tup, Value, is_undefined, leaves, rebuild, spoken
 from s2sgrad.ir.build import substitute
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Lit, Loop, Range, Stmt, Var, While
 from s2sgrad.ir.types import INT, UNDEFINED, Array, Type, join
@@ -113,8 +114,9 @@ class Loops(Lists):
 
     def assume(self, s: ast.For | ast.While, env: dict[str, Value]) -> _Assumed:
         assumed = _Assumed({}, {}, {})
-        rebound = [*_bound(s, augmented=False), *self.rebound]
-        for n in dict.fromkeys([*_bound(s, augmented=True), *self.rebound]):
+        cells = [*self.rebound, *(n for n in env if n.startswith(".cell"))]
+        rebound = [*_bound(s, augmented=False), *cells]
+        for n in dict.fromkeys([*_bound(s, augmented=True), *cells]):
             value = env.get(n, UNDEF)
             found = leaves(value)
             if found is None or (n not in rebound and self.is_memory(value)):
@@ -192,7 +194,8 @@ class Loops(Lists):
     def slots(self, assumed: _Assumed) -> dict[str, Value]:
         """Fresh values for what is carried, linked as is assumed."""
         flat = {
-            n: [self.own(Var("" if n == "_" else n, t)) for t in assumed.types[n]]
+            n: [self.own(Var("" if n == "_" else spoken(n), own_extents(t)))
+                 for t in assumed.types[n]]
             for n in assumed.inits
         }
         roots = {
@@ -395,7 +398,11 @@ def _rename(params: list[Var], test: tuple[list[Stmt], Atom]) -> Block:
 
 
 def _index_hint(s: ast.For | ast.While) -> str:
-    return s.target.id if isinstance(s, ast.For) and isinstance(s.target, ast.Name) else ""
+    """The user's name of the number of a turn, or `i` where what is walked has the name."""
+    if not isinstance(s, ast.For):
+        return ""
+    counts = isinstance(s.iter, ast.Call) and ast.unparse(s.iter.func) == "range"
+    return spoken(s.target.id) if counts and isinstance(s.target, ast.Name) else "i"
 
 
 def _bound(loop: ast.For | ast.While, augmented: bool) -> list[str]:

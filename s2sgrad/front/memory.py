@@ -61,6 +61,10 @@ class Ref:
         return Ref(self.root, (*self.path, step))
 
 
+class Flat(Ref):
+    """`x.flat`: its elements in one row.  What is read of it by a slice is a copy."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stale:
     """The content of a root that may have been overwritten through another name."""

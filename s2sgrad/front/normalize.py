@@ -12,7 +12,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from s2sgrad.front.desugar import desugar
+from s2sgrad.front.desugar import Managed, desugar
 
 RESULT = ".value"
 RETURNED = ".returned"
@@ -83,7 +83,8 @@ def _exits(stmt: ast.AST, kinds: tuple[type[ast.stmt], ...]) -> bool:
         return any(_exits(s, inside) for s in stmt.body) or any(
             _exits(s, kinds) for s in stmt.orelse
         )
-    return any(_exits(s, kinds) for s in ast.iter_child_nodes(stmt) if isinstance(s, ast.stmt))
+    inner = (s for s in ast.iter_child_nodes(stmt) if isinstance(s, ast.stmt | ast.excepthandler))
+    return any(_exits(s, kinds) for s in inner)
 
 
 _ANY = (ast.Return, ast.Break, ast.Continue)
@@ -130,6 +131,12 @@ def _lower(stmts: Sequence[ast.stmt], ctx: _Context) -> list[ast.stmt]:
             if done:
                 return out
             continue
+        if isinstance(s, Managed | ast.Try):
+            lowered, done = _lower_guarded(s, rest, ctx)
+            out += lowered
+            if done:
+                return out
+            continue
         if isinstance(s, ast.If):
             s = ast.copy_location(ast.If(s.test, _lower(s.body, ctx), _lower(s.orelse, ctx)), s)
         out.append(s)
@@ -153,6 +160,34 @@ def _lower_if(s: ast.If, rest: Sequence[ast.stmt], ctx: _Context) -> list[ast.st
     inner = _Context(ctx.stop, (*ctx.guards, guard), ctx.counter)
     first = branch(_lower(s.body, inner), _lower(s.orelse, inner))
     return [_flag(guard, s, False), first, _if(guard, [], _lower(rest, ctx), s)]
+
+
+def _lower_guarded(
+    s: Managed | ast.Try, rest: Sequence[ast.stmt], ctx: _Context
+) -> tuple[list[ast.stmt], bool]:
+    """A `with` or `try`: what follows stays outside of it, guarded by a flag if it may be left."""
+    if not _exits(s, _ANY):
+        return [_rebuilt(s, ctx)], False
+    if not rest and not (isinstance(s, ast.Try) and s.orelse):
+        return [_rebuilt(s, ctx)], True
+    guard = ctx.fresh("left")
+    made = _rebuilt(s, _Context(ctx.stop, (*ctx.guards, guard), ctx.counter))
+    if isinstance(made, ast.Try) and made.orelse and any(_exits(b, _ANY) for b in s.body):
+        made.orelse = [_if(guard, [], made.orelse, s)]
+    return [_flag(guard, s, False), made, _if(guard, [], _lower(rest, ctx), s)], True
+
+
+def _rebuilt(s: Managed | ast.Try, ctx: _Context) -> Managed | ast.Try:
+    """The statement with its blocks lowered."""
+    if isinstance(s, Managed):
+        return ast.copy_location(Managed(s.item, _lower(s.body, ctx)), s)
+    handlers = [
+        ast.copy_location(ast.ExceptHandler(h.type, h.name, _lower(h.body, ctx)), h)
+        for h in s.handlers
+    ]
+    blocks = (_lower(b, ctx) for b in (s.body, s.orelse, s.finalbody))
+    body, orelse, finalbody = blocks
+    return ast.copy_location(ast.Try(body, handlers, orelse, finalbody), s)
 
 
 def _lower_loop(

@@ -7,6 +7,7 @@ a loop carries is found by parsing its body until the types of the carried value
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,15 +18,19 @@ import numpy as np
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.building import RAISED
 from s2sgrad.front.infer import fits
-from s2sgrad.front.join import Join, Unreached
+from s2sgrad.front.join import Arm, Join, Unreached
 from s2sgrad.front.kept import Keeping, packed
 from s2sgrad.front.lists import changed_names
 from s2sgrad.front.memory import Ref, Root, is_array, may_overlap_unequally, refs
 from s2sgrad.front.normalize import RESULT, normalize
+from s2sgrad.front.resolve import own_nodes, refuse_kind
 from s2sgrad.front.signature import shape
+from s2sgrad.front.transforms import Passes
 from s2sgrad.front.values import Closure, Outside, Tup, Value, leaves, same
-from s2sgrad.ir.graph import UNDEF, Block, Func, Lit, Var
+from s2sgrad.ir.graph import UNDEF, Atom, Block, Func, Lit, Var
 from s2sgrad.ir.types import Array, List
+
+_serial = itertools.count(1)
 
 
 def parse(
@@ -35,16 +40,20 @@ def parse(
     name: str,
     lenient: bool = False,
     scope: Outside | None = None,
+    passes: Passes | None = None,
 ) -> tuple[Func, Value]:
     """The function as IR on `inputs`, of which the parameters are made; and its result's structure.
 
     `lenient`: to look at, not to differentiate; `y += v` of an unknown `y` is taken to rebind it.
+    `passes` derive what the program itself derives.
     Raises `DifferentiationError` at the first construct that is not supported.
     """
     p = Parser()
     p.lenient = lenient
     p.scope = scope
+    p.passes = passes
     p.file = closure.file
+    refuse_kind(closure.node, name, closure.file, primal=True)
     result = p.invoke(closure, {n: p.argument(v) for n, v in params}, closure.node)
     found = leaves(result)
     if found is None:
@@ -57,6 +66,11 @@ def parse(
 
 class Parser(Keeping):
     """Statements; expressions and loops are in the base classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outer_rebound: list[str] = []  # what calls may rebind, in the frame of the caller
+        self.ended: list[dict[str, Value]] = []  # frames whose variables live on in functions
 
     def argument(self, v: Value) -> Value:
         """An argument as the program sees it."""
@@ -71,6 +85,8 @@ class Parser(Keeping):
         """The value of a call: its body is parsed where it stands."""
         saved = self.env, self.lookup, self.file, self.changed, self.stored, self.rebound
         self.changed = changed_names(closure.node)
+        chain, self.chain = self.chain, closure.chain
+        outer, self.outer_rebound = self.outer_rebound, self.rebound
         self.stored, self.rebound = stored_names(closure.node), rebound_names(closure.node)
         self.env, self.lookup, self.file = dict(bound), closure.lookup, closure.file
         self.active_calls.append((closure.key, shape(packed(bound))))
@@ -80,6 +96,7 @@ class Parser(Keeping):
                 self.parse_block(normalize(closure.node))
             return self.env.get(RESULT, Lit(None))
         finally:
+            self.outer_rebound, self.chain = outer, chain
             self.frames.pop()
             self.active_calls.pop()
             self.env, self.lookup, self.file, self.changed, self.stored, self.rebound = saved
@@ -88,29 +105,46 @@ class Parser(Keeping):
     def shared_names(
         self, closure: Closure, caller: dict[str, Value], at: ast.AST
     ) -> Iterator[None]:
-        """`nonlocal` names live in the frame of the call while it is parsed."""
-        names = nonlocal_names(closure.node)
-        if not names:
-            yield
-            return
-        scope = closure.scope
-        owners = {n: self.aliased.get((id(scope), n), scope) for n in names}
-        if any(owner is not caller for owner in owners.values()):
+        """What inner functions rebind (`nonlocal`) lives in the frame of the call while it is parsed.
+
+        So loops and branches of the call see it change, whichever function rebinds it; under its own
+        name in a function that declares it, else under a hidden one (`.cell1.n`).
+        """
+        own = {_cell(closure, n): n for n in nonlocal_names(closure.node)}
+        seen = self.visible_cells(caller)
+        if any(cell not in seen for cell in own):
             raise self.refuse(
                 at,
-                f"`{closure.node.name}` rebinds names of a function around it, but is not called "  # type: ignore[union-attr]
-                "in that function itself",
+                f"`{closure.node.name}` rebinds names of a function around it, and is called where "  # type: ignore[union-attr]
+                "these are not at hand",
                 "return the new value, or call it where the names are bound",
                 "nonlocal",
             )
         before = dict(self.aliased)
-        self.env.update({n: caller.get(n, UNDEF) for n in names})
-        self.aliased.update({(id(scope), n): self.env for n in names})
+        local = {cell: own.get(cell, f".cell{next(_serial)}.{cell[1]}") for cell in seen}
+        for cell, name in seen.items():
+            self.env[local[cell]] = caller.get(name, UNDEF)
+            self.aliased[cell] = self.env, local[cell]
+        env = self.env
         try:
             yield
         finally:
             self.aliased = before
-        caller.update({n: self.env[n] for n in names})
+        caller.update({name: env[local[cell]] for cell, name in seen.items()})
+        for n in self.rebound:  # functions that were made here may live on
+            if n in env and (id(env), n) not in seen:
+                name = f".cell{next(_serial)}.{n}"
+                caller[name] = env[n]
+                self.aliased[id(env), n] = caller, name
+                self.ended.append(env)
+
+    def visible_cells(self, frame: dict[str, Value]) -> dict[tuple[int, str], str]:
+        """The variables in a frame that inner functions rebind, and their names there."""
+        found = {cell: name for cell, (env, name) in self.aliased.items() if env is frame}
+        for n in self.outer_rebound:
+            if n in frame:
+                found.setdefault((id(frame), n), n)
+        return found
 
     def parse_block(self, stmts: Sequence[ast.stmt]) -> None:
         for s in stmts:
@@ -166,7 +200,9 @@ class Parser(Keeping):
                     "list",
                 )
             old = self.read(place, s)
-        self.store(place, self.binary(s.op, old, value, s), s)
+        made = self.binary(s.op, old, value, s)
+        keep_shape(old, self.read(made, s))
+        self.store(place, made, s)
 
     def augment(self, current: Ref, s: ast.AugAssign, target: ast.Name) -> None:
         """`y += v`: an array is written to, a number is rebound."""
@@ -186,11 +222,14 @@ class Parser(Keeping):
             return
         made = self.binary(s.op, now, value, s)
         new = self.read(made, s)
+        keep_shape(now, new)
         alike = isinstance(new.type, Array) and new.type.char == now.type.char
         if not current.path and alike and fits(now.type, new.type):
             self.may_write(current.root, s)
             self.put(current.root, new, s)
         else:
+            if alike and len(new.type.shape) == len(now.type.shape):  # or NumPy raises
+                object.__setattr__(new, "type", now.type)
             self.write(current, new, s)
 
     def is_shared(self, root: Root) -> bool:
@@ -229,7 +268,7 @@ class Parser(Keeping):
             self.unpack(target, value)
         elif isinstance(target, ast.Subscript):
             self.store(self.place(target), value, target)
-        else:
+        elif not (isinstance(target, ast.Attribute) and self.store_component(target, value)):
             raise self.refuse_write(target)
 
     def unpack(self, target: ast.Tuple | ast.List, value: Value) -> None:
@@ -260,14 +299,22 @@ class Parser(Keeping):
         if isinstance(test, Lit):
             self.parse_block(s.body if test.value else s.orelse)
             return
+        self.branch(test, lambda: self.parse_block(s.body), lambda: self.parse_block(s.orelse), s)
+
+    def branch(
+        self, test: Atom, then: Callable[[], None], orelse: Callable[[], None], at: ast.AST
+    ) -> None:
+        """Both arms, and what holds after them."""
+        self.joined_arms(test, [self.arm(then), self.arm(orelse)], at)
+
+    def joined_arms(self, test: Atom, arms: list[Arm], at: ast.AST) -> None:
         before = dict(self.env)
-        arms = [self.arm(lambda body=body: self.parse_block(body)) for body in (s.body, s.orelse)]  # type: ignore[misc]
         raised = tuple(bool(arm.env.pop(RAISED, None)) for arm in arms)
         if all(raised):
             if any(arm.unreached for arm in arms):
                 raise Unreached
             self.env[RAISED] = Lit(True)
-        join = Join(self, arms, s)
+        join = Join(self, arms, at)
         for n, (a, b) in self.merge(arms[0].env, arms[1].env, before, raised).items():
             self.env[n] = join.phi(n, a, b)
         join.close(test, (raised[0], raised[1]))
@@ -296,6 +343,22 @@ class Parser(Keeping):
         return joined
 
 
+def _cell(closure: Closure, name: str) -> tuple[int, str]:
+    """The variable that a function declares `nonlocal`: that of the nearest function with it."""
+    owners = (env for env in closure.chain if name in env)
+    return id(next(owners, closure.scope)), name
+
+
+def keep_shape(old: Atom, new: Atom) -> None:
+    """`new` goes where `old` was: an operand that would have made it larger raises."""
+    if not (isinstance(old, Var) and isinstance(new, Var)):
+        return
+    t, u = old.type, new.type
+    if isinstance(t, Array) and isinstance(u, Array) and len(t.shape) == len(u.shape):
+        if not (t.loose or u.loose) and fits(t, u) is None:
+            object.__setattr__(new, "type", replace(u, shape=t.shape))
+
+
 def nonlocal_names(node: ast.AST) -> list[str]:
     """What the function itself declares `nonlocal`."""
     return [n for s in own_nodes(node) if isinstance(s, ast.Nonlocal) for n in s.names]
@@ -311,14 +374,6 @@ def stored_names(node: ast.AST) -> set[str]:
     return {
         n.id for n in own_nodes(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
     }
-
-
-def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a function without those of the functions in it."""
-    for child in ast.iter_child_nodes(node):
-        yield child
-        if not isinstance(child, ast.FunctionDef | ast.Lambda | ast.ClassDef):
-            yield from own_nodes(child)
 
 
 def _keyword(s: ast.stmt) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.front.integers import WAY_OUT, WHY, is_float
-from s2sgrad.front.memory import Ref, Root, holes, is_array
+from s2sgrad.front.memory import Flat, Ref, Root, holes, is_array
 from s2sgrad.front.operators import Operators
 from s2sgrad.front.values import Known, Method, Namespace, Tup, Value
 from s2sgrad.ir import ops
@@ -54,7 +54,42 @@ class Parts(Operators):
             return self.transposed(owner, (), node)
         if isinstance(owner, Ref | Var) and node.attr in ("shape", "ndim", "size"):
             return self.shape_fact(self.read(owner, node), node)
-        return Method(owner, node.attr)
+        fact = getattr(self, f"attribute_{node.attr}", None)
+        found: Value | None = fact(owner, node) if fact and isinstance(owner, Ref | Var) else None
+        return Method(owner, node.attr) if found is None else found
+
+    def attribute_real(self, owner: Ref | Var, node: ast.AST) -> Value:
+        """`z.real`: of a real array, that array."""
+        real = kind_of(self.type_of(owner)) in ("float", "int", "bool")
+        return owner if real else self.component(np.real, owner, node)
+
+    def attribute_imag(self, owner: Ref | Var, node: ast.AST) -> Value:
+        return self.component(np.imag, owner, node)
+
+    def component(self, op: Callable[..., Any], owner: Ref | Var, node: ast.AST) -> Value:
+        """The real or imaginary part: a view."""
+        linked = (owner.root, *owner.root.linked) if isinstance(owner, Ref) else ()
+        return self.own(self.emit(op, (self.read(owner, node),), at=node), linked)
+
+    def attribute_flat(self, owner: Ref | Var, node: ast.AST) -> Value | None:
+        """`x.flat`: all elements in one row, whatever their order in memory."""
+        if not isinstance(owner, Ref):
+            return None
+        t = self.type_of(owner)
+        if not (isinstance(t, Array) and len(t.shape) == 1):
+            owner = owner.part(Pack("reshape", (-1,)))
+        return Flat(owner.root, owner.path)
+
+    def attribute_dtype(self, owner: Ref | Var, node: ast.AST) -> Value | None:
+        t = self.type_of(owner)
+        return Known(np.dtype(t.char)) if isinstance(t, Array | Scalar) and t.char else None
+
+    def attribute_mT(self, owner: Ref | Var, node: ast.AST) -> Value | None:
+        t = self.type_of(owner)
+        if not (isinstance(owner, Ref) and isinstance(t, Array)):
+            return None
+        n = len(t.shape)
+        return self.transposed(owner, (*range(n - 2), n - 1, n - 2), node)
 
     def transposed(self, owner: Ref, axes: tuple[int, ...], at: ast.AST) -> Value:
         t = self.type_of(owner)
@@ -88,6 +123,10 @@ class Parts(Operators):
     def subscript(self, owner: Value, node: ast.Subscript) -> Value:
         if isinstance(owner, Known) and owner.obj in (np.r_, np.c_):
             return self.joined(owner.obj, node)
+        if isinstance(owner, Known) and owner.obj in (np.mgrid, np.ogrid):
+            return self.grid(owner.obj, node)
+        if isinstance(owner, Known) and owner.obj in (np.s_, np.index_exp):
+            return self.index_value(node.slice)
         if isinstance(owner, Namespace) and owner.by == "item":
             key = self.expr(node.slice)
             if isinstance(key, Lit):
@@ -110,6 +149,8 @@ class Parts(Operators):
         value = self.read(part, at)
         if not is_array(value):
             return value  # type: ignore[no-any-return]
+        if isinstance(owner, Flat):
+            return self.own(self.emit(np.ndarray.copy, (value,), at=at))
         if _copies(step):
             return self.own(value)
         if isinstance(value.type, Array):
@@ -118,31 +159,87 @@ class Parts(Operators):
         return self.own(value, (owner.root, *owner.root.linked))
 
     def joined(self, kind: Any, node: ast.Subscript) -> Value:
-        """`np.r_[...]` and `np.c_[...]` of vectors and numbers."""
+        """`np.r_[...]` and `np.c_[...]` of vectors, ranges and numbers."""
         given = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        atoms = [self.atom(e) for e in given if not isinstance(e, ast.Slice)]
+        values = [self.ranged(e) if isinstance(e, ast.Slice) else self.expr(e) for e in given]
+        atoms = [self.as_atom(v, node) for v in values]
         ranks = [len(t.shape) if isinstance(t, Array) else 0 for t in map(self.type_of, atoms)]
-        if len(atoms) < len(given) or not all(n <= 1 if kind is np.r_ else n == 1 for n in ranks):
+        if not all(n <= 1 if kind is np.r_ else n == 1 for n in ranks):
             raise self.refuse(
-                node, "ranges and matrices in `np.r_` and `np.c_`", "use np.concatenate", "index"
+                node, "matrices in `np.r_` and `np.c_`", "use np.concatenate", "index"
             )
         form = Form((Pack("list", tuple(map(Hole, range(len(atoms))))),))
         op = np.hstack if kind is np.r_ else np.column_stack
         return self.own(self.emit(op, tuple(atoms), form, node))
 
-    def index(self, node: ast.expr) -> Any:
-        """The template of an index, its atoms in their places."""
+    def as_atom(self, v: Value, node: ast.AST) -> Atom:
+        v = self.read(self.emit_call(np.array, [v], {}, node) if isinstance(v, Tup) else v, node)
+        if isinstance(v, Var | Lit):
+            return v
+        raise self.refuse(node, "a number or an array is needed here", "")
+
+    def ranged(self, s: ast.Slice) -> Value:
+        """What `start:stop:step` stands for in `np.mgrid` and `np.r_`; `5j` is a count."""
+        start, stop, step = (
+            None if e is None else self.expr(e) for e in (s.lower, s.upper, s.step)
+        )
+        if stop is None:
+            raise self.refuse(s, "a range without an end", "use np.arange", "index")
+        if isinstance(step, Lit) and isinstance(step.value, complex):
+            n = Lit(int(abs(step.value)))
+            return self.emit_call(np.linspace, [start or Lit(0), stop, n], {}, s)
+        bounds = [stop] if start is None and step is None else [start or Lit(0), stop]
+        return self.emit_call(np.arange, [*bounds, *([] if step is None else [step])], {}, s)
+
+    def grid(self, kind: Any, node: ast.Subscript) -> Value:
+        """`np.mgrid[...]`: `np.meshgrid` of ranges; `np.ogrid` is open, as `np.ix_` is."""
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if not all(isinstance(e, ast.Slice) for e in parts):
+            raise self.refuse(node, "this index of a grid is not supported", "", "index")
+        ranges = [self.ranged(e) for e in parts if isinstance(e, ast.Slice)]
+        if not isinstance(node.slice, ast.Tuple):
+            return ranges[0]
+        if kind is np.ogrid:
+            return self.emit_call(np.ix_, ranges, {}, node)
+        made = self.emit_call(np.meshgrid, ranges, {"indexing": Lit("ij")}, node)
+        return self.emit_call(np.array, [made], {}, node)
+
+    def index_value(self, node: ast.expr) -> Value:
+        """An index as a value: `np.s_[1:, 0]`."""
         if isinstance(node, ast.Tuple):
-            return Pack("tuple", tuple(self.index(e) for e in node.elts))
+            return Tup(tuple(map(self.index_value, node.elts)))
+        if isinstance(node, ast.Slice):
+            bounds = (node.lower, node.upper, node.step)
+            return Tup(tuple(Lit(None) if e is None else self.expr(e) for e in bounds), "slice")
+        return self.expr(node)
+
+    def call_slice(self, args: list[Value], node: ast.Call) -> Value | None:
+        """`slice(start, stop)` is a value that is an index."""
+        none = Lit(None)
+        bounds = {1: (none, *args, none), 2: (*args, none), 3: tuple(args)}[len(args)]
+        return Tup(bounds, "slice")
+
+    def index(self, node: ast.expr, inner: bool = False) -> Any:
+        """The template of an index, its atoms in their places."""
+        if isinstance(node, ast.Tuple) and not inner:
+            return Pack("tuple", tuple(self.index(e, True) for e in node.elts))
         if isinstance(node, ast.Slice):
             parts = (node.lower, node.upper, node.step)
             return Pack("slice", tuple(None if e is None else self.index(e) for e in parts))
-        return self.index_of(self.expr(node), node)
+        return self.index_of(self.expr(node), node, inner)
 
-    def index_of(self, value: Value, node: ast.AST) -> Any:
-        """The template of an index that is a value."""
-        if isinstance(value, Tup) and value.kind == "tuple":
-            return Pack("tuple", tuple(self.index_of(i, node) for i in value.items))
+    def index_of(self, value: Value, node: ast.AST, inner: bool = False) -> Any:
+        """The template of an index that is a value; `inner`: an item of a tuple."""
+        if isinstance(value, Tup) and value.kind == "slice":
+            return Pack("slice", tuple(self.index_of(i, node) for i in value.items))
+        if isinstance(value, Tup) and value.kind == "tuple" and not inner:
+            return Pack("tuple", tuple(self.index_of(i, node, True) for i in value.items))
+        if isinstance(value, Tup) and value.is_sequence:  # `x[[0, 2]]`
+            constants = [i.value for i in value.items if isinstance(i, Lit)]
+            if len(constants) == len(value.items) and {type(c) for c in constants} == {int}:
+                return Pack("list", tuple(constants))
+            whole: dict[str, Value] = {} if value.items else {"dtype": Known(int)}
+            value = self.emit_call(np.array, [value], whole, node)
         value = self.read(value, node)
         if isinstance(value, Known) and value.obj is None:
             return None
@@ -156,7 +253,8 @@ class Parts(Operators):
             return value
         if is_float(value) and isinstance(self.type_of(value), Scalar):
             raise self.refuse(node, WHY, WAY_OUT, "int")
-        raise self.refuse(node, "this index is not supported yet", "", "index")
+        way_out = "index by ints, slices, masks, lists or arrays of ints"
+        raise self.refuse(node, "this index is not supported", way_out, "index")
 
     def items(self, value: Value, at: ast.AST, n: int | None = None) -> list[Value]:
         """The items of something that is unpacked."""
@@ -179,6 +277,7 @@ class Parts(Operators):
 
 
 def _copies(step: Any) -> bool:
-    """Is the index one that copies: by a mask or an array of ints?"""
+    """Is the index one that copies: by a mask, a list or an array of ints?"""
     items = step.items if isinstance(step, Pack) and step.kind == "tuple" else (step,)
-    return any(isinstance(i, Var) and isinstance(i.type, Array) for i in items)
+    listed = any(isinstance(i, Pack) and i.kind == "list" for i in items)
+    return listed or any(isinstance(i, Var) and isinstance(i.type, Array) for i in items)

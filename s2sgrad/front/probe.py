@@ -5,15 +5,22 @@ from __future__ import annotations
 import operator
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from s2sgrad.ir.graph import Eqn, Form, Var, call_args
-from s2sgrad.ir.types import UNKNOWN, Array, Dim, List, Scalar, Several, Type
+from s2sgrad.ir.types import KINDS, UNKNOWN, Array, Dim, List, Scalar, Several, Type
 from s2sgrad.rules.registry import lookup
 
-_STAND_IN = {"float": 0.625, "int": 2, "bool": True, "complex": 0.625 + 0.25j}
+_STAND_IN: dict[str, Any] = {
+    "float": 0.625,
+    "int": 2,
+    "bool": True,
+    "complex": 0.625 + 0.25j,
+    "text": "a",
+}
 _fresh = iter(range(1, 1 << 62))
 ELEMENTWISE = {
     operator.add,
@@ -52,6 +59,13 @@ def fresh_dim() -> Dim:
     return f"?{next(_fresh)}"
 
 
+def own_extents(t: Type) -> Type:
+    """The type of one value: an extent that changes from turn to turn is its own in each."""
+    if not isinstance(t, Array) or "?" not in t.shape:
+        return t
+    return replace(t, shape=tuple(fresh_dim() if d == "?" else d for d in t.shape))
+
+
 def stand_in(t: Type, scale: float = 1.0, extent: int = 3) -> Any:
     """A small value of this type; extents are all alike, so that any valid program runs on it.
 
@@ -85,6 +99,8 @@ def type_of_value(v: Any) -> Type:
         items = tuple(map(type_of_value, v))
         return UNKNOWN if UNKNOWN in items else Several(items)
     if isinstance(v, np.ndarray):
+        if v.dtype.char not in KINDS:
+            return UNKNOWN
         return Array(v.dtype.char, tuple(fresh_dim() for _ in v.shape))
     if isinstance(v, np.generic):
         kind = {"f": "float", "i": "int", "u": "int", "b": "bool", "c": "complex"}.get(v.dtype.kind)

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import functools
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.source import find, span_of
-from s2sgrad.front.values import Closure, Known, Partial, Value
+from s2sgrad.front.values import Closure, Known, Manager, Partial, Value
 from s2sgrad.ir.graph import Lit, Var
 from s2sgrad.ir.types import Type
 from s2sgrad.rules.registry import lookup as rule_of
@@ -25,6 +26,10 @@ from s2sgrad.rules.registry import lookup as rule_of
 Getter = Callable[[], Any]
 _MISSING = object()
 _DECORATORS = [functools.wraps, functools.cache, functools.lru_cache]  # the parser knows them
+# The code of what `contextlib.contextmanager` returns.
+_MANAGING = contextlib.contextmanager(iter).__code__  # type: ignore[attr-defined]
+# Python's own, known by what they do and not by their source.
+_NOT_FOLLOWED = ("logging", "warnings", "random", "contextlib", "time", "dataclasses")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class Scope:
     found: dict[tuple[int, str], Value] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
     taken: frozenset[str] = frozenset()  # names that what is read from outside must not have
+    runs = True  # what the program imports may be imported
 
     @property
     def variables(self) -> dict[str, Var]:
@@ -153,6 +159,10 @@ class Scope:
         if any(obj is d for d in _DECORATORS):
             return Known(obj)
         if isinstance(obj, types.FunctionType) and rule_of(obj) is None:
+            if obj.__code__ is _MANAGING:
+                return Manager(self.static(obj.__wrapped__))  # type: ignore[attr-defined]
+            if obj.__module__ in _NOT_FOLLOWED or (obj.__module__ or "").startswith("s2sgrad."):
+                return Known(obj)
             return self.closure(obj)
         if isinstance(obj, functools._lru_cache_wrapper):
             return self.static(obj.__wrapped__)  # a cache changes no value
@@ -171,10 +181,23 @@ class Scope:
         return all(get() is obj for get, obj in self.fixed)
 
 
-def refuse_kind(node: ast.AST, name: str, file: str) -> None:
-    """Only functions that return once are differentiated."""
+def is_generator(node: ast.AST) -> bool:
+    """Does the function itself yield?"""
+    return any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own_nodes(node))
+
+
+def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a function without those of the functions in it."""
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+            yield from own_nodes(child)
+
+
+def refuse_kind(node: ast.AST, name: str, file: str, primal: bool = False) -> None:
+    """What is differentiated returns once; generators may be called."""
     is_async = isinstance(node, ast.AsyncFunctionDef)
-    if is_async or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(node)):
+    if is_async or (primal and is_generator(node)):
         raise DifferentiationError(
             Refusal(
                 f"`{name}` is {'an `async` function' if is_async else 'a generator'}",

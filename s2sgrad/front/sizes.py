@@ -11,12 +11,13 @@ import itertools
 import operator
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Var, atom_type
-from s2sgrad.ir.types import Array, Dim, Scalar, Type, may_be_one, type_of
+from s2sgrad.ir.types import Array, Dim, Scalar, Several, Type, may_be_one, type_of
 
 _serial = itertools.count(1)
 _MAKERS = {np.zeros, np.ones, np.empty, np.full}
@@ -81,6 +82,14 @@ def not_negative(d: Dim | None) -> bool:
     return d is not None and (isinstance(d, int) or "~" not in d)
 
 
+# The result has the shape of the first operand, if it has as many axes.
+_SAME_SHAPE: set[Any] = {
+    np.sort, np.argsort, np.flip, np.fliplr, np.flipud, np.roll, np.triu, np.tril, np.cumsum,
+    np.cumprod, np.nan_to_num, np.round, np.around, np.ndarray.astype, np.astype, np.real, np.imag,
+    np.ascontiguousarray, np.nancumsum, np.nancumprod,
+}  # fmt: skip
+
+
 def shape_of(
     op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None, fresh: tuple[Dim, ...]
 ) -> tuple[Dim, ...]:
@@ -92,12 +101,18 @@ def shape_of(
         if len(made) != len(fresh):
             return fresh
         return tuple(_first(_valid(d), f) for d, f in zip(made, fresh, strict=True))
+    if op in _SAME_SHAPE and pos:
+        t = _type(pos[0], args)
+        return t.shape if isinstance(t, Array) and len(t.shape) == len(fresh) else fresh
     if op in (np.eye, np.identity) and len(pos) == 1 and not named:
         d = _valid(sizes(pos[0], args)[0])
         return fresh if d is None else (d, d)
     if op is np.arange and len(pos) == 1 and not named:
         d = sizes(pos[0], args)[0]
         return (d,) if d is not None and not_negative(d) else fresh
+    if op in (np.array, np.asarray) and pos and isinstance(pos[0], Pack):
+        listed = _listed(pos[0], args)
+        return listed if len(listed) == len(fresh) else fresh
     if op in (np.transpose, np.swapaxes) and len(pos) > 1:
         return _moved(op, _type(pos[0], args), [_literal(i, args) for i in pos[1:]], fresh)
     if op in (np.matmul, operator.matmul) and len(args) == 2:
@@ -110,6 +125,43 @@ def shape_of(
         axis = named.get("axis", pos[1] if len(pos) > 1 else 0)
         return _joined(op, [_type(i, args) for i in pos[0].items], axis, fresh)
     return fresh
+
+
+def _listed(display: Pack, args: tuple[Atom, ...]) -> tuple[Dim, ...]:
+    """The shape of an array of numbers, or of arrays of one shape, that are listed."""
+    items = [
+        _listed(i, args) if isinstance(i, Pack) else getattr(_type(i, args), "shape", ())
+        for i in display.items
+    ]
+    return (len(items), *map(_same, zip(*items, strict=False)))
+
+
+# The results of these have one shape.
+_ALIKE = {np.nonzero, np.where, np.triu_indices, np.tril_indices, np.diag_indices}
+
+
+def of_several(
+    op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None, t: Several
+) -> Several:
+    """The results of an operation that has several: what is known of their shapes."""
+    arrays = [i for i in t.items if isinstance(i, Array)]
+    if len(arrays) != len(t.items):
+        return t
+    if op in _ALIKE:
+        return Several(tuple(replace(a, shape=arrays[0].shape) for a in arrays))
+    if op is not np.ix_:
+        return t
+    pos = form.args if form is not None else tuple(map(Hole, range(len(args))))
+    found: list[Type] = []
+    for k, (a, given) in enumerate(zip(arrays, pos, strict=True)):
+        held = _type(given, args)
+        length = a.shape[k]
+        if isinstance(given, Pack):
+            length = len(given.items)
+        elif isinstance(held, Array) and held.kind == "int":
+            length = held.shape[0]
+        found.append(replace(a, shape=tuple(length if j == k else 1 for j in range(len(arrays)))))
+    return Several(tuple(found))
 
 
 def sizes(template: Any, args: tuple[Atom, ...]) -> list[Dim | None]:

@@ -190,6 +190,7 @@ class _Module:
 
 
 _cache: dict[str, _Module] = {}
+_MOST = 128  # files that are kept parsed: each cell of a notebook is one
 
 
 def _parsed(fun: types.FunctionType) -> _Module:
@@ -214,7 +215,11 @@ def _parsed(fun: types.FunctionType) -> _Module:
     for n in ast.walk(tree):
         if isinstance(n, FunctionNode):
             nodes.setdefault(_first_line(n), []).append(n)
-    _cache[file] = module = _Module(file, lines, nodes)
+    module = _Module(file, lines, nodes)
+    _cache.pop(file, None)
+    while len(_cache) >= _MOST:
+        _cache.pop(next(iter(_cache)), None)  # the oldest
+    _cache[file] = module
     return module
 
 

@@ -6,26 +6,21 @@ import ast
 import importlib
 from typing import Any
 
-import numpy as np
 
 from s2sgrad.front.building import RAISED
-from s2sgrad.front.callables import Callables
-from s2sgrad.front.desugar import Entered, Shaped
+from s2sgrad.front.desugar import Positional, Rest, Shaped
+from s2sgrad.front.transforms import Transforms
 from s2sgrad.front.values import Known, Tup, Value
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import UNDEF, Lit, Var
+from s2sgrad.ir.graph import UNDEF, Atom, Lit, Var
 
 # What a function may import: their attributes stand still, and importing them is harmless.
 IMPORTABLE = {"numpy", "scipy", "math", "operator", "functools", "itertools"}
 _NUMBERS = (int, float, complex, str, bool, bytes)
 
 
-class Statements(Callables):
+class Statements(Transforms):
     """Simple statements other than assignments."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.quiet: dict[str, str] = {}  # what `np.errstate` ignores somewhere in the program
 
     def stmt_Delete(self, s: ast.Delete) -> None:
         for target in s.targets:
@@ -56,7 +51,8 @@ class Statements(Callables):
                 self.env[alias.asname or alias.name] = Known(inner)
 
     def imported(self, name: str, at: ast.AST) -> Any:
-        if name.split(".")[0] not in IMPORTABLE:
+        running = getattr(self.scope, "runs", False)
+        if name.split(".")[0] not in IMPORTABLE and not running:
             raise self.refuse_import(at)
         try:
             return importlib.import_module(name)
@@ -83,32 +79,6 @@ class Statements(Callables):
 
     def stmt_Nonlocal(self, s: ast.Nonlocal) -> None: ...  # see `Parser.inline`
 
-    # -- `with`
-
-    def stmt_Entered(self, s: Entered) -> None:
-        for item in s.items:
-            call = item.context_expr
-            fn = self.expr(call.func) if isinstance(call, ast.Call) else None
-            if not (isinstance(fn, Known) and fn.obj is np.errstate and item.optional_vars is None):
-                raise self.refuse(
-                    call, "a `with` of something other than `np.errstate(...)`", "", "statement"
-                )
-            assert isinstance(call, ast.Call)
-            self.errstate(call)
-
-    def errstate(self, call: ast.Call) -> None:
-        """What is ignored here is ignored in the whole derivative."""
-        for k in call.keywords:
-            how = self.expr(k.value)
-            if k.arg is None or call.args or not isinstance(how, Lit):
-                raise self.refuse(call, "settings of `np.errstate` that are computed", "", "with")
-            if how.value not in ("ignore", "warn"):
-                raise self.refuse(
-                    call, f"`np.errstate` with {how.value!r}", "`ignore`, or an assert", "with"
-                )
-            if how.value == "ignore":
-                self.quiet[k.arg] = how.value
-
     # -- `match`
 
     def expr_Shaped(self, node: Shaped) -> Value:
@@ -116,8 +86,6 @@ class Statements(Callables):
         if isinstance(pattern, ast.MatchSequence):
             return Lit(self.is_sequence(subject, pattern, node))
         if isinstance(pattern, ast.MatchMapping):
-            if pattern.rest is not None:
-                raise self.refuse_pattern(node)
             is_dict = isinstance(subject, Tup) and subject.kind == "dict"
             keys = [self.key(self.expr(k), k) for k in pattern.keys]
             return Lit(is_dict and all(self.find_key(subject, k) is not None for k in keys))  # type: ignore[arg-type]
@@ -137,12 +105,37 @@ class Statements(Callables):
     def is_instance(self, subject: Value, p: ast.MatchClass, node: Shaped) -> Value:
         cls = self.expr(p.cls)
         found = self.call_isinstance([subject, cls], node)  # type: ignore[arg-type]
-        own = isinstance(cls, Known) and cls.obj in _NUMBERS and len(p.patterns) == 1
-        if found is None or (p.patterns and not own):
+        if found is None:
             raise self.refuse_pattern(node)
+        if p.patterns and isinstance(cls, Known) and not self.is_own(cls, p):
+            fields = getattr(cls.obj, "__match_args__", ())
+            if len(p.patterns) > len(fields):
+                raise self.refuse_pattern(node)
         if isinstance(subject, Tup) and any(subject.get(a) is None for a in p.kwd_attrs):
             return Lit(False)
         return found
+
+    def is_own(self, cls: Known, p: ast.MatchClass) -> bool:
+        """`float(x)`: the one position is the subject itself."""
+        return cls.obj in _NUMBERS and len(p.patterns) == 1
+
+    def expr_Positional(self, node: Positional) -> Value:
+        """What stands for position `k` of a class pattern."""
+        cls = self.expr(node.pattern.cls)
+        if isinstance(cls, Known) and self.is_own(cls, node.pattern):
+            return self.expr(node.subject)
+        fields = getattr(cls.obj, "__match_args__", ()) if isinstance(cls, Known) else ()
+        read = ast.copy_location(ast.Attribute(node.subject, fields[node.k], ast.Load()), node)
+        return self.expr(read)
+
+    def expr_Rest(self, node: Rest) -> Value:
+        """The items of a dict that a pattern does not name."""
+        subject = self.expr(node.subject)
+        keys = [self.key(self.expr(k), k) for k in node.keys]
+        assert isinstance(subject, Tup)
+        pairs = zip(subject.keys, subject.items, strict=True)
+        left = [(k, v) for k, v in pairs if k not in keys]
+        return Tup(tuple(v for _, v in left), "dict", tuple(k for k, _ in left))
 
     def refuse_pattern(self, node: Shaped) -> Exception:
         return self.refuse(
@@ -153,8 +146,12 @@ class Statements(Callables):
 
     def stmt_Assert(self, s: ast.Assert) -> None:
         test = self.truth(self.expr(s.test), s.test)
-        message = () if s.msg is None else (self.atom(s.msg),)
+        message = () if s.msg is None else (self.message(s.msg),)
         self.emit(ops.assert_, (test, *message), at=s, effect=True)
+
+    def message(self, node: ast.expr) -> Atom:
+        shown = self.shown(self.expr(node), node)
+        return self.atom(node) if shown is None else shown
 
     def stmt_Raise(self, s: ast.Raise) -> None:
         """The statement as it is written, on the values that its names stand for."""

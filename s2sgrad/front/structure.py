@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.ir.opaque import data_type
 from s2sgrad.ir.types import FLOAT, Array, Scalar, Type, Unknown, kind_of
 
 _STATIC = (str, bytes, type(None), type(...), slice, range, np.dtype, np.ufunc)
@@ -88,7 +89,7 @@ def is_literal(key: Any) -> bool:
 
 
 def type_of_argument(value: Any) -> Type | None:
-    """The type of a number or an array; None for anything else.
+    """The type of a number, an array or a generator of numbers; None for anything else.
 
     An extent of 1 is part of the type; every other extent is a symbol.
     """
@@ -105,7 +106,7 @@ def type_of_argument(value: Any) -> Type | None:
         if value.dtype.kind not in _KINDS:
             return None
         return Scalar(_KINDS[value.dtype.kind], value.dtype.char)
-    return None
+    return data_type(value)
 
 
 def signature_of(value: Any, path: str, inside: tuple[int, ...] = ()) -> Signature:

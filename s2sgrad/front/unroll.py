@@ -8,6 +8,7 @@ from typing import Any
 
 from s2sgrad.front.building import RAISED
 from s2sgrad.front.containers import Containers, TakeTurns
+from s2sgrad.front.elements import COUNTERS
 from s2sgrad.front.values import Known, Tup, Value
 from s2sgrad.ir.graph import Lit, Range
 
@@ -102,7 +103,7 @@ class Unrolling(Containers):
             with self.block():  # asked only: it is evaluated again where it counts
                 fn = self.expr(node.func)
             obj = fn.obj if isinstance(fn, Known) else None
-            if obj is range:
+            if obj is range or obj in COUNTERS:
                 return None
             if obj in (enumerate, zip, reversed) and node.args:
                 return self.combined(obj, node)
@@ -212,7 +213,7 @@ class Unrolling(Containers):
 def _turns(s: ast.For, over: Range) -> list[Value]:
     """The indices of a plain loop over a range with constant bounds, if they are not too many."""
     bounds = [a.value for a in (over.start, over.stop, over.step) if isinstance(a, Lit)]
-    plain = isinstance(s.iter, ast.Call) and isinstance(s.target, ast.Name)
+    plain = isinstance(s.iter, ast.Call) and isinstance(s.target, ast.Name) and type(over) is Range
     if not plain or len(bounds) < 3 or not all(type(b) is int for b in bounds):
         return []
     turns = range(*bounds)

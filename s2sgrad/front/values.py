@@ -56,6 +56,7 @@ class Closure:
     file: str
     key: object  # which function it is, to recognise recursion
     scope: dict[str, Value] | None = None  # names of the function around it
+    chain: tuple[dict[str, Value], ...] = ()  # those of all functions around it, innermost first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +101,48 @@ class Choice:
     orelse: Value
 
 
-Value = Atom | Ref | Tup | Known | Closure | Method | Bound | Namespace | Partial | Choice
+@dataclass(slots=True, eq=False)
+class Generated:
+    """What a call of a generator function returns: it runs as a loop consumes it, once."""
+
+    function: Closure
+    arguments: dict[str, Value]
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Manager:
+    """A generator function made a context manager, and what a call of it returns."""
+
+    function: Value
+    made: Generated | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transformed:
+    """`grad(f)` in a program."""
+
+    what: str
+    function: Value
+    wrt: Any
+    has_aux: bool
+
+
+Value = (
+    Generated
+    | Manager
+    | Transformed
+    | Atom
+    | Ref
+    | Tup
+    | Known
+    | Closure
+    | Method
+    | Bound
+    | Namespace
+    | Partial
+    | Choice
+)
 
 
 class Outside(Protocol):
@@ -112,6 +154,13 @@ class Outside(Protocol):
 
     def static(self, obj: Any) -> Value:
         """What a leaf of an argument stands for that is no number."""
+
+
+def spoken(name: str) -> str:
+    """The name as the program has it: while parsing some are hidden, `.g1.i`, `.cell2.n`."""
+    while name.startswith((".g", ".cell")) and "." in name[1:]:
+        name = name[name.index(".", 1) + 1 :]
+    return name
 
 
 def leaves(v: Value) -> list[Atom | Ref] | None:
@@ -158,4 +207,4 @@ def same(a: Value, b: Value) -> bool:
     return a is b
 
 
-CALLABLE = (Known, Closure, Bound, Partial, Choice)
+CALLABLE = (Known, Closure, Bound, Partial, Choice, Transformed)

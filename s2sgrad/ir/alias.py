@@ -16,6 +16,7 @@ import numpy as np
 from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Eqn, Form, Hole, Pack, Var, atom_type
+from s2sgrad.ir.opaque import MethodOf
 from s2sgrad.ir.types import Array, List, Seq, is_memory_type
 
 _OPERATORS = """add sub mul truediv floordiv mod pow matmul neg pos invert and_ or_ xor lt le gt ge
@@ -34,7 +35,7 @@ FRESH: frozenset[Any] = frozenset(
     + [getattr(np.linalg, n) for n in _LINALG.split()]
     + [getattr(np.fft, n) for n in _FFT.split()]
     + [ops.zeros_like, ops.broadcast_like, ops.cast_like, ops.copy, ops.not_, ops.last_writes]
-    + [np.ndarray.copy, ops.zeros_list]
+    + [np.ndarray.copy, np.ndarray.flatten, np.ndarray.astype, ops.zeros_list]
     + [builtins.abs, builtins.sum, builtins.float, builtins.int, builtins.len]
 )
 # The rules read nothing but shape and dtype of these operands: their contents may be gone.
@@ -74,7 +75,7 @@ def is_memory(v: Var) -> bool:
 
 def makes_memory(op: Callable[..., Any], form: Form | None) -> bool:
     """Is what `op` returns always in memory of its own?"""
-    if isinstance(op, Kept):  # what it returns it has copied, if need be
+    if isinstance(op, Kept | MethodOf):  # what it returns it has copied, if need be
         return True
     if op is np.einsum and form is not None:  # of one operand it may be a view
         return len(_holes(Pack("tuple", form.args))) > 1
@@ -82,7 +83,7 @@ def makes_memory(op: Callable[..., Any], form: Form | None) -> bool:
         given = [*form.args[1:2], *(v for k, v in form.kwargs if k == "n")]
         return not given or (isinstance(given[0], int) and given[0] > 0)
     if op in FRESH:
-        asked = op in (np.array, np.meshgrid) and form is not None
+        asked = op in (np.array, np.meshgrid, np.ndarray.astype) and form is not None
         return not (asked and any(k == "copy" for k, _ in form.kwargs))  # type: ignore[union-attr]
     if isinstance(op, np.ufunc):
         return form is None or all(k != "out" for k, _ in form.kwargs)

@@ -145,6 +145,22 @@ class Loop:
     count: Var | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The test of a branch that is a `try`: the second arm runs if the first raises one of these.
+
+    It stands where a test stands, as a constant, so passes that know nothing of exceptions need not.
+    What the first arm binds is not to be had in the second, which sees what was there before.
+    """
+
+    classes: tuple[type[BaseException], ...]
+
+
+def is_attempt(test: Atom) -> bool:
+    """Is it the test of a `try`?"""
+    return isinstance(test, Lit) and isinstance(test.value, Attempt)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Branch:
     """`outs` are (joined..., collected by `then`..., collected by `orelse`...).

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Var, call_args
+from s2sgrad.ir.graph import (
+    Atom,
+    Attempt,
+    Block,
+    Branch,
+    Eqn,
+    Func,
+    Lit,
+    Loop,
+    Range,
+    Var,
+    call_args,
+)
 
 Env = dict[Var, Any]
 
@@ -32,7 +44,17 @@ def _block(block: Block, args: Any, env: Env) -> tuple[Any, ...]:
 
 
 def _branch(b: Branch, env: Env) -> None:
-    arm = 0 if _read(b.test, env) else 1
+    test = _read(b.test, env)
+    if isinstance(test, Attempt):
+        try:
+            _taken(b, 0, env)
+        except test.classes:
+            _taken(b, 1, env)
+    else:
+        _taken(b, 0 if test else 1, env)
+
+
+def _taken(b: Branch, arm: int, env: Env) -> None:
     items = [_read(w, env)[0] for w in b.walked[arm]]
     results = _block(b.arms[arm], items, env)
     env.update(zip(b.outs[: b.joined], results[: b.joined], strict=True))

@@ -6,6 +6,7 @@ the new one.  The last pass shows that each of them may run in place.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -216,6 +217,16 @@ def fstring(pieces: tuple[Any, ...], *values: Any) -> str:
 def raise_(source: str, names: tuple[str, ...], *values: Any) -> None:
     """`raise ...`, as the user wrote it."""
     exec(source, {}, dict(zip(names, values, strict=True)))
+
+
+def caught() -> BaseException | None:
+    """The exception that is being handled."""
+    return sys.exception() if hasattr(sys, "exception") else sys.exc_info()[1]
+
+
+def is_caught(error: BaseException, *classes: type[BaseException]) -> bool:
+    """Is the exception of one of these classes?"""
+    return isinstance(error, classes)
 
 
 def cast_like(g: Any, x: Any) -> Any:

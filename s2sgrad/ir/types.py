@@ -111,6 +111,8 @@ KINDS = {
     **dict.fromkeys("FDG", "complex"),
     **dict.fromkeys("bBhHiIlLqQ", "int"),
     "?": "bool",
+    "U": "text",
+    "S": "text",
 }
 ORDER = ("bool", "int", "float", "complex")
 

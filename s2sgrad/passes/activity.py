@@ -13,7 +13,7 @@ from s2sgrad.errors import DifferentiationError, InternalError, Refusal
 from s2sgrad.front.probe import ELEMENTWISE
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import SHAPE_ONLY
-from s2sgrad.ir.call import Kept
+from s2sgrad.ir.call import Kept, equations
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Hole, Loop, Var
 from s2sgrad.ir.types import Undefined, is_differentiable
 from s2sgrad.rules.helpers import Helper
@@ -51,7 +51,9 @@ def carries_derivative(eqn: Eqn) -> bool:
         return True
     if isinstance(eqn.op, Kept):
         return True
-    if eqn.effect or eqn.op in (ops.not_, ops.part, ops.fstring, ops.pack, ops.held):
+    if eqn.effect:
+        return True  # a draw, say; one that depends on what is differentiated is refused
+    if eqn.op in (ops.not_, ops.part, ops.fstring, ops.pack, ops.held, ops.is_caught):
         return False
     rule = lookup(eqn.op)
     if rule is None and isinstance(eqn.op, Helper):
@@ -85,7 +87,25 @@ def active(func: Func, wrt: Iterable[Var], results: Iterable[Atom]) -> set[Var]:
     _forward(func.body, varied)
     useful = {r for r in results if isinstance(r, Var)}
     _backward(func.body, useful)
-    return varied & useful
+    found = varied & useful
+    _refuse_draws(func.body, found)
+    return found
+
+
+def _refuse_draws(block: Block, found: set[Var]) -> None:
+    """No derivative of what acts is known: silence would be a zero where there is one."""
+    for s in equations(block):
+        if s.effect and s.out in found and not isinstance(s.op, Kept):
+            name = getattr(s.op, "__name__", str(s.op))
+            raise DifferentiationError(
+                Refusal(
+                    f"the parameters of `{name}` vary, and so would what it returns",
+                    s.at,
+                    "draw from a standard distribution and compute with what was drawn: "
+                    "loc + scale * rng.standard_normal(n)",
+                    anchor="draw",
+                )
+            )
 
 
 def influences(func: Func, v: Var) -> bool:

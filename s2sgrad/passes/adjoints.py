@@ -12,8 +12,10 @@ from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Pack, Var, atom_type, call_a
 from s2sgrad.ir.span import Span
 from s2sgrad.ir.types import Array, List, Several, Type, Unknown
 from s2sgrad.passes.activity import carries_derivative
+from s2sgrad.passes.axes import only_adds, without_added
 from s2sgrad.passes.calls import reverse_call
 from s2sgrad.passes.cotangents import Cotangents, keeps_shapes, retype
+from s2sgrad.passes.distinct import is_distinct
 from s2sgrad.passes.frames import ZERO, Add, Clear, Part, is_zero
 from s2sgrad.passes.generic import Call, by_helpers, uncounted
 from s2sgrad.passes.lists import LISTS, list_cotangents
@@ -95,15 +97,31 @@ class Adjoints(Cotangents):
     def _getitem(self, s: Eqn, g: Atom) -> None:
         """A read of a part adds to that part of the cotangent."""
         x = s.args[0]
-        if x in self.active:
+        if x in self.active and not self._fewer_axes(s, g):
             index, atoms = self.place(s, len(s.args) - 1)
             self.frame.bars.setdefault(x, []).append(Add(index, atoms, g))
+
+    def _fewer_axes(self, s: Eqn, g: Atom) -> bool:
+        """The cotangent of `x` in `x[:, None]` is that of all of it, without the added axes."""
+        assert s.form is not None
+        whole = isinstance(atom_type(g), Array) and isinstance(atom_type(s.args[0]), Array)
+        if len(s.args) > 1 or not whole or not only_adds(s.form.args[1]):
+            return False
+        form = Form((Hole(0), without_added(s.form.args[1])))
+        bar = self.recorder.emit(ops.getitem, (g,), form)
+        if g in self.selected.bars:
+            self.selected.bars.add(bar)
+        self.add(s.args[0], bar)
+        return True
 
     def _write(self, s: Eqn, g: Atom) -> None:
         """A store: its value gets the cotangent of the place, what was there before gets none."""
         x, value = s.args[0], s.args[-1]
         index, atoms = self.place(s, len(s.args) - 2)
         read: Atom | None = None
+        if s.op is ops.setitem and index is ...:  # nothing is left of what was there
+            self.hand(value, self.shaped(g, value) if value in self.active else g)
+            return
         if value in self.active:
             assert isinstance(value, Var)
             read = self.recorder.emit(ops.getitem, (g, *atoms), Form((Hole(0), index)))
@@ -119,7 +137,6 @@ class Adjoints(Cotangents):
 
     def last(self, s: Eqn, g: Atom, index: Any, atoms: tuple[Atom, ...], read: Atom) -> Atom:
         """Where an index repeats a place, the last element stored there alone counts."""
-        indices = [t for t in map(atom_type, atoms) if isinstance(t, Array)]
         if s.op is ops.setitem and any(isinstance(atom_type(a), Unknown) for a in atoms):
             raise DifferentiationError(
                 Refusal(
@@ -129,8 +146,8 @@ class Adjoints(Cotangents):
                     anchor="unknown-type",
                 )
             )
-        repeats = any(t.kind == "int" for t in indices)
-        if s.op is not ops.setitem or not repeats:
+        assert s.form is not None
+        if s.op is not ops.setitem or is_distinct(s.form.args[1], s.args, self.made_by):
             return read
         if (
             isinstance(index, Pack) and index.kind == "path"

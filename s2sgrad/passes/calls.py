@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept, equations
-from s2sgrad.ir.graph import Atom, Block, Eqn, Form, Func, Hole, Stmt, Var, atom_type
+from s2sgrad.ir.graph import Atom, Eqn, Form, Func, Hole, Stmt, Var, atom_type
 from s2sgrad.ir.types import (
     SAVED,
     Array,
@@ -26,7 +26,7 @@ from s2sgrad.ir.types import (
     is_memory_type,
     is_real,
 )
-from s2sgrad.ir.walk import bound_by, reads
+from s2sgrad.passes.halves import split
 
 if TYPE_CHECKING:
     from s2sgrad.passes.adjoints import Adjoints
@@ -48,27 +48,9 @@ class Pair:
     def split(self) -> None:
         """Take the halves apart: what the second reads of the first is saved."""
         assert self.whole is not None
-        func, body = self.whole, self.whole.body
-        mirror = func.notes.get("mirror", set())
-        n, n_params = len(self.outs), len(body.params) - self.seeds
-        back = [k for k, s in enumerate(body.stmts) if mirror.intersection(bound_by(s))]
-        at = back[0] if back else len(body.stmts)
-        first, second = body.stmts[:at], body.stmts[at:]
-        params, seeds = body.params[:n_params], body.params[n_params:]
-        rest = Block((), second, body.results[n:])
-        saved = [v for v in reads([rest]) if v not in seeds]
-        whole = Var("saved", SAVED)
-        names = func.names[:n_params]
-        packed = Eqn(whole, ops.pack, tuple(saved))
-        block = Block(params, (*first, packed), (*body.results[:n], whole))
-        self.forward.func = Func(self.forward.name, block, names, func.file)
-        forms = [Form((Hole(0), k)) for k in range(len(saved))]
-        unpacked = [
-            Eqn(v, ops.getitem, (whole,), form) for v, form in zip(saved, forms, strict=True)
-        ]
-        block = Block((whole, *seeds), (*unpacked, *second), body.results[n:])
-        names = ("saved", *func.names[n_params:])
-        self.backward.func = Func(self.backward.name, block, names, func.file)
+        names = (self.forward.name, self.backward.name)
+        halves = split(self.whole, len(self.outs), self.seeds, names)
+        self.forward.func, self.backward.func = halves
 
 
 Make = Callable[..., tuple[Func, tuple[bool, ...]]]

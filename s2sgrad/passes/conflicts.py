@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from s2sgrad.ir.alias import SHAPE_ONLY, WRITES, is_memory
-from s2sgrad.ir.graph import Atom, Branch, Eqn, Func, Loop, Range, Stmt, Var
+from s2sgrad.ir.graph import Atom, Branch, Eqn, Func, Loop, Range, Stmt, Var, is_attempt
 from s2sgrad.ir.types import List
 from s2sgrad.ir.walk import reads
 from s2sgrad.passes.regions import Regions
@@ -71,8 +71,10 @@ class Conflicts:
     def branch(self, s: Branch, live: set[Var]) -> None:
         live.difference_update(s.outs)
         after = set(live)
-        for k, arm in enumerate(s.arms):
-            inner = after | _vars(arm.results)
+        for k in (1, 0):
+            arm = s.arms[k]
+            # The first arm of a `try` may be left anywhere: the other reads what it does.
+            inner = (live if is_attempt(s.test) else after) | _vars(arm.results)
             self.stmts(arm.stmts, inner)
             live |= inner - set(arm.params)
             live |= _vars(s.walked[k])

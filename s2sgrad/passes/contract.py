@@ -24,16 +24,24 @@ _IN_C_ORDER = {operator.matmul, np.matmul, np.outer}
 
 def contract(func: Func) -> Func:
     """`func` with sums of products as scalar products."""
-    return _Contract(func).run() if "mirror" in func.notes else func
+    return _Contract(func, False).run() if "mirror" in func.notes else func
+
+
+def contract_everywhere(func: Func) -> Func:
+    """In the forward sweep too, where that changes the order in which the primal is summed."""
+    return _Contract(func, True).run()
 
 
 class _Contract(Rewriter):
-    def __init__(self, func: Func) -> None:
+    def __init__(self, func: Func, everywhere: bool) -> None:
         super().__init__(func)
+        self.everywhere = everywhere
         self.exact = exact(func)
 
     def eqn(self, s: Eqn) -> Eqn | Atom:
-        if not self.adjoint or s.op is not np.sum or s.form is not None or s.out in self.exact:
+        if s.op is not np.sum or s.form is not None:
+            return s
+        if not self.everywhere and (not self.adjoint or s.out in self.exact):
             return s
         if len(s.args) != 1:
             return s  # over some axes: `np.sum(x, 1)`

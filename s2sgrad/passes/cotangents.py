@@ -45,8 +45,14 @@ class Cotangents(Taping):
             total = self.put(ops.additem, total, a.index, a.atoms, a.g, v)
         if selected:  # zero wherever nothing was read
             self.selected.bars.add(total)
+        self.note(total, v)
         self.frame.bars[v] = [total]
         return total
+
+    def note(self, bar: Atom, v: Var) -> None:
+        """Note that `bar` is the cotangent of `v`: it will be named so."""
+        if isinstance(bar, Var) and not bar.hint:
+            self.bar_of.setdefault(bar, v)
 
     def cleared(self, c: Clear, gs: list[Atom], v: Var) -> Atom:
         """Zero at the place of a store, and what was contributed to that place since."""

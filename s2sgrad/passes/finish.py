@@ -35,14 +35,14 @@ def finish(func: Func, n: int, types: Sequence[Type]) -> Func:
     return replace(func, body=block)
 
 
-_ENTRIES = {ops.part, ops.identity}
+ENTRIES = {ops.part, ops.identity}
 
 
-class _Finish:
+class Origins:
+    """What each value of a function may be, or share memory with."""
+
     def __init__(self, func: Func) -> None:
         self.sources: dict[Atom, list[Atom] | Eqn] = {}
-        self.stmts: list[Eqn] = []
-        self.returned: set[Atom] = set()
         self.params = set(func.body.params)
         self.index(func.body)
 
@@ -79,6 +79,13 @@ class _Finish:
                 todo += sources(made)
         return found
 
+
+class _Finish(Origins):
+    def __init__(self, func: Func) -> None:
+        super().__init__(func)
+        self.stmts: list[Eqn] = []
+        self.returned: set[Atom] = set()
+
     def fresh(self, a: Atom) -> bool:
         """Has `a` memory of its own, in whichever way it was made?
 
@@ -88,7 +95,7 @@ class _Finish:
         made_of = [self.sources.get(v) for v in origins]
         written = any(isinstance(made, Eqn) and made.op in WRITES for made in made_of)
         for v, made in zip(origins, made_of, strict=True):
-            given = v in self.params or (isinstance(made, Eqn) and made.op in _ENTRIES)
+            given = v in self.params or (isinstance(made, Eqn) and made.op in ENTRIES)
             if isinstance(made, list) or (written and given):
                 continue
             if not isinstance(made, Eqn):

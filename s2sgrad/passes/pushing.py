@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import operator
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.probe import is_elementwise
-from s2sgrad.ir.graph import Atom, Eqn, Hole, Lit, Pack, Var, atom_type, call_args
+from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Var, atom_type, call_args
 from s2sgrad.ir.types import Array, Seq, Several, is_differentiable
 from s2sgrad.passes.linearise import Unpushable, transposed
 from s2sgrad.passes.record import Recorder, StaticFact, Symbol
@@ -103,10 +104,9 @@ class Pushing:
         if rule.linear:
             args = list(s.args)
             for k, a in enumerate(s.args):
-                if places.get(k) in linear and is_differentiable(atom_type(a)):
-                    dot = self.owner.filled(a) if wide else self.owner.dot(a)
-                    args[k] = ZERO if dot is None else dot
-            return self.once(s, tuple(args), wide)
+                if places.get(k) in linear:
+                    args[k] = self.moved(a, wide)
+            return self.once(_without_constants(rule, s), tuple(args), wide)
         if len(moving) == 2 and s.args[0] is s.args[1] and _is_symmetric(s):
             dot = self.owner.full(s.args[0]) if wide else self.owner.dot(s.args[0])
             assert dot is not None
@@ -120,6 +120,16 @@ class Pushing:
             total = term if total is None else self.recorder.emit(operator.add, (total, term))
         assert total is not None
         return total
+
+    def moved(self, a: Atom, wide: bool) -> Atom:
+        """The tangent of an operand that is linear: zero where it is a constant or data."""
+        if is_differentiable(atom_type(a)):
+            dot = self.owner.filled(a) if wide else self.owner.dot(a)
+            return ZERO if dot is None else dot
+        if isinstance(a, Var):
+            array = isinstance(a.type, Array)
+            return self.recorder.emit(np.zeros_like, (a,)) if array else Lit(0)
+        return Lit(_zeros(a.value))
 
     def without_derivative(self, rule: Rule, s: Eqn, out: Any) -> set[int]:
         """The operands of which the rule says that the derivative is zero: a shape, an index."""
@@ -203,6 +213,27 @@ def _templates(rule: Rule, s: Eqn) -> list[Any]:
 def _places(rule: Rule, s: Eqn) -> dict[int, int]:
     """In which parameter of the rule each flat operand stands."""
     return {k: i for i, t in enumerate(_templates(rule, s)) for k in _holes(t)}
+
+
+def _without_constants(rule: Rule, s: Eqn) -> Eqn:
+    """The equation, zeros for the literal numbers among the operands that are linear."""
+    if s.form is None or rule.vjp is None:
+        return s
+    names = list(inspect.signature(rule.vjp).parameters)[2:]
+    linear = {n for k, n in enumerate(names) if k in rule.linear}
+    args = [_zeros(t) if k in rule.linear else t for k, t in enumerate(s.form.args)]
+    named = [(n, _zeros(t) if n in linear else t) for n, t in s.form.kwargs]
+    return replace(s, form=Form(tuple(args), tuple(named)))
+
+
+def _zeros(t: Any) -> Any:
+    if isinstance(t, Pack):
+        return Pack(t.kind, tuple(map(_zeros, t.items)))
+    if isinstance(t, tuple | list):
+        return type(t)(map(_zeros, t))
+    if isinstance(t, np.ndarray):
+        return np.zeros_like(t)
+    return type(t)(0) if isinstance(t, bool | int | float | complex) else t
 
 
 def _holes(t: Any) -> list[int]:

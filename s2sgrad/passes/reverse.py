@@ -3,7 +3,7 @@
 The mirror of a block is built while the block is read backwards.  A mirrored loop carries the
 cotangents of what the loop carries, and one accumulator for each active value that its body reads
 from outside.  A value that the backward sweep reads and that a loop or an arm binds is *collected*
-where it is bound and *walked* in the mirror; one that is a cheap operation away is computed again.
+where it is bound and *walked* in the mirror.
 """
 
 from __future__ import annotations
@@ -13,10 +13,24 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from s2sgrad.errors import InternalError
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Stmt, Var, atom_type
-from s2sgrad.ir.types import INT, Seq
+from s2sgrad.ir.graph import (
+    Atom,
+    Block,
+    Branch,
+    Eqn,
+    Func,
+    Lit,
+    Loop,
+    Range,
+    Stmt,
+    Var,
+    atom_type,
+    is_attempt,
+)
+from s2sgrad.ir.types import INT, Array, Seq, Type
 from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.adjoints import Adjoints
+from s2sgrad.passes.attempts import flag_of
 from s2sgrad.passes.calls import Pairs
 from s2sgrad.passes.frames import ZERO, Frame, Part, bar_name, named, tape_name, walks
 
@@ -73,7 +87,9 @@ class Reverse(Adjoints):
         )
         mirror = {v for s in self.frame.stmts for v in bound_by(s)}
         guards = self.func.notes.get("guards", set()) | self.selected.masks
-        notes = {**self.func.notes, "mirror": mirror, "pairs": self.pairs, "guards": guards}
+        bar_of = {**self.func.notes.get("bars", {}), **self.bar_of}
+        notes = {**self.func.notes, "mirror": mirror, "pairs": self.pairs}
+        notes |= {"guards": guards, "bars": bar_of}
         names = (*self.func.names, *(v.hint for v in extra))
         return replace(self.func, body=whole, names=names, notes=notes)
 
@@ -175,7 +191,7 @@ class Reverse(Adjoints):
             ends = (*bars_out, *(item for _, _, item in tape))
             blocks.append(Block(params, (*f.prelude, *f.stmts), ends))
             walked.append(sources)
-        test = self.need(s.test)
+        test = self.need(flag_of(s) if is_attempt(s.test) else s.test)
         outs = (*new, *(seq for tape in tapes for _, seq, _ in tape))
         self.frame.stmts.append(
             Branch(outs, test, (walked[0], walked[1]), blocks[0], blocks[1], len(new), s.at)
@@ -201,11 +217,13 @@ class Reverse(Adjoints):
         self.frame = Frame(s.body, outer, (s, 0), index)
         self.frame.known[s.body.params[0]] = index
         self.recorder.stmts = self.frame.stmts
-        taken = [Var(bar_name(params[k]), params[k].type) for k in live]
+        taken = [Var(bar_name(params[k]), _handed(params[k], s.body.results[k])) for k in live]
         accs = [Var(bar_name(v), v.type) for v in free]
         for v, acc in zip(free, accs, strict=True):
             self.frame.bars[v] = [acc]
+            self.note(acc, v)
         for k, p in zip(live, taken, strict=True):
+            self.note(p, params[k])
             self.hand(s.body.results[k], p)
         self.walk_cotangents(s.outs[n:], s.body.results[n:])
         self.backward(s.body)
@@ -217,7 +235,11 @@ class Reverse(Adjoints):
         items, sources = walks(inner)
         ends = (*yields, *(item for _, _, item in tapes))
         body = Block((index, *taken, *accs, *items), (*inner.prelude, *inner.stmts), ends)
-        outs = tuple(Var(v.hint, v.type) for v in (*taken, *accs))
+        types = [_handed(params[k], s.carried[k]) for k in live]
+        outs = (
+            *(Var(v.hint, t) for v, t in zip(taken, types, strict=True)),
+            *(Var(v.hint, v.type) for v in accs),
+        )
         self.selected.hand(yields, outs)
         made = (*outs, *(seq for _, seq, _ in tapes))
         outer.stmts.append(Loop(made, over, tuple(inits), sources, body, s.at, down=not s.down))
@@ -244,6 +266,12 @@ class Reverse(Adjoints):
         if isinstance(start, Lit) and start.value == 0:
             return Range(start, length, step), index
         return Range(start, self.recorder.emit(operator.add, (start, length)), step), index
+
+
+def _handed(p: Var, a: Atom) -> Type:
+    """The type of the cotangent of `a`, which becomes the parameter `p`: in the extents of `a`."""
+    t = atom_type(a)
+    return t if isinstance(p.type, Array) and isinstance(t, Array) and not p.type.loose else p.type
 
 
 __all__ = ["reverse"]

@@ -89,6 +89,7 @@ class Rewriter:
                 self.add(found)
             else:
                 self.mapping[s.out] = found
+                rename(self.old, s.out, found)
             return
         self.stmts.append(self.branch(s) if isinstance(s, Branch) else self.loop(s))
 
@@ -105,6 +106,13 @@ class Rewriter:
         else:
             over = replace(s.over, test=self.block(s.over.test))
         return replace(s, over=over, carried=carried, walked=walked, body=self.block(s.body))
+
+
+def rename(func: Func, v: Var, other: Atom) -> None:
+    """Where `v` is the cotangent of a value, `other` is now, which takes its place."""
+    bars: dict[Var, Var] = func.notes.get("bars", {})
+    if v in bars and isinstance(other, Var) and not other.hint:
+        bars.setdefault(other, bars[v])
 
 
 def _count(block: Block, into: Counter[Var]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from s2sgrad.front.structure import Const, Signature, Struct, spell
 from s2sgrad.front.values import Tup, Value, leaves
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
+    UNDEF,
     Atom,
     Block,
     Branch,
@@ -28,7 +29,7 @@ from s2sgrad.ir.graph import (
     Var,
     atom_type,
 )
-from s2sgrad.ir.types import INT, UNKNOWN, Array, Scalar, Static, Type, Unknown
+from s2sgrad.ir.types import INT, UNKNOWN, Array, Scalar, Static, Type, Unknown, is_differentiable
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.activity import active
 
@@ -40,6 +41,7 @@ class UnfitResult(TypeError):
 
 
 Path = tuple[tuple[str, Any], ...]
+Given = list[tuple[Path, Type]]
 
 
 @dataclass(eq=False)
@@ -49,9 +51,11 @@ class Seeds:
     atoms: list[Atom] = field(default_factory=list)
     params: list[Var] = field(default_factory=list)
     stmts: list[Eqn] = field(default_factory=list)
-    given: list[tuple[Path, Type]] = field(default_factory=list)  # where in `out_bar`, and its type
+    given: Given = field(default_factory=list)  # where in `out_bar`, and its type
     made: list[Eqn] = field(default_factory=list)  # seeds that are no parameters
     checks: list[Stmt] = field(default_factory=list)
+    result: Value = UNDEF  # that has the cotangents
+    name: str = ""  # of the function
 
     def checked(self, func: Func) -> Func:
         """`func`, and at its end what is left to be checked when it runs."""
@@ -80,13 +84,34 @@ class Seeds:
         """`out_bar` with each leaf in the type of its result."""
         return _coerced(out_bar, (), dict(self.given))
 
+    def shapes(self, value: Any) -> dict[Path, tuple[int, ...]]:
+        """The shape of each result that has a seed."""
+        return {path: np.shape(ops.part(value, path)) for path, _ in self.given}
+
     def check_shapes(self, value: Any, out_bar: Any) -> None:
         """Has each seed the shape of its result?"""
-        for path, _ in self.given:
-            want, got = (np.shape(ops.part(v, path)) for v in (value, out_bar))
-            if want != got:
-                name = spell(path, NAME)
-                raise TypeError(f"`{name}` has the shape {got}, the result has the shape {want}")
+        _compare(self.given, self.shapes(value), out_bar)
+
+    def complete(self, out_bar: Any, shapes: Mapping[Path, tuple[int, ...]]) -> Any:
+        """`out_bar` as a backward half takes it: in the types of the results, zeros for None.
+
+        Raises `TypeError` where it has not the structure or the shapes of the result.
+        """
+        found = Seeds()
+        _given(self.result, pattern(out_bar), (), found, self.name)
+        given = dict(found.given)
+        _compare(found.given, shapes, out_bar)
+
+        def at(result: Value, path: Path, bar: Any) -> Any:
+            if not isinstance(result, Tup):
+                t = atom_type(result)  # type: ignore[arg-type]
+                return _as(bar, t, path) if path in given else _zero(t, shapes[path])
+            keys = result.keys if result.kind == "dict" else range(len(result.items))
+            pairs = list(zip(keys, result.items, strict=True))
+            parts = [at(v, (*path, ("item", k)), None if bar is None else bar[k]) for k, v in pairs]
+            return dict(zip(keys, parts, strict=True)) if result.kind == "dict" else parts
+
+        return at(self.result, (), out_bar)
 
 
 def pattern(seed: Any) -> Signature:
@@ -106,16 +131,22 @@ def _whole(result: Value) -> Signature:
     return Struct(tuple(map(_whole, result.items)), kind, result.keys if kind == "dict" else ())
 
 
-def plan(func: Func, result: Value, what: str, has_aux: bool, seed: Signature | None) -> Seeds:
+def plan(
+    func: Func, result: Value, what: str, has_aux: bool, seed: Signature | None, flat: bool = False
+) -> Seeds:
     """The seeds of a transform; those of `vjp` have the structure `seed`, or that of the result.
+
+    `flat`: each is a parameter of its own.
 
     Raises `UnfitResult` where the result is not the scalar that the transform asks for.
     """
-    seeds = Seeds()
     aux: Value | None = None
     if has_aux:
         result, aux = paired(result, func.name)
-    if what == "vjp":
+    seeds = Seeds(result=result, name=func.name)
+    if flat and what == "pullback":
+        _one_by_one(result, seeds, func)
+    elif what in ("vjp", "pullback"):
         _given(result, seed or _whole(result), (), seeds, func.name)
         if seeds.given:
             if seeds.given[0][0]:
@@ -133,6 +164,24 @@ def plan(func: Func, result: Value, what: str, has_aux: bool, seed: Signature | 
         seeds.atoms.append(Lit(1.0))
     seeds.atoms += [Lit(0.0)] * len(leaves(aux) or () if aux is not None else ())
     return seeds
+
+
+def _one_by_one(result: Value, seeds: Seeds, func: Func) -> None:
+    """A parameter for each result that has a derivative."""
+    taken = {*func.names, "saved"}
+    for a in leaves(result) or ():
+        t = atom_type(a)  # type: ignore[arg-type]
+        if not is_differentiable(t):
+            seeds.atoms.append(Lit(0.0))
+            continue
+        hint = a.hint if isinstance(a, Var) and a.hint and not a.hint.startswith(".") else "out"
+        n, name = 1, f"{hint}_bar"
+        while name in taken:
+            n += 1
+            name = f"{hint}_bar{n}"
+        taken.add(name)
+        seeds.params.append(Var(name, t))
+        seeds.atoms.append(seeds.params[-1])
 
 
 def paired(result: Value, name: str) -> tuple[Value, Value]:
@@ -171,6 +220,22 @@ def _given(result: Value, seed: Signature, path: Path, seeds: Seeds, name: str) 
         key = result.keys[k] if result.kind == "dict" else k
         own = seed.items[seed.keys.index(key) if seed.kind == "dict" else k]
         _given(item, own, (*path, ("item", key)), seeds, name)
+
+
+def _compare(given: Given, shapes: Mapping[Path, tuple[int, ...]], out_bar: Any) -> None:
+    for path, _ in given:
+        want, got = shapes[path], np.shape(ops.part(out_bar, path))
+        if want != got:
+            name = spell(path, NAME)
+            raise TypeError(f"`{name}` has the shape {got}, the result has the shape {want}")
+
+
+def _zero(t: Type, shape: tuple[int, ...]) -> Any:
+    """The zero cotangent of a result."""
+    if isinstance(t, Scalar) or not shape:
+        return 0.0
+    inexact = isinstance(t, Array) and t.kind in ("float", "complex")
+    return np.zeros(shape, getattr(t, "char", "d") if inexact else "d")
 
 
 def _coerced(v: Any, path: Path, types: dict[Path, Type]) -> Any:
@@ -245,7 +310,7 @@ def _check_scalar(result: Value, func: Func, seeds: Seeds) -> None:
 
 def check_elementwise(func: Func, wrt: Sequence[Var]) -> None:
     """Refuse a function in which elements meet: one seed for all would add their derivatives."""
-    varied = active(func, wrt, func.body.results)
+    varied = active(func, wrt, func.body.results[:1])  # of aux nothing is asked
     for s in _equations(func.body):
         operands = [a for a in s.args if a in varied]
         if s.out not in varied or not operands or s.op is ops.part:

@@ -16,10 +16,13 @@ import numpy as np
 
 from s2sgrad.front.infer import fits, infer
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Eqn, Form, Func, Hole, Lit, Var, atom_type
+from s2sgrad.ir.alias import makes_memory
+from s2sgrad.ir.graph import Atom, Eqn, Form, Func, Hole, Lit, Pack, Var, atom_type
 from s2sgrad.ir.types import INT, Array, Dim, Scalar, Type, Unknown, kind_of
+from s2sgrad.passes.axes import items_of, taken_first
 from s2sgrad.passes.choices import Choices
 from s2sgrad.passes.sums import SUM, is_zero, same
+from s2sgrad.passes.terms import PRODUCT
 
 _ARITHMETIC = {operator.add, operator.sub, operator.mul, operator.truediv}
 
@@ -55,6 +58,12 @@ class _Simplify(Choices):
         s = self.unspread(s)
         if s.op is np.where and s.form is None and len(s.args) == 3:
             return self.choice(s)
+        if s.op is ops.getitem:
+            return self.first_of_sum(s)
+        if s.op is np.array:
+            return self.copied(s)
+        if s.op is ops.additem:
+            return self.signed_part(self.first_part(s))
         if s.op is operator.ne and s.form is None:
             return self.decided(s)
         return self.arithmetic(s)
@@ -116,6 +125,60 @@ class _Simplify(Choices):
                 right = self.emit(np.transpose, (made.args[1],))
                 return replace(s, op=operator.matmul, args=(right, left.args[0]))
         return s
+
+    def first_part(self, s: Eqn) -> Eqn:
+        """What is added to a part of zeros is stored there."""
+        made = self.made.get(s.args[0]) if isinstance(s.args[0], Var) else None
+        fresh = made is not None and made.op is ops.zeros_like and self.uses[made.out] == 1
+        repeats = any(not isinstance(atom_type(a), Scalar) for a in s.args[1:-1])
+        if not fresh or repeats or not isinstance(s.out.type, Array) or not _is_basic(s.form):
+            return s
+        return replace(s, op=ops.setitem)
+
+    def signed_part(self, s: Eqn) -> Eqn:
+        """`x[i] += -a * b`, where others read `-a`, is `x[i] += -(a * b)`: it is subtracted."""
+        v = s.args[-1]
+        made = self.made.get(v) if isinstance(v, Var) and self.is_own(v) else None
+        if (
+            s.op is not ops.additem
+            or made is None
+            or made.op not in (operator.mul, operator.truediv)
+        ):
+            return s
+        first = made.args[0]
+        if not isinstance(first, Var) or not self.is_shared_negative(first, made):
+            return s
+        product = self.emit(made.op, (self.made[first].args[0], made.args[1]))
+        return replace(s, args=(*s.args[:-1], self.emit(operator.neg, (product,))))
+
+    def copied(self, s: Eqn) -> Eqn | Atom:
+        """A copy of what nobody else has is that array."""
+        a = s.args[0]
+        made = self.made.get(a) if isinstance(a, Var) else None
+        if made is None or self.uses[made.out] > 1 or not self.is_local(made.out):
+            return s
+        return a if makes_memory(made.op, made.form) and a.type == s.out.type else s  # type: ignore[union-attr]
+
+    def first_of_sum(self, s: Eqn) -> Eqn:
+        """`np.sum(x, axis=1, keepdims=True)[:, 0]` is `np.sum(x, axis=1)`; so with a factor."""
+        made = self.made.get(s.args[0]) if isinstance(s.args[0], Var) else None
+        axes = taken_first(s.form.args[1]) if s.form is not None and len(s.args) == 1 else None
+        if made is None or axes is None or not self.is_own(made.out):
+            return s
+        if made.op in PRODUCT and made.form is None:
+            arrays = [k for k, a in enumerate(made.args) if not isinstance(atom_type(a), Scalar)]
+            first = self.made.get(made.args[arrays[0]]) if len(arrays) == 1 else None  # type: ignore[arg-type]
+            if first is not None and first.op is np.sum and self.is_own(first.out):
+                inner = self.first_of_sum(replace(s, args=(first.out,)))
+                if inner.op is np.sum:
+                    part = self.emit(np.sum, inner.args, inner.form)
+                    args = tuple(part if a is first.out else a for a in made.args)
+                    return replace(s, op=made.op, args=args, form=None)
+            return s
+        found = _summed(made, atom_type(made.args[0])) if made.op is np.sum else None
+        if found is None or not found[1] or found[0] != axes:
+            return s
+        return replace(s, op=np.sum, args=made.args, form=_over_axes(axes, False))
 
     def quotient(self, s: Eqn) -> Eqn:
         """`1.0 / a * b` is `b / a` for arrays."""
@@ -213,6 +276,16 @@ class _Simplify(Choices):
         if not isinstance(t, Array) or any(isinstance(d, str) and "?" in d for d in t.shape):
             return None
         return next((p for p in self.old.body.params if p.type == t), None)
+
+
+def _is_basic(form: Form | None) -> bool:
+    """An index of ints and slices alone."""
+    index = form.args[1] if form is not None else None
+    parts = items_of(index)
+    return all(
+        type(i) is int or isinstance(i, slice | Hole) or (isinstance(i, Pack) and i.kind == "slice")
+        for i in parts
+    )
 
 
 def _summed(s: Eqn, whole: Type) -> tuple[list[int], bool] | None:

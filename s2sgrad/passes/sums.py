@@ -157,7 +157,7 @@ class Sums(Terms):
             return False
         if self.is_shared_negative(a, s):
             return True
-        if not self.can_open(a, s):
+        if not self.is_own(a, s.args.count(a)) or not self.is_product(self.made[a]):
             return False
         made = self.made[a]
         while made.op in PRODUCT and made.op is not operator.neg and isinstance(made.args[0], Var):

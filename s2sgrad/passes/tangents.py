@@ -32,6 +32,20 @@ class Tangents:
         return replace(func, body=block, names=(*func.names, *(p.hint for p in self.params)))
 
 
+def one_by_one(leaves: Sequence[Leaf], names: Sequence[str]) -> Tangents:
+    """A parameter for the tangent of each leaf."""
+    made, taken = Tangents(), set(names)
+    for leaf in leaves:
+        n, name = 1, f"{leaf.var.hint}_dot"
+        while name in taken:
+            n += 1
+            name = f"{leaf.var.hint}_dot{n}"
+        taken.add(name)
+        made.params.append(Var(name, leaf.var.type))
+        made.atoms[leaf.var] = made.params[-1]
+    return made
+
+
 def directions(
     name: str, bare: bool, arguments: Sequence[tuple[Path, Sequence[Leaf]]], given: Given
 ) -> Tangents:

@@ -1,49 +1,32 @@
-"""The primal's values in the backward sweep: visible there, computed again, or taped.
+"""The primal's values in the backward sweep: visible there, or taped.
 
 A value that a loop or an arm binds and that its mirror reads is *collected* where it is bound and
-*walked* in the mirror; one that is a cheap operation away is computed again.
+*walked* in the mirror.  `remember` looks later for what is cheaper to compute again.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-
-import numpy as np
 
 from s2sgrad.errors import InternalError
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Branch, Eqn, Func, Lit, Loop, Stmt, Var, atom_type
-from s2sgrad.ir.types import Array, Scalar, Seq, Several
+from s2sgrad.ir.types import Array, Seq, Several
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.activity import active
+from s2sgrad.passes.attempts import with_flags
 from s2sgrad.passes.calls import Pair, Pairs, forward_call
 from s2sgrad.passes.frames import Frame, tape_name
 from s2sgrad.passes.record import Recorder
 from s2sgrad.passes.selected import Selected
-
-_CHEAP = {
-    operator.add,
-    operator.sub,
-    operator.mul,
-    operator.mod,
-    operator.floordiv,
-    operator.neg,
-    operator.lt,
-    operator.le,
-    operator.gt,
-    operator.ge,
-    operator.eq,
-    operator.ne,
-    ops.not_,
-}
 
 
 class Taping:
     """The mirror being built (`frame`), and how it comes by the primal's values."""
 
     def __init__(self, func: Func, wrt: Sequence[Var], pairs: Pairs) -> None:
+        func = with_flags(func)
         self.func, self.wrt = func, wrt
         self.pairs = pairs
         self.saved: dict[Eqn, tuple[Pair, Var]] = {}  # calls that have a backward half
@@ -53,6 +36,7 @@ class Taping:
         self.items: dict[tuple[Atom, int], Var] = {}  # the results of operations with several
         self.collects: dict[tuple[Stmt, int], dict[Var, Var]] = {}
         self.counts: dict[Loop, Var] = {}
+        self.bar_of: dict[Var, Var] = {}  # which value a cotangent without a name is one of
         self.unbound: set[Atom] = {UNDEF}  # values that some path leaves without a value
         self.shape_from: dict[Var, Atom] = {}  # another value that surely has the same shape
         self._index(func.body)
@@ -114,39 +98,8 @@ class Taping:
         if frame is None:
             raise InternalError("reverse", f"`{a.hint}` is not visible in the mirror", "")
         if a not in frame.known:
-            frame.known[a] = self._recomputed(a, frame) or self._walked(a, frame)
+            frame.known[a] = self._walked(a, frame)
         return frame.known[a]
-
-    def _missing(self, a: Atom, frame: Frame, depth: int = 2) -> set[Var] | None:
-        """The carried numbers that must be taped to have `a` in `frame`; None: more than that."""
-        if isinstance(a, Lit) or self.home[a] is self.func.body:
-            return set()
-        home: Frame | None = frame
-        while home is not None and home.primal is not self.home[a]:
-            home = home.parent
-        if home is not None and a in home.known:
-            return set()
-        if home is frame and a in frame.primal.params and isinstance(a.type, Scalar):
-            return {a}
-        made = self.made_by.get(a)
-        if made is None or depth == 0 or not _is_cheap(made) or _fills(made):
-            return None
-        return _union(self._missing(b, frame, depth - 1) for b in made.args)
-
-    def _recomputed(self, a: Var, frame: Frame) -> Atom | None:
-        """`a` computed again, if that is cheap and asks for one tape at most."""
-        made = self.made_by.get(a)
-        if made is None or not _is_cheap(made):
-            return None
-        missing = _union(self._missing(b, frame) for b in made.args)
-        if missing is None or len(missing) > (0 if _fills(made) else 1):
-            return None
-        here, self.frame = self.frame, frame
-        args = tuple(self.need(b) for b in made.args)
-        self.frame = here
-        out = Var(a.hint, a.type)
-        frame.prelude.append(replace(made, out=out, args=args, raises=False))
-        return out
 
     def _walked(self, a: Var, frame: Frame) -> Atom:
         assert frame.owner is not None
@@ -186,25 +139,3 @@ class Taping:
         then, orelse = s.collected(0), s.collected(1)
         outs = (*s.outs[: s.joined], *then, *extras[0].values(), *orelse, *extras[1].values())
         return replace(s, outs=outs, then=arms[0], orelse=arms[1])
-
-
-def _is_cheap(s: Eqn) -> bool:
-    """Is computing `s` again cheaper than a tape?  So it is for numbers, views, and one pass."""
-    if s.op is ops.getitem or (s.op is np.transpose and s.form is None):
-        return True
-    return s.op in _CHEAP and isinstance(s.out.type, Scalar | Array)
-
-
-def _fills(s: Eqn) -> bool:
-    """Does it make an array?  Then its operands must be at hand."""
-    return s.op in _CHEAP and isinstance(s.out.type, Array)
-
-
-def _union(parts: Iterable[set[Var] | None]) -> set[Var] | None:
-    """All of them together; None if one is."""
-    found: set[Var] = set()
-    for p in parts:
-        if p is None:
-            return None
-        found |= p
-    return found

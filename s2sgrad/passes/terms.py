@@ -18,14 +18,14 @@ import numpy as np
 
 from s2sgrad.front.infer import fits
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Eqn, Form, Func, Lit, Pack, Var, atom_type
+from s2sgrad.ir.graph import Atom, Eqn, Form, Func, Lit, Var, atom_type
 from s2sgrad.ir.types import Array, Scalar, Type, kind_of
+from s2sgrad.passes.axes import only_adds
 from s2sgrad.passes.exact import exact
 from s2sgrad.passes.rewrite import Rewriter
 
 PRODUCT = {operator.mul, operator.truediv, operator.neg}
 ONE = Lit(1.0)
-_ALL = Pack("slice", (None, None, None))
 DEPTH = 12  # products longer than this are not collected: linear time
 
 
@@ -283,12 +283,12 @@ def _first(node: Node, change: Callable[[Node], Node]) -> Node:
 
 def _only_adds_axes(s: Eqn) -> bool:
     """`x[:, None]`."""
-    if s.op is not ops.getitem or s.form is None or len(s.args) != 1:
-        return False
-    index = s.form.args[1]
-    items = index.items if isinstance(index, Pack) else index
-    items = items if isinstance(items, tuple) else (items,)
-    return all(i is None or i == slice(None) or i == _ALL for i in items)
+    return (
+        s.op is ops.getitem
+        and s.form is not None
+        and len(s.args) == 1
+        and only_adds(s.form.args[1])
+    )
 
 
 def _is_weak(t: Type, out: Type) -> bool:

@@ -85,6 +85,10 @@ def float_(g: Any, out: Any, x: Any) -> Any:
     return g
 
 
+for _cast in (np.float64, np.float32, np.float16, np.longdouble, np.complex128, np.complex64):
+    rule(_cast, linear=(0,))(lambda g, out, x=0.0: g)  # the transform repairs the dtype
+
+
 @rule(builtins.complex, linear=(0, 1))
 def complex_(g: Any, out: Any, real: Any, imag: Any = 0) -> Any:
     """Plain transpose of `real + 1j * imag`."""

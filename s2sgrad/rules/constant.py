@@ -14,7 +14,8 @@ from s2sgrad.rules.registry import zero
 zero(
     np.floor, np.ceil, np.rint, np.trunc, np.fix, np.round, np.around, np.sign, np.signbit,
     np.spacing, np.floor_divide, operator.floordiv, operator.ifloordiv,
-    math.floor, math.ceil, math.trunc, builtins.round, builtins.int, builtins.bool,
+    math.floor, math.ceil, math.trunc, builtins.round, builtins.int, builtins.bool, np.bool_,
+    np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64,
 )  # fmt: skip
 zero(
     np.all, np.any, np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.lexsort,
@@ -38,7 +39,9 @@ zero(
     np.ndim, np.shape, np.size, np.zeros_like, np.ones_like, np.empty_like, np.zeros, np.ones,
     np.empty, np.eye, np.identity, np.tri, np.indices, np.result_type, np.can_cast,
     np.isscalar, np.iterable, np.tril_indices, np.triu_indices, np.diag_indices,
-    np.unravel_index, np.ravel_multi_index, np.finfo, np.iinfo, np.issubdtype,
+    np.unravel_index, np.ravel_multi_index, np.ix_, np.fft.fftfreq, np.fft.rfftfreq,
+    np.histogram_bin_edges, np.mask_indices, np.tril_indices_from, np.triu_indices_from,
+    np.diag_indices_from, np.finfo, np.iinfo, np.issubdtype,
 )  # fmt: skip
 zero(
     toolbox.is_complex, toolbox.zeros_like, toolbox.length, toolbox.count, toolbox.identity,

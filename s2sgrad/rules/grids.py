@@ -73,7 +73,7 @@ def meshgrid(
 
 @rule(np.gradient)
 def gradient(g: Any, out: Any, f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    """Transposed central differences, one-sided at the edges; uniform spacing."""
+    """Transposed central differences, one-sided at the edges; places of samples are constants."""
     if edge_order != 1:
         raise NotImplementedError("np.gradient has a rule for edge_order=1")
     rank = np.ndim(f)
@@ -81,18 +81,28 @@ def gradient(g: Any, out: Any, f: Any, *varargs: Any, axis: Any = None, edge_ord
     spacings = [varargs[0] if len(varargs) == 1 else 1.0] * len(axes)
     if len(varargs) > 1:
         spacings = list(varargs)
-    if any(np.ndim(h) for h in spacings):
-        raise NotImplementedError("np.gradient has a rule for a uniform spacing")
     one = not isinstance(g, list | tuple)
     bars, outs = ([g], [out]) if one else (g, out)
     total: Any = None
-    steps = []
+    steps: list[Any] = []
     for k, axis_k in enumerate(axes):
-        steps.append(0.0 if bars[k] is None else -np.sum(bars[k] * outs[k]) / spacings[k])
+        places = np.ndim(spacings[k]) > 0  # of the samples, not their distance
+        steps.append(None if places else _step(bars[k], outs[k], spacings[k]))
         if bars[k] is not None:
-            term = difference_back(bars[k], axis_k % rank) / spacings[k]
+            along = axis_k % rank
+            if places:
+                term = uneven_back(bars[k], spacings[k], along, rank)
+            else:
+                term = difference_back(bars[k], along) / spacings[k]
             total = term if total is None else total + term
-    return total, *(steps if len(varargs) == len(axes) else [sum(steps)][: len(varargs)])
+    if len(varargs) != len(axes):
+        steps = [None if any(s is None for s in steps) else sum(steps)][: len(varargs)]
+    return total, *steps
+
+
+def _step(g: Any, out: Any, spacing: Any) -> Any:
+    """The cotangent of a distance between samples."""
+    return 0.0 if g is None else -np.sum(g * out) / spacing
 
 
 @gradient.jvp
@@ -104,6 +114,8 @@ def _gradient_jvp(out: Any, tangents: Any, f: Any, *varargs: Any, **names: Any) 
     moves = [None] * len(out) if moved is None and not one else [moved] if one else [*moved]
     for k, o in enumerate([out] if one else out):
         t = tangents[1:][k if len(varargs) > 1 else 0] if len(tangents) > 1 else None
+        if t is not None and np.ndim(varargs[k if len(varargs) > 1 else 0]):
+            raise NotImplementedError("the places of the samples have no rule")
         if t is not None:
             step = -o * t / varargs[k if len(varargs) > 1 else 0]
             moves[k] = step if moves[k] is None else moves[k] + step
@@ -116,6 +128,21 @@ def difference_back(g: Any, axis: int) -> Any:
     inner = 0.5 * part(g, 1, -1, axis)
     wide = np.concatenate([-first, first, inner, last, -last], axis=axis)
     return part(wide, 0, -2, axis) - part(wide, 2, None, axis)
+
+
+def uneven_back(g: Any, places: Any, axis: int, rank: int) -> Any:
+    """Transpose second-order differences between samples at `places` (Fornberg 1988)."""
+    h = np.diff(places)
+    if rank > 1:
+        h = np.expand_dims(h, other_axes(rank, axis))
+    h0, h1 = part(h, 0, -1, axis), part(h, 1, None, axis)
+    inner = part(g, 1, -1, axis)
+    first = part(g, 0, 1, axis) / part(h, 0, 1, axis)
+    last = part(g, -1, None, axis) / part(h, -1, None, axis)
+    below = np.concatenate([-inner * h1 / (h0 * (h0 + h1)), -last], axis=axis)
+    above = np.concatenate([first, inner * h0 / (h1 * (h0 + h1))], axis=axis)
+    own = np.concatenate([-first, inner * (h1 - h0) / (h0 * h1), last], axis=axis)
+    return bordered(below, axis) + own + bordered(above, axis, before=True)
 
 
 def other_axes(rank: int, along: int) -> tuple[int, ...]:

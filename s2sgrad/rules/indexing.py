@@ -157,10 +157,24 @@ def _scan_jvp(out: Any, tangents: Any, a: Any, x: Any, axis: int) -> Any:
     return scan(a, moved, axis)
 
 
+@rule(np.lib.stride_tricks.sliding_window_view, linear=(0,))
+def windows(g: Any, out: Any, x: Any, window_shape: Any, axis: Any = None) -> Any:
+    """Each element was read by all windows over it."""
+    return toolbox.overlap_add(g, x, window_shape, axis)
+
+
+@rule(toolbox.overlap_add, linear=(0,))
+def overlap_add_(g: Any, out: Any, x: Any, a: Any, window: Any, axis: Any) -> Any:
+    """The windows of the sum."""
+    view = np.lib.stride_tricks.sliding_window_view
+    return toolbox.call(view, g, window, axis), 0.0
+
+
 _SHAPES: dict[Op, int] = {
     toolbox.broadcast_like: 1, toolbox.reshape_like: 1, toolbox.expand: 1, toolbox.fit_like: 1,
     toolbox.scatter: 0, toolbox.scatter_along: 0, toolbox.scatter_part: 0,
     toolbox.scatter_diagonal: 0, toolbox.reduceat_back: 1,
+    toolbox.overlap_add: 1,
 }  # fmt: skip
 for _op, _shape in _SHAPES.items():
     entry(_op).shapes = (_shape,)

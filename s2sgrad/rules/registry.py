@@ -53,6 +53,7 @@ class Rule:
 
 # Packages whose rules are loaded when a program first asks for a function that has none.
 PACKAGES = {
+    "numpy.polynomial": "series",
     "scipy.special": "scipy_special",
     "scipy.linalg": "scipy_linalg",
     "scipy.fft": "scipy_fft",

@@ -28,7 +28,7 @@ def reshape(g: Any, out: Any, a: Any, shape: Any, order: str = "C") -> Any:
     return reshape_like(g, a)
 
 
-@rule(np.ravel, linear=(0,))
+@rule(np.ravel, np.ndarray.flatten, linear=(0,))
 def ravel(g: Any, out: Any, a: Any, order: str = "C") -> Any:
     """Reshape back."""
     if order == "F":
@@ -357,8 +357,8 @@ def asarray(g: Any, out: Any, a: Any, dtype: Any = None) -> Any:
     return g
 
 
-@rule(np.astype, linear=(0,))
-def astype(g: Any, out: Any, x: Any, dtype: Any = None) -> Any:
+@rule(np.ndarray.astype, np.astype, linear=(0,))
+def astype(g: Any, out: Any, x: Any, dtype: Any = None, **how: Any) -> Any:
     """Pass the cotangent on: the transform repairs its dtype."""
     return g
 

@@ -230,6 +230,20 @@ def reduceat_back(g: Any, a: Any, indices: Any, axis: int) -> Any:
 
 
 @recordable
+def overlap_add(g: Any, a: Any, window: Any, axis: Any) -> Any:
+    """Return zeros shaped like `a` with the windows of `sliding_window_view` added in place."""
+    made = np.zeros(np.shape(a), np.result_type(g, np.float16))
+    sizes = window if isinstance(window, tuple) else (window,)
+    axes = range(np.ndim(a)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    for offsets in np.ndindex(*sizes):
+        index: list[Any] = [slice(None)] * np.ndim(a)
+        for k, start, size in zip(axes, offsets, sizes, strict=True):
+            index[k] = slice(start, start + np.shape(a)[k] - size + 1)
+        made[tuple(index)] += np.asarray(g)[(..., *offsets)]
+    return made
+
+
+@recordable
 def bessel_i1(x: Any) -> Any:
     """Return the modified Bessel function I1: the mean of exp(x cos t) cos t (DLMF 10.32.3)."""
     nodes = np.cos(2 * np.pi / 256 * np.arange(256))

@@ -1,4 +1,4 @@
-"""Random programs of array algebra: broadcasting, reductions, products, short loops."""
+"""Random programs of array algebra: broadcasting, reductions, products, stores, short loops."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Writer:
             + ["binary"] * 3
             + ["literal"]
             + ["reduce"] * 2
-            + ["power", "view", "matmul", "softmax", "extreme"]
+            + ["power", "view", "matmul", "softmax", "extreme", "gather"]
         )
         text, shape = self.expression(depth - 1, indent)
         made = getattr(self, kind)(text, shape, depth, indent)
@@ -112,6 +112,95 @@ class Writer:
             cut = self.rng.choice(["1:", ":-1", "::-1"])
             return f"{x}[{cut}]", (s[0] - (cut != "::-1"), *s[1:])
         return None
+
+    def gather(self, x: str, s: Shape, depth: int, indent: str) -> tuple[str, Shape] | None:
+        """Read at lists and arrays of ints, which may repeat places."""
+        if len(s) not in (1, 2) or s[0] < 3:
+            return None
+        options = [
+            ("[[2, 0]]", (2, *s[1:])),
+            ("[np.array([0, 2, 0])]", (3, *s[1:])),
+            ("[[-1, 0, 2, 1]]", (4, *s[1:])),
+        ]
+        if len(s) == 2 and s[1] >= 3:
+            options += [
+                ("[:, [1, 0]]", (s[0], 2)),
+                ("[[0, 1, 1], [2, 0, 2]]", (3,)),
+                ("[np.ix_([2, 0], [0, 1, 2])]", (2, 3)),
+                ("[np.arange(3), :3]", (3, 3)),
+                (".flat[::-1]", (s[0] * s[1],)),
+            ]
+        text, shape = self.rng.choice(options)
+        return f"{x}{text}", shape
+
+    def store(self) -> None:
+        """A copy of a value, or an argument itself, that is written to, perhaps through a view."""
+        names = [n for n in self.known if self.known[n] and min(self.known[n]) > 2]
+        x = self.rng.choice(names)
+        s = self.known[x]
+        y = x
+        if x not in ARGUMENTS or self.rng.random() < 0.7:
+            y = f"z{self.fresh}"
+            self.fresh += 1
+            self.lines.append(f"    {y} = {x}.copy()")
+            self.known[y] = s
+        target = y
+        if self.rng.random() < 0.4:
+            target, s = self.viewed(y, s)
+        for _ in range(self.rng.randrange(1, 3)):
+            self.write(target, s)
+
+    def viewed(self, y: str, s: Shape) -> tuple[str, Shape]:
+        """Another name of the memory."""
+        view = f"u{self.fresh}"
+        self.fresh += 1
+        options = [("[::-1]", s), (".T", s[::-1]), ("[:3]", (3, *s[1:]))]
+        text, shape = self.rng.choice(options)
+        self.lines.append(f"    {view} = {y}{text}")
+        return view, shape
+
+    def write(self, y: str, s: Shape) -> None:
+        """One store of a value that fits."""
+        places: list[tuple[str, Shape]] = [
+            ("[[2, 0]]", (2, *s[1:])),
+            ("[[0, 2, 0]]", (3, *s[1:])),
+            ("[np.array([1, 0])]", (2, *s[1:])),
+            (f"[{y} > 0.3]", ()),
+            ("[1]", s[1:]),
+            ("[1:]", (s[0] - 1, *s[1:])),
+            ("[...]", s),
+        ]
+        if len(s) == 2:
+            places += [
+                ("[:, [1, 0]]", (s[0], 2)),
+                ("[np.arange(3), 1]", (3,)),
+                ("[[0, 1, 1], [2, 0, 2]]", (3,)),
+                ("[np.ix_([2, 0], [0, 1])]", (2, 2)),
+                ("[:, 0]", s[:1]),
+            ]
+        place, shape = self.rng.choice(places)
+        value, given = self.expression(1, "    ")
+        fits = broadcast(given, shape) == shape if shape else not given
+        if not fits:
+            value = f"np.sum({value})" if given else value
+        op = self.rng.choice(["=", "=", "+=", "-=", "*="])
+        whole = [
+            f"{y}{place} {op} {value}",
+            f"{y}{place} {op} {value}",
+            f"{y}[[0, 2]] = {y}[[2, 0]]",
+            f"np.add.at({y}, [0, 2, 0], {y}[:3] * 0.5)",
+            f"np.copyto({y}, 0.3 * {y}, where={y} > 0.2)",
+            f"np.exp({y}, out={y}, where={y} < 0.4)",
+            f"np.sin({y}, out={y})",
+            f"{y}.flat[[0, 2]] = [0.5, {y}.flat[1]]",
+            f"{y}.sort(axis=0)",
+        ]
+        if len(s) == 2:
+            whole += [
+                f"np.fill_diagonal({y}, 0.5)",
+                f"np.put_along_axis({y}, np.argmax({y}, axis=1)[:, None], 0.25, axis=1)",
+            ]
+        self.lines.append("    " + self.rng.choice(whole[: 2 if self.rng.random() < 0.5 else None]))
 
     def matmul(self, x: str, s: Shape, depth: int, indent: str) -> tuple[str, Shape] | None:
         if len(s) not in (1, 2) or s[-1] not in (3, 4):
@@ -178,6 +267,8 @@ def program(seed: int) -> str:
     for _ in range(w.rng.randrange(1, 4)):
         if w.rng.random() < 0.4:
             w.loop()
+        if w.rng.random() < 0.5:
+            w.store()
         text, shape = w.expression(w.rng.randrange(1, 5), "    ")
         results.append(f"np.sum(np.sin({text}))" if shape else f"np.sin({text})")
     body = "\n".join([*w.lines, "    return " + " + ".join(results)])

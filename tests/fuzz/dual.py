@@ -456,6 +456,10 @@ def run(program: Program, args: tuple[Any, ...], tangents: dict[int, Any]) -> Ru
             if "domain" not in str(e):  # else a fault of the oracle, which must be seen
                 raise
             raise Skip(str(e)) from e
+        except Exception as e:
+            if type(e).__name__ != "Stop":  # of a program's own
+                raise
+            raise Skip("the program stops") from e
     if not _Seen.margin >= LEAST_MARGIN:
         raise Skip("a comparison is too close")
     value, tangent = float(val(out)), float(tan(out))

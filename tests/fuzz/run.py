@@ -29,12 +29,13 @@ from typing import Any
 
 import numpy as np
 
-from . import control, dual, mutate
+from . import control, dual, functions, mutate
 from .dual import Skip, direction
 from .program import Loaded, Program, copied, same
 
 GENERATORS: dict[str, Callable[[int], Program]] = {
     "control": control.generate,
+    "functions": functions.generate,
     "mutate": mutate.generate,
 }
 STATUSES = ("right", "wrong", "refused", "crashed", "skipped")
@@ -158,11 +159,16 @@ def _wanted(program: Program) -> tuple[list[_Want], str]:
     return wanted, why
 
 
+_RAISED = (RuntimeWarning, OverflowError, ZeroDivisionError, ValueError)
+
+
 def _primal(program: Program, args: tuple[Any, ...]) -> float:
     with Loaded(program) as loaded, warnings.catch_warnings(action="error"):
         try:
             return float(loaded.f(*copied(args)))
-        except (RuntimeWarning, OverflowError, ZeroDivisionError, ValueError) as e:
+        except Exception as e:
+            if not isinstance(e, _RAISED) and type(e).__name__ != "Stop":
+                raise
             # A ValueError: shapes that do not meet, a slip of the generator.
             raise Skip(f"the primal: {e}") from e
 

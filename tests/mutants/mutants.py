@@ -98,7 +98,7 @@ MUTANTS = [
     Mutant(
         "a mirrored loop forgets what comes from outside",
         "passes/reverse.py",
-        "        for v, acc in zip(free, accs, strict=True):\n            self.frame.bars[v] = [acc]\n",
+        "            self.frame.bars[v] = [acc]\n",
         "",
     ),
     Mutant(
@@ -116,8 +116,8 @@ MUTANTS = [
     Mutant(
         "an outer value is taken from the first turn: no tape",
         "passes/taping.py",
-        "            frame.known[a] = self._recomputed(a, frame) or self._walked(a, frame)\n",
-        "            frame.known[a] = self._recomputed(a, frame) or Lit(1.0)\n",
+        "            frame.known[a] = self._walked(a, frame)\n",
+        "            frame.known[a] = Lit(1.0)\n",
     ),
     Mutant(
         "a mirror walks its tape forwards",
@@ -250,15 +250,15 @@ MUTANTS = [
     # emission
     Mutant(
         "tapes are read from the front",
-        "emit/source.py",
-        '{self.tapes[source]}.pop()")\n\n    # -- moves',
-        '{self.tapes[source]}.pop(0)")\n\n    # -- moves',
+        "emit/tapes.py",
+        'text = f"{targets} = {tape}.pop()"',
+        'text = f"{targets} = {tape}.pop(0)"',
     ),
     Mutant(
         "two live values may have one name",
         "emit/names.py",
-        "            if not live & self.busy[name]:\n                return name\n        while",
-        "            return name\n        while",
+        "        return not live & self.busy[name]\n",
+        "        return True\n",
     ),
     Mutant(
         "a read is folded into an expression past a write",

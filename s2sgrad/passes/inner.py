@@ -1,0 +1,47 @@
+"""Derivatives that a program itself asks for: `grad(U)(q)` in a function.
+
+The parser hands over what it has read of the inner function, and goes on with what comes back: the
+function with its derivative, in the form that the next derivative takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from s2sgrad.front.values import Value
+from s2sgrad.ir.graph import Atom, Func, Var, atom_type
+from s2sgrad.passes.calls import refuse_halves
+from s2sgrad.passes.finish import finish
+from s2sgrad.passes.forward import forward, has_tangent
+from s2sgrad.passes.reverse import reverse
+from s2sgrad.passes.seeds import plan
+
+
+def pulled(
+    func: Func, result: Value, what: str, has_aux: bool, wrt: Sequence[Var], seeds: Sequence[Atom]
+) -> Func:
+    """`func` with its results followed by the cotangents of `wrt`.
+
+    `seeds` are the cotangents of the results; if there are none, the result is a number.
+    """
+    n = len(func.body.results)
+    if not seeds:
+        planned = plan(func, result, what, has_aux, None)
+        func, seeds = planned.checked(func), planned.atoms
+    made = reverse(func, wrt, seeds, ())
+    refuse_halves(made)
+    return finish(made, n, [v.type for v in wrt])
+
+
+def pushed(func: Func, tangents: Mapping[Var, Atom]) -> Func:
+    """`func` with its results followed by the tangents of those that have one."""
+    n = len(func.body.results)
+    types = [atom_type(r) for r in func.body.results if has_tangent(r)]
+    return finish(forward(func, tangents), n, types)
+
+
+class Inner:
+    """What the parser asks of the passes."""
+
+    pulled = staticmethod(pulled)
+    pushed = staticmethod(pushed)
