@@ -26,6 +26,7 @@ from s2sgrad.passes.inner import Inner
 from s2sgrad.passes.seeds import Seeds
 from s2sgrad.pipeline import final, scratch, settled, tidy_kept, verified
 from s2sgrad.request import Request
+from s2sgrad.straight import Straight, straight
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +100,11 @@ def differentiate(
     for stage in request.inner:
         func, result = staged(func, arguments, request, stage, result, stages)
     whole = "_".join([_identifier(name), *(stage.what for stage in request.inner), request.what])
+    if isinstance(request.seed, Straight):
+        func, structure, _ = straight(func, arguments, request, result, stages)
+        func = final(replace(func, name=whole), stages)
+        emitted = emit([(func, structure, _header(request, func.names, fixed))])
+        return Derived(emitted, stages, Seeds(), written, arguments.leaves)
     asked = directional(request) if request.what in MATRICES else request
     mode = pushed if asked.what == "jvp" else pulled
     func, structure, seeds = mode(func, arguments, asked, result, stages)

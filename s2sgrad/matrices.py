@@ -57,7 +57,7 @@ def around(
         push = Push(funcs[0].name, tuple(dots), len(names))
         cells = m.by_columns(push, names, outs, aux is not None)
     flat: list[ast.expr] = [expr.name(c) for row in cells for c in row]
-    shown, owners = _table(request, arguments, out, len(flat))
+    shown, owners = table_of(request, arguments, out, len(flat))
     values: list[ast.expr] = [*flat, *map(expr.name, owners)]
     if aux is not None:
         shown = Display("tuple", (shown, structure(aux, iter(range(len(values), 1 << 30)))))
@@ -68,7 +68,7 @@ def around(
     return "\n".join([f"def {name}({', '.join(header)}):", *m.lines]) + "\n"
 
 
-def _table(
+def table_of(
     request: Request, arguments: Arguments, out: Value, size: int
 ) -> tuple[Result, list[str]]:
     """Results outside, arguments inside, and the arguments whose classes are taken."""

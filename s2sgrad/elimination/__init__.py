@@ -1,1 +1,1 @@
-"""Jacobians by elimination: in which order local derivatives are multiplied, and what that costs."""
+"""Jacobians by elimination: the order of multiplying local derivatives, and what it costs."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from s2sgrad.elimination.edges import Back, Front, Step
 from s2sgrad.elimination.graph import Graph
-from s2sgrad.elimination.table import Apply, Dynamic, Mono, Named, Sum, Table, Value
+from s2sgrad.elimination.table import Apply, Dynamic, Mono, Named, Sum, Table, Term, Value
 from s2sgrad.rules.registry import as_tuple, lookup
 
 Edges = dict[tuple[int, int], Value]
@@ -22,7 +22,7 @@ def monos(table: Table, base: int) -> list[Mono]:
     if isinstance(made, Named):
         return [made.mono]
     if isinstance(made, Apply):
-        return [a.mono for a in made.args if isinstance(a, Value)]
+        return [a.mono for a in made.args if isinstance(a, Term)]
     return []
 
 
@@ -33,9 +33,7 @@ def operands(table: Table, base: int) -> list[int]:
 
 def gradient(x: Value) -> dict[int, Value]:
     """The derivative of a product in each base of it."""
-    return {
-        b: x.table.product(x.factor * k, (*x.mono, (b, -1))) for b, k in x.mono
-    }
+    return {b: x.table.product(x.factor * k, (*x.mono, (b, -1))) for b, k in x.mono}
 
 
 def partials(table: Table, base: int) -> dict[int, Value]:
@@ -48,7 +46,8 @@ def partials(table: Table, base: int) -> dict[int, Value]:
     elif isinstance(made, Named):
         terms = [(Value(table, 1.0, made.mono), one)]
     elif isinstance(made, Apply):
-        each = zip(made.args, _by_rule(table, base, made), strict=True)
+        args = [table.operand(a) for a in made.args]
+        each = zip(args, _by_rule(table, base, made.op, args), strict=True)
         terms = [(a, table.value(p)) for a, p in each if isinstance(a, Value)]
     found: dict[int, Value] = {}
     for x, p in terms:
@@ -57,17 +56,17 @@ def partials(table: Table, base: int) -> dict[int, Value]:
     return found
 
 
-def _by_rule(table: Table, base: int, made: Apply) -> Sequence[Any]:
+def _by_rule(table: Table, base: int, op: Callable[..., Any], args: list[Any]) -> Sequence[Any]:
     out = table.one(base)
-    rule = lookup(made.op)
+    rule = lookup(op)
     if rule is not None and rule.zero:
-        return [0.0] * len(made.args)
+        return [0.0] * len(args)
     if rule is not None and rule.partials is not None:
-        found = as_tuple(rule.partials(out, *made.args))
+        found = as_tuple(rule.partials(out, *args))
     elif rule is not None and rule.vjp is not None:
-        found = as_tuple(rule.vjp(1.0, out, *made.args))
+        found = as_tuple(rule.vjp(1.0, out, *args))
     else:
-        raise Dynamic(f"{made.op.__name__} has no derivative")
+        raise Dynamic(f"{op.__name__} has no derivative")
     return [0.0 if p is None else p for p in found]
 
 
@@ -82,7 +81,7 @@ class Linear:
 
 
 def linearise(table: Table, wrt: Sequence[int], outs: Sequence[Value]) -> Linear:
-    """The linearised graph between the bases `wrt` and the results, which are numbered after them."""
+    """The linearised graph between the bases `wrt` and the results, numbered after all bases."""
     active = set(wrt)
     for base in range(len(table.bases)):
         if not active.isdisjoint(operands(table, base)):

@@ -1,8 +1,8 @@
 """Simulated annealing over orders of elimination.
 
-A move takes a vertex from one place in the order to another.  Before the first and after the last of
-the two places the graph is what it was, because it depends on the set that is gone and not on its
-order: a move costs as many eliminations as it passes vertices.
+A move takes a vertex from one place in the order to another.  Before the first and after the last
+of the two places the graph is what it was, because it depends on the set that is gone and not on
+its order: a move costs as many eliminations as it passes vertices.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from s2sgrad.elimination.accumulate import monos, operands
 from s2sgrad.elimination.products import plan
-from s2sgrad.elimination.table import Apply, Input, Sum, Table, Value
+from s2sgrad.elimination.table import Apply, Sum, Table, Term, Value
 
 FREE = (1.0, -1.0, 2.0, -2.0)  # a sign; twice a number is its sum with itself
 
@@ -26,7 +26,7 @@ def reachable(table: Table, values: Iterable[Value]) -> list[int]:
 
 def operations(table: Table, values: Iterable[Value]) -> Counter[str]:
     """How many multiplications, additions, divisions and other operations."""
-    values = set(values)
+    values = list(values)
     bases = reachable(table, values)
     scaled = {(v.factor, v.mono) for v in values}
     found: Counter[str] = Counter()
@@ -37,7 +37,7 @@ def operations(table: Table, values: Iterable[Value]) -> Counter[str]:
             scaled |= {(made.ca, made.a), (made.cb, made.b)}
         elif isinstance(made, Apply):
             found["others"] += 1
-            scaled |= {(a.factor, a.mono) for a in made.args if isinstance(a, Value)}
+            scaled |= {(a.factor, a.mono) for a in made.args if isinstance(a, Term)}
     every = {v.mono for v in values} | {m for base in bases for m in monos(table, base)}
     products = plan(every, len(table.bases))
     scalings = {(abs(c), m) for c, m in scaled if m and c not in FREE}

@@ -1,9 +1,9 @@
 """Elimination of single edges: a vertex may go in parts.
 
-To eliminate the edge from `i` to `j` at its front is to hand `i` on to the successors of `j`; at its
-back, from `j` to `k`, to hand the predecessors of `j` on to `k` (Naumann, Mathematical Programming 99,
-2004, section 3).  Each vertex order is an edge order, and some edge orders cost less than all vertex
-orders.
+To eliminate the edge from `i` to `j` at its front is to hand `i` on to the successors of `j`; at
+its back, from `j` to `k`, to hand the predecessors of `j` on to `k` (Naumann, Mathematical
+Programming 99, 2004, section 3).  Each vertex order is an edge order, and some edge orders cost
+less than all vertex orders.
 """
 
 from __future__ import annotations

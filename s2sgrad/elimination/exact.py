@@ -1,8 +1,8 @@
 """The best order of a few vertices, by dynamic programming over sets.
 
-After a set of vertices is eliminated the graph does not depend on the order in which they went.  So
-the cheapest way to eliminate a set is the cheapest way to eliminate all but one of it, and then that
-one: 2**n sets in place of n! orders.
+After a set of vertices is eliminated the graph does not depend on the order in which they went.
+So the cheapest way to eliminate a set is the cheapest way to eliminate all but one of it, and then
+that one: 2**n sets in place of n! orders.
 """
 
 from __future__ import annotations

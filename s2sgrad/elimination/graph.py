@@ -2,8 +2,8 @@
 
 To accumulate the Jacobian is to eliminate the intermediate vertices: v goes, and each pair of a
 predecessor and a successor of v gets the product of their two edges, added to an edge that stands
-there.  The cost of v is the number of such products, in-degree times out-degree (Griewank and Walther,
-Evaluating Derivatives, 2008, chapters 9 and 10).
+there.  The cost of v is the number of such products, in-degree times out-degree (Griewank and
+Walther, Evaluating Derivatives, 2008, chapters 9 and 10).
 
 Neighbourhoods are sets of vertices, held as the bits of an int.
 """
@@ -24,7 +24,7 @@ def members(bits: int) -> Iterator[int]:
 
 @dataclass
 class Graph:
-    """Neighbourhoods of vertices numbered in the order of evaluation, and what may be eliminated."""
+    """Neighbourhoods of vertices, numbered as they are evaluated, and what may be eliminated."""
 
     before: list[int]
     after: list[int]

@@ -1,13 +1,12 @@
-"""In which order the factors of many products are multiplied, so that what they share is made once.
+"""In which order the factors of many products are multiplied, so that shared ones are made once.
 
-The products are sets of literals, a base or its inverse.  The pair of factors that the most products
-have becomes a factor of its own, and so on, until no pair is shared (the greedy algorithm for common
-sub-expressions: Breuer, Generation of optimal code for expressions via factorization, 1969).
+The products are sets of literals, a base or its inverse.  The pair of factors that the most
+products have becomes a factor of its own, and so on, until no pair is shared (Breuer, Generation of
+optimal code for expressions via factorization, Communications of the ACM 12, 1969).
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 

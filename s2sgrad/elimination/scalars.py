@@ -46,16 +46,21 @@ class _Tracer:
         for s in block.stmts:
             if isinstance(s, Eqn):
                 self.env[s.out] = self.eqn(s)
-                hint = s.out.hint
-                if hint and isinstance(self.env[s.out], Value):
-                    self.table.hints.setdefault(self.env[s.out].node, hint)
+                self.name(s.out)
             elif isinstance(s, Branch):
                 self.branch(s)
             else:
                 self.loop(s)
-            if len(self.table.entries) > MOST:
+            if len(self.table.bases) > MOST:
                 raise Dynamic(f"more than {MOST} scalar operations")
         return tuple(self.read(r) for r in block.results)
+
+    def name(self, v: Var) -> None:
+        """A base is called as the program calls it."""
+        value = self.env[v]
+        if v.hint and not v.hint.startswith(".") and isinstance(value, Value):
+            if value.factor == 1.0 and len(value.mono) == 1 and value.mono[0][1] == 1:
+                self.table.hints.setdefault(value.mono[0][0], v.hint)
 
     def eqn(self, s: Eqn) -> Any:
         values = [self.read(a) for a in s.args]
@@ -103,15 +108,15 @@ class _Tracer:
             raise Dynamic("a loop whose turns are not known")
         state = [self.read(a) for a in s.carried]
         turns = range(*limits)
-        for done, index in enumerate(reversed(turns) if s.down else turns, 1):
+        done = 0
+        for index in reversed(turns) if s.down else turns:
+            done += 1
             state = list(self.block(s.body, [index, *state]))
             if s.stop is not None:
                 if _is_symbolic(state[s.stop]):
                     raise Dynamic("a loop whose turns are not known")
                 if state[s.stop]:
                     break
-        else:
-            done = len(turns)
         self.env.update(zip(s.outs, state, strict=True))
         if s.count is not None:
             self.env[s.count] = done
@@ -169,7 +174,7 @@ def _is_symbolic(v: Any) -> bool:
     if isinstance(v, Value):
         return True
     if isinstance(v, np.ndarray):
-        return v.dtype == object
+        return bool(v.dtype.hasobject)
     if isinstance(v, list | tuple):
         return any(map(_is_symbolic, v))
     return False

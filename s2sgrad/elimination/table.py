@@ -1,9 +1,9 @@
 """Scalars in normal form: a `Value` is a constant times a product of powers of *bases*.
 
 A base is an input, a sum, or what some function gives; equal ones are made once.  Products are not
-bases: powers of bases add, so that factors cancel, and in which order they are multiplied is decided
-at the end (`products`), when all that is needed is known.  A sum has no common factors in it: they
-stand outside.  Nothing is expanded, so no digits are lost.
+bases: powers of bases add, so that factors cancel, and in which order they are multiplied is
+decided at the end (`products`), when all that is needed is known.  A sum has no common factors in
+it: they stand outside.  Nothing is expanded, so no digits are lost.
 """
 
 from __future__ import annotations
@@ -45,8 +45,16 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """A constant times a product: a `Value` as an operand that is looked up."""
+
+    factor: float
+    mono: Mono
+
+
+@dataclass(frozen=True, slots=True)
 class Apply:
-    """`op(*args)`: an operand is a `Value`, or a constant of any kind."""
+    """`op(*args)`: an operand is a `Term`, or a constant of any kind."""
 
     op: Callable[..., Any]
     args: tuple[Any, ...]
@@ -76,13 +84,13 @@ class Policy:
 
 
 class Table:
-    """The bases, in the order in which they were made: what one is computed from comes before it."""
+    """The bases, in the order in which they were made: operands first."""
 
     def __init__(self, policy: Policy | None = None) -> None:
         self.policy = policy or Policy()
         self.bases: list[Base] = []
         self.hints: dict[int, str] = {}
-        self.roots: dict[int, Value] = {}  # the square of a base
+        self.roots: dict[int, Term] = {}  # the square of a base
         self.root_of: dict[int, int] = {}
         self.naming = self.policy.names  # while the program is followed
         self._known: dict[Base, int] = {}
@@ -114,16 +122,21 @@ class Table:
 
     def apply(self, op: Callable[..., Any], args: tuple[Any, ...]) -> Value:
         """`op(*args)` as a base."""
+        terms = tuple(Term(a.factor, a.mono) if isinstance(a, Value) else a for a in args)
         if op in (np.exp, math.exp):
-            other = self._known.get(Apply(op, (-args[0],)))
+            other = self._known.get(Apply(op, (Term(-terms[0].factor, terms[0].mono),)))
             if other is not None:
                 return self.one(other) ** -1
-        base = self.add(Apply(op, args))
+        base = self.add(Apply(op, terms))
         if op in (np.sqrt, math.sqrt):
-            self.roots[base] = inner = args[0]
+            self.roots[base] = inner = terms[0]
             if inner.factor == 1.0 and len(inner.mono) == 1 and inner.mono[0][1] == 1:
                 self.root_of[inner.mono[0][0]] = base
         return self.one(base)
+
+    def operand(self, a: Any) -> Any:
+        """An operand of `Apply` as a rule takes it."""
+        return Value(self, a.factor, a.mono) if isinstance(a, Term) else a
 
     # -- products
 
@@ -155,7 +168,7 @@ class Table:
         """The product as a base, if products are to be bases now."""
         if not self.naming or sum(abs(k) for _, k in x.mono) < 2:
             return x
-        return self.one(self.add(Named(x.mono))) * x.factor
+        return self.one(self.add(Named(x.mono))).times(x.factor)
 
     def quotient(self, x: Value, y: Value) -> Value:
         if y.factor == 0.0:
@@ -193,8 +206,8 @@ class Table:
         if self._outside(abs(x.factor), abs(y.factor)):
             ratio = y.factor / x.factor
             if abs(ratio) == 0.5:  # rather a double
-                return self.one(self.add(Sum(1.0 / ratio, x.mono, 1.0, y.mono))) * y.factor
-            return self.one(self.add(Sum(1.0, x.mono, ratio, y.mono))) * x.factor
+                return self.one(self.add(Sum(1.0 / ratio, x.mono, 1.0, y.mono))).times(y.factor)
+            return self.one(self.add(Sum(1.0, x.mono, ratio, y.mono))).times(x.factor)
         return self.one(self.add(Sum(x.factor, x.mono, y.factor, y.mono)))
 
     def _outside(self, a: float, b: float) -> bool:
@@ -237,22 +250,23 @@ def _asked(self: Value, *_: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
-    """`factor` times a product; an array of these is an array of objects."""
+    """`factor` times a product; an array of these is an array of objects.
+
+    It cannot be compared: a rule that does so asks for what is known only when the program runs.
+    """
 
     table: Table
     factor: float
     mono: Mono
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Value) and (self.factor, self.mono) == (other.factor, other.mono)
-
-    def __hash__(self) -> int:
-        return hash((self.factor, self.mono))
-
     __add__, __radd__ = _both(lambda t, x, y: t.sum(x, y))
     __sub__, __rsub__ = _both(lambda t, x, y: t.sum(x, -y))
     __mul__, __rmul__ = _both(lambda t, x, y: t.mul(x, y))
     __truediv__, __rtruediv__ = _both(lambda t, x, y: t.quotient(x, y))
+
+    def times(self, factor: float) -> Value:
+        """The value times a constant that is not zero."""
+        return Value(self.table, self.factor * factor, self.mono)
 
     def __neg__(self) -> Value:
         return Value(self.table, -self.factor, self.mono)
@@ -268,7 +282,7 @@ class Value:
 
     def __abs__(self) -> Value:
         inner = Value(self.table, 1.0, self.mono)
-        return self.table.apply(np.abs, (inner,)) * abs(self.factor)
+        return self.table.apply(np.abs, (inner,)).times(abs(self.factor))
 
     def conjugate(self) -> Value:
         return self
@@ -297,7 +311,8 @@ class Value:
         return out
 
     __bool__ = __float__ = __int__ = __index__ = _asked
-    __lt__ = __le__ = __gt__ = __ge__ = _asked
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _asked
+    __hash__ = None  # type: ignore[assignment]
 
 
 ARITHMETIC = (
