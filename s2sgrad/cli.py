@@ -1,19 +1,21 @@
-"""The command line: `s2sgrad transpile | show | graph | explain | check`."""
+"""The command line: `s2sgrad transpile | show | graph | explain | check | coverage`."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from s2sgrad.errors import S2SGradError
 from s2sgrad.front.annotations import parse_types
 from s2sgrad.front.modules import MARKER
+from s2sgrad.front.static import TRANSFORMS
 from s2sgrad.transpile import Options, Written, command_line, transpile
 
-_WHAT = ("grad", "value_and_grad", "vjp")
+_WHAT = TRANSFORMS
 _MANY = 3  # from here on progress is told
 
 
@@ -37,33 +39,60 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="s2sgrad",
         description="Differentiate Python and NumPy functions by writing the derivative as source.",
+        epilog="s2sgrad COMMAND --help tells more, with an example.",
     )
     parser.add_argument("--version", action="version", version=f"s2sgrad {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _transpile_parser(commands)
-    for name, run, words in (
-        ("show", _show, "print a function's derivative"),
-        ("graph", _graph, "the compute graph, with local partials on its edges"),
-        ("explain", _explain, "what a function's derivative costs"),
-        ("check", _check, "compare with central differences; this runs the file"),
+    for name, run, words, example in (
+        ("show", _show, "print a function's derivative", "--wrt w,b"),
+        ("graph", _graph, "the compute graph, with local partials on its edges", "-o loss.svg"),
+        ("explain", _explain, "what a function's derivative costs", "--types 'loss(w: Float[n])'"),
+        (
+            "check",
+            _check,
+            "compare with central differences; this runs the file",
+            "--args 'np.ones(3), 2.0'",
+        ),
     ):
-        p = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
-        p.add_argument("where", metavar="FILE::NAME")
-        _request(p)
+        p = _command(commands, name, run, words, f"s2sgrad {name} model.py::loss {example}")
+        p.add_argument("where", metavar="FILE::NAME", help="a file, and a function in it")
+        _request(p, what=name == "show")
         if name == "graph":
-            p.add_argument("-o", "--out", type=Path, help="x.dot, or x.svg (made by Graphviz)")
+            p.add_argument("-o", "--out", type=Path, help="x.svg or x.dot (default: print DOT)")
         if name == "check":
             p.add_argument("--args", help="the arguments as Python, as in 'np.ones(3), 2.0'")
             p.add_argument("--seed", type=int, default=0, help="of random arguments (default 0)")
-            p.add_argument("--rtol", type=float, default=1e-5, help="default 1e-5")
-        p.set_defaults(run=run)
+            p.add_argument("--rtol", type=float, default=1e-5, help="how close (default 1e-5)")
+    words = "which functions of NumPy, math and SciPy have a derivative"
+    p = _command(commands, "coverage", _coverage, words, "s2sgrad coverage numpy.linalg --missing")
+    p.add_argument("modules", metavar="MODULE", nargs="*", help="list the functions of these")
+    p.add_argument("--missing", action="store_true", help="only those that have none")
     return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    words: str,
+    example: str,
+) -> argparse.ArgumentParser:
+    p = commands.add_parser(
+        name,
+        help=words,
+        description=f"{words[0].upper()}{words[1:]}.",
+        epilog=f"Example: {example}",
+    )
+    p.set_defaults(run=run)
+    return p
 
 
 def _transpile_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     words = "write a module with the derivatives of a file's functions, without running the file"
-    p = commands.add_parser("transpile", help=words, description=words[0].upper() + words[1:] + ".")
-    p.add_argument("file", type=Path, metavar="FILE")
+    example = "s2sgrad transpile model.py -f loss --wrt w,b -o model_grad.py"
+    p = _command(commands, "transpile", _transpile, words, example)
+    p.add_argument("file", type=Path, metavar="FILE", help="a Python file, which is read, not run")
     p.add_argument(
         "-f", "--function", nargs="+", action="extend", default=[], metavar="NAME",
         help="these functions (default: all at top level that return a value)",
@@ -75,15 +104,23 @@ def _transpile_parser(commands: argparse._SubParsersAction[argparse.ArgumentPars
     p.add_argument(
         "--keep-going", action="store_true", help="write what can be differentiated, exit with 0"
     )
-    p.add_argument("--check", action="store_true", help="write nothing; exit with 1 if stale")
+    p.add_argument(
+        "--check", action="store_true",
+        help="write nothing; exit with 1 if the file to write is not as it would be written",
+    )  # fmt: skip
     p.add_argument("-q", "--quiet", action="store_true", help="tell no progress")
-    p.set_defaults(run=_transpile)
 
 
-def _request(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--wrt", help="parameters, as in w,b (default: the first)")
-    p.add_argument("--what", help=f"of {','.join(_WHAT)} (default: grad,value_and_grad)")
-    p.add_argument("--types", default="", help="as in 'loss(w: Float[n d], lr: float)'")
+def _request(p: argparse.ArgumentParser, what: bool = True) -> None:
+    p.add_argument("--wrt", help="differentiate in these parameters: w,b (default: the first)")
+    if what:
+        p.add_argument("--what", help=f"of {','.join(_WHAT)} (default: grad,value_and_grad)")
+    else:
+        p.set_defaults(what=None)
+    p.add_argument(
+        "--types", default="",
+        help="of parameters, for shorter code: 'loss(w: Float[n d], lr: float)'",
+    )  # fmt: skip
     p.add_argument(
         "--import-original", action="store_true",
         help="globals that cannot be copied are imported from FILE when the result is",
@@ -239,5 +276,15 @@ def _check(args: argparse.Namespace) -> int:
     got, want = compare(written.text, unit.name, primal, values, places, args.seed)
     right = abs(got - want) <= args.rtol * max(1.0, abs(want))
     print(f"{unit.name}: {got:.10g}, by central differences {want:.10g}: ", end="")
-    print("they agree" if right else "THEY DIFFER")
+    if math.isnan(want):
+        print("the function is NaN at these arguments, which proves nothing: give others (--args)")
+    else:
+        print("they agree" if right else "THEY DIFFER")
     return 0 if right else 1
+
+
+def _coverage(args: argparse.Namespace) -> int:
+    from s2sgrad.commands.coverage import report
+
+    sys.stdout.write(report(args.modules, args.missing))
+    return 0

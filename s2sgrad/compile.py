@@ -18,11 +18,11 @@ from s2sgrad.front.values import Closure, Outside, Value, rebuild
 from s2sgrad.ir.call import called_by
 from s2sgrad.ir.graph import Block, Func, Hole
 from s2sgrad.ir.types import INT
-from s2sgrad.matrices import MATRICES, around, directional
+from s2sgrad.matrices import MATRICES, around, by_rows_or_columns, directional
 from s2sgrad.modes import pulled, pushed, staged
-from s2sgrad.passes.activity import influences
+from s2sgrad.passes.activity import influences, refuse_draws
 from s2sgrad.passes.halves import repeatable, split
-from s2sgrad.passes.inner import Inner
+from s2sgrad.passes.inner import INNER
 from s2sgrad.passes.seeds import Seeds
 from s2sgrad.pipeline import final, scratch, settled, tidy_kept, verified
 from s2sgrad.request import Request
@@ -38,6 +38,7 @@ class Derived:
     seeds: Seeds
     written: list[Leaf]  # arrays that the function writes to; it copies them first
     leaves: list[Leaf]
+    changes: bool = False  # are containers among the arguments changed?
 
 
 @dataclass(eq=False)
@@ -57,6 +58,7 @@ class Compiled:
     leaves: list[Leaf]
     given: dict[str, Callable[..., Any]]  # functions of the user's that the text calls
     calls: bool  # are there functions that are kept as calls?
+    changes: bool = False  # are containers among the arguments changed?
 
 
 def compile_derivative(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
@@ -78,6 +80,7 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
         made.leaves,
         text.given,
         bool(text.kept),
+        made.changes,
     )
 
 
@@ -97,6 +100,7 @@ def differentiate(
     stages["parse"] = verified(func, "parse")
     tidy_kept(func, request.optimize)
     written = [leaf for leaf in arguments.leaves if leaf.var in func.notes["written"]]
+    changes: bool = func.notes["changes"]
     for stage in request.inner:
         func, result = staged(func, arguments, request, stage, result, stages)
     whole = "_".join([_identifier(name), *(stage.what for stage in request.inner), request.what])
@@ -104,14 +108,21 @@ def differentiate(
         func, structure, _ = straight(func, arguments, request, result, stages)
         func = final(replace(func, name=whole), stages)
         emitted = emit([(func, structure, _header(request, func.names, fixed))])
-        return Derived(emitted, stages, Seeds(), written, arguments.leaves)
+        return Derived(emitted, stages, Seeds(), written, arguments.leaves, changes)
+    request = by_rows_or_columns(request, result)
     asked = directional(request) if request.what in MATRICES else request
+    if asked.what in ("jvp", "hvp") and asked is not request:
+        refuse_draws(func)
     mode = pushed if asked.what == "jvp" else pulled
     func, structure, seeds = mode(func, arguments, asked, result, stages)
-    func = settled(replace(func, name=whole.removesuffix(request.what) + asked.what), stages)
+    own = "_" * (asked is not request)  # what serves a matrix is no function of its own
+    named = f"{own}{whole.removesuffix(request.what)}{asked.what}"
+    func = settled(replace(func, name=named), stages)
     if asked.what == "pullback":
         bars = len(request.bars(arguments))
-        parts = _halves(func, structure, whole.removesuffix(f"_{request.what}"), asked, seeds, bars)
+        parts = _halves(
+            func, structure, own + whole.removesuffix(f"_{request.what}"), asked, seeds, bars
+        )
     else:
         parts = [(func, structure, _header(asked, func.names, fixed))]
     parts = [(final(f, stages), shown, head) for f, shown, head in reversed(parts)][::-1]
@@ -123,7 +134,7 @@ def differentiate(
         return whole, around(request, arguments, result, funcs, whole, head, spelling)
 
     emitted = emit(parts, matrix if asked is not request else None)
-    return Derived(emitted, stages, seeds, written, arguments.leaves)
+    return Derived(emitted, stages, seeds, written, arguments.leaves, changes)
 
 
 Part = tuple[Func, Result, list[str]]  # a function, the structure of its result, its parameters
@@ -157,11 +168,15 @@ def _front(
     nowhere needs it as a size or index.
     """
 
+    keeps = not request.inner  # a derivative of a derivative cannot go through halves
+
     def parsed(floats: frozenset[tuple[str, Path]]) -> tuple[Arguments, Func, Value]:
         arguments = Arguments(outside.static, floats)
         arguments.add(request.signatures)
         values = list(arguments.values.items())
-        func, result = parse(closure, values, arguments.params, name, scope=outside, passes=Inner)
+        func, result = parse(
+            closure, values, arguments.params, name, scope=outside, passes=INNER, keeps=keeps
+        )
         return arguments, func, rebuild(result, list(func.body.results))
 
     arguments, func, result = parsed(frozenset())

@@ -23,7 +23,7 @@ from s2sgrad.frozen import bound_name, freeze
 from s2sgrad.graph import Graph
 from s2sgrad.ir.ops import part
 from s2sgrad.lowered import Lowered, Sizes, measured, shown, sizes
-from s2sgrad.overlap import refuse_overlaps
+from s2sgrad.overlap import refuse_overlaps, refuse_shared_containers
 from s2sgrad.passes.seeds import NAME, pattern
 from s2sgrad.passes.tangents import Fitting
 from s2sgrad.pipeline import LEVELS
@@ -153,7 +153,8 @@ class Derivative(Generic[P, R]):
 
         plain = isinstance(self.primal, types.FunctionType) and not self._callee.library
         wrt = tuple(n for w in self._wrt if (n := named(self._callee, w)))
-        known = self._what in ("grad", "value_and_grad", "vjp") and not self._callee.inner
+        known = self._what != "pullback" and self._what != "elementwise_grad"
+        known = known and not self._callee.inner
         if self._has_aux or not known or len(wrt) < len(self._wrt):
             plain = False
         if not plain:
@@ -243,6 +244,8 @@ class Derivative(Generic[P, R]):
                 pos.append(v)
         if compiled.written:
             refuse_overlaps(compiled, values, self._callee.name)
+        if compiled.changes:
+            refuse_shared_containers(compiled, values, self._callee.name)
         return pos, named
 
     def _run(self, compiled: Compiled, seed: Any, values: dict[str, Any]) -> Any:
@@ -362,8 +365,9 @@ class Derivative(Generic[P, R]):
     def _dispatcher(self) -> Call:
         if self._seed_name or self._what in UNGUARDED:
             return self._slow
-        # Where arrays are written to, each call is checked for arrays that overlap.
-        recent = [c[0] for c in self._compiled.values() if not c[0].written][-4:]
+        # Where arguments are written to, each call is checked for such as are the same.
+        plain = (c[0] for c in self._compiled.values())
+        recent = [c for c in plain if not (c.written or c.changes)][-4:]
         return dispatcher(self._callee, recent, self._slow)
 
 

@@ -22,13 +22,21 @@ from s2sgrad.front.methods import METHODS
 from s2sgrad.front.parse import parse
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.source import span_of
-from s2sgrad.front.structure import Signature, Struct, leaves, spell, type_of_argument
+from s2sgrad.front.structure import (
+    Signature,
+    Struct,
+    containers,
+    differentiable,
+    leaves,
+    spell,
+    type_of_argument,
+)
 from s2sgrad.front.values import Closure, Outside
 from s2sgrad.ir.graph import Func
 from s2sgrad.ir.types import FLOAT, INT, Array, Scalar, Static, Type, Unknown, kind_of
 from s2sgrad.passes.ranks import narrowed
 from s2sgrad.passes.seeds import UnfitResult
-from s2sgrad.request import Request, Target
+from s2sgrad.request import SEED_NAMES, Request, Target
 
 MARGIN = 92
 
@@ -94,11 +102,15 @@ def derive(task: Task, outside: Outside, constants: bool) -> Unit:
     narrow = {**types, **_narrowed(task, types, outside)}
     made, types = _first([narrow, types], lambda t: _compile(task, t, outside, constants))
     checks = _Checks(task, types)
+    if task.what in ("jvp", "hvp"):
+        checks.like(SEED_NAMES[task.what], task)
     checks.apart([spell(x.path, x.owner.hint) for x in made.written])
+    if made.changes:
+        checks.distinct([spell(p, n) for n, s in types.items() for p in containers(s)])
     imports = made.emitted.imports | ({"import numpy as np"} if checks.tests else set())
     extra = [
         *(() if constants else outside.variables),
-        *(["out_bar"] if task.what == "vjp" else []),
+        *([SEED_NAMES[task.what]] if task.what in SEED_NAMES else []),
     ]
     text = _with_entry(task, made.emitted.text, checks, extra)
     return Unit(
@@ -136,7 +148,7 @@ def _narrowed(task: Task, types: dict[str, Signature], outside: Outside) -> dict
         func, _ = parse(task.closure, values, arguments.params, task.name, True, outside)
     except DifferentiationError:
         return {}
-    found = narrowed(func, task.what != "vjp")
+    found = narrowed(func, task.what in SCALAR)
     return {
         v.hint: t
         for v, t in found.items()
@@ -149,7 +161,8 @@ def _narrowed(task: Task, types: dict[str, Signature], outside: Outside) -> dict
 def _compile(
     task: Task, types: Mapping[str, Signature], outside: Outside, constants: bool
 ) -> Derived:
-    request = Request(types, tuple(map(Target, task.wrt)), task.bare, task.what)
+    wrt = tuple(map(Target, task.wrt))
+    request = Request(types, wrt, task.bare, task.what, seed=_seed(task, types))
     try:
         made = differentiate(task.closure, task.name, request, outside, constants)
     except UnfitResult as e:
@@ -158,6 +171,14 @@ def _compile(
         if isinstance(t, Static):
             raise _refuse_result(task, f"`{task.name}` returns a {t.name}, not a number")
     return made
+
+
+def _seed(task: Task, types: Mapping[str, Signature]) -> Any:
+    """Forward mode is given the tangents of all that is differentiated."""
+    if task.what not in ("jvp", "hvp"):
+        return None
+    each = ((k, leaves(types[n])) for k, n in enumerate(task.wrt))
+    return frozenset((k, path) for k, found in each for path, s in found if differentiable(s))
 
 
 def _refuse_result(task: Task, what: str) -> DifferentiationError:
@@ -255,6 +276,7 @@ class _Checks:
         self.words: dict[str, list[str]] = {}
         self.first: dict[str, str] = {}  # an extent's name to where it stands first
         self.arrays: list[str] = []
+        self.numbers: list[str] = []
         for name, s in types.items():
             self.signature(name, s, name in task.wrt)
 
@@ -275,6 +297,8 @@ class _Checks:
         assert isinstance(s, Type)
         if not isinstance(s, Scalar):
             self.arrays.append(name)
+        else:
+            self.numbers.append(name)
         self.one(name, s, differentiated and kind_of(s) in (None, "float"))
 
     def one(self, name: str, t: Type, differentiated: bool) -> None:
@@ -311,6 +335,21 @@ class _Checks:
             if others:
                 self.say(name, f"sharing no memory with {', '.join(f'`{n}`' for n in others)}")
 
+    def distinct(self, names: list[str]) -> None:
+        """Containers, some of which are changed, are all different ones."""
+        if len(names) > 1:
+            ids = ", ".join(f"id({n})" for n in names)
+            self.tests.append(f"len({{{ids}}}) < {len(names)}")
+            self.say(names[0], "no container in it is another one, too")
+
+    def like(self, seed: str, task: Task) -> None:
+        """What is given for the arguments in `wrt` has their shapes."""
+        for k, n in enumerate(task.wrt):
+            own = seed if task.bare else f"{seed}[{k}]"
+            if n in self.arrays or n in self.numbers:  # of a container, its structure is read
+                self.tests.append(f"np.shape({own}) != np.shape({n})")
+        self.say(seed, f"structured like {', '.join(f'`{n}`' for n in task.wrt)}")
+
     def say(self, name: str, words: str) -> None:
         self.words.setdefault(words, []).append(f"`{name}`")
 
@@ -343,15 +382,21 @@ _TITLES = {
     "grad": "Gradient of `{f}` in {wrt}.",
     "value_and_grad": "Value of `{f}`, and its gradient in {wrt}.",
     "vjp": "Value of `{f}`, and `out_bar` pulled back to {wrt}.",
+    "jvp": "Value of `{f}`, and its derivative where {wrt} moves along `tangents`.",
+    "hvp": "The second derivative of `{f}` in {wrt}, times `vector`.",
+    "jacobian": "Derivatives of the results of `{f}` in {wrt}.",
+    "hessian": "Second derivatives of `{f}` in {wrt}.",
 }
+SCALAR = ("grad", "value_and_grad", "hvp", "hessian")  # of functions that return one number
 
 
 def _with_entry(task: Task, text: str, checks: _Checks, extra: list[str]) -> str:
     """The function with the user's defaults in its head, a docstring, and the checks."""
     lines = text.splitlines()
-    start = next(k for k, line in enumerate(lines) if line.startswith("def "))
+    head = f"def {task.name}_{task.what}("
+    start = next(k for k, line in enumerate(lines) if line.startswith(head))
     body = "\n".join([*lines[start + 1 :], ""])
-    lines = [*lines[:start], f"def {task.name}_{task.what}({_head(task, extra)}):"]
+    lines = [*lines[:start], f"{head}{_head(task, extra)}):"]
     wrt = ", ".join(f"`{n}`" for n in task.wrt)
     title = _TITLES[task.what].format(f=task.name, wrt=wrt)
     lines.append(f'    """{title}')

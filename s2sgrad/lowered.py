@@ -12,7 +12,6 @@ from s2sgrad.graph import Graph
 from s2sgrad.ir.ops import part
 from s2sgrad.ir.text import text
 from s2sgrad.ir.types import Array, Dim
-from s2sgrad.pipeline import LAST
 
 
 class Lowered:
@@ -64,7 +63,7 @@ def sizes(compiled: Compiled, values: Mapping[str, Any]) -> Sizes:
 
 def measured(compiled: Compiled, known: Sizes) -> dict[str, Any]:
     """What `.cost` is."""
-    found = tapes(compiled.ir[LAST], *known)
+    found = tapes(compiled.ir["bufferize"], *known)
     total = None if None in found.values() else sum(v for v in found.values() if v is not None)
     return {**cost(compiled.source), "tapes": found, "tape_bytes": total}
 

@@ -14,6 +14,7 @@ from s2sgrad.front.arguments import Arguments, Leaf, wanted
 from s2sgrad.front.values import Value, leaves
 from s2sgrad.ir.call import called_by
 from s2sgrad.ir.graph import Func, Lit, Var, atom_type
+from s2sgrad.ir.types import Array, Scalar
 from s2sgrad.passes.forward import has_tangent
 from s2sgrad.passes.seeds import paired
 from s2sgrad.request import Request
@@ -27,6 +28,15 @@ def directional(request: Request) -> Request:
     if request.what == "hessian":
         return replace(request, what="hvp", flat=True, seed=None)
     return replace(request, what="pullback" if request.seed == "rows" else "jvp", flat=True)
+
+
+def by_rows_or_columns(request: Request, result: Value) -> Request:
+    """By rows, where nobody has said and the results are numbers."""
+    if request.what != "jacobian" or request.seed is not None:
+        return request
+    out = paired(result, "")[0] if request.has_aux else result
+    numbers = all(isinstance(atom_type(a), Scalar) for a in leaves(out) or ())  # type: ignore[arg-type]
+    return replace(request, seed="rows" if numbers else "columns")
 
 
 def around(
@@ -56,7 +66,12 @@ def around(
         dots = funcs[0].names[len(funcs[0].names) - len(args) :]
         push = Push(funcs[0].name, tuple(dots), len(names))
         cells = m.by_columns(push, names, outs, aux is not None)
-    flat: list[ast.expr] = [expr.name(c) for row in cells for c in row]
+    rows = request.seed == "rows"
+    flat = [
+        _cell(cell, y, x, not (y if rows else x).number)
+        for y, row in zip(outs, cells, strict=True)
+        for x, cell in zip(args, row, strict=True)
+    ]
     shown, owners = table_of(request, arguments, out, len(flat))
     values: list[ast.expr] = [*flat, *map(expr.name, owners)]
     if aux is not None:
@@ -92,6 +107,13 @@ def table_of(
         own = [first.gradient(request.signatures[t.name], t) for t in request.wrt]
         shown = filled(own[0] if request.bare else Display("tuple", tuple(own)))
     return shown, [v.hint for v in owners.atoms]
+
+
+def _cell(name: str, y: Entry, x: Entry, filled: bool) -> ast.expr:
+    """A part; one that was `filled` may have no axes, and is a number then."""
+    axes = any(isinstance(e.type, Array) and e.type.shape for e in (y, x))
+    part = expr.name(name)
+    return ast.UnaryOp(ast.UAdd(), part) if filled and not axes else part
 
 
 def _argument(x: Leaf) -> Entry:

@@ -7,14 +7,16 @@ from dataclasses import replace
 from s2sgrad.emit.results import Display, Result
 from s2sgrad.front.arguments import Arguments, Path, wanted
 from s2sgrad.front.values import Tup, Value, leaves, rebuild
-from s2sgrad.ir.graph import Atom, Func, Hole, Lit, Var, atom_type
+from s2sgrad.ir.call import called_by
+from s2sgrad.ir.graph import Atom, Block, Func, Hole, Lit, Var, atom_type
+from s2sgrad.ir.types import Scalar
 from s2sgrad.passes.calls import refuse_halves
 from s2sgrad.passes.finish import finish
 from s2sgrad.passes.forward import forward, has_tangent
 from s2sgrad.passes.reverse import reverse
 from s2sgrad.passes.seeds import Seeds, check_elementwise, paired, plan
-from s2sgrad.passes.tangents import directions, one_by_one
-from s2sgrad.pipeline import PURE, Stages, tidy, verified
+from s2sgrad.passes.tangents import Tangents, directions, one_by_one
+from s2sgrad.pipeline import PURE, Stages, tidy, tidy_kept, verified
 from s2sgrad.request import SEED_NAMES, Inner, Request
 from s2sgrad.returned import results, structure, tangents
 
@@ -25,9 +27,15 @@ def staged(
     """The derivative `inner` as a function that is differentiated again."""
     one = replace(request, wrt=inner.wrt, bare=inner.bare, what=inner.what, has_aux=inner.has_aux)
     bars = one.bars(arguments)
-    func, seeds = _reversed(func, result, one, bars, stages, arguments)
-    refuse_halves(func)
-    n = len(seeds.atoms)
+    if called_by([func]) and len(bars) == 1 and isinstance(bars[0].type, Scalar):
+        seeds = plan(func, result, inner.what, inner.has_aux, None)
+        n = len(seeds.atoms)
+        func = tidy(seeds.checked(func), stages, "parse", _differentiated(arguments, request))
+        func = stages["reverse"] = _by_tangent(func, bars[0], n, stages.level)
+    else:
+        func, seeds = _reversed(func, result, one, bars, stages, arguments)
+        refuse_halves(func)
+        n = len(seeds.atoms)
     made = list(func.body.results)
     values: list[Value] = [*made[:n]]
     gradient = _gradient(arguments, one, made[n:])
@@ -77,6 +85,13 @@ def pulled(
 ) -> tuple[Func, Result, Seeds]:
     """Reverse mode: the results, and the cotangents of the arguments."""
     bars = request.bars(arguments)
+    if request.what == "hvp" and called_by([func]):
+        func, seeds = _back_along(func, result, request, arguments, stages)
+        n = len(seeds.atoms)
+        func, shape = results(
+            finish(func, n, [v.type for v in bars]), n, arguments, request, result
+        )
+        return tidy(func, stages, "reverse"), shape, seeds
     func, seeds = _reversed(func, result, request, bars, stages, arguments)
     n = len(seeds.atoms)
     if request.what == "hvp":
@@ -117,6 +132,42 @@ def _along(
     return replace(func, body=replace(func.body, results=(*func.body.results[:n], *dots))), n
 
 
+def _back_along(
+    func: Func, result: Value, request: Request, arguments: Arguments, stages: Stages
+) -> tuple[Func, Seeds]:
+    """Reverse over forward: the gradient of the derivative along a direction.
+
+    So it is where functions are called: what their forward halves save has no derivative.
+    """
+    seeds = plan(func, result, request.what, request.has_aux, request.seed, request.flat)
+    keep = _differentiated(arguments, request)
+    n = len(seeds.atoms)
+    func = tidy(seeds.checked(func), stages, "parse", keep)
+    start = _directions(func, arguments, request)
+    moved = forward(func, start.atoms)
+    dots = [v for v in start.atoms.values() if isinstance(v, Var)]
+    values = moved.body.results[: n + 1]  # and the tangent of the first of them
+    body = Block((*func.body.params, *dots), moved.body.stmts, values)
+    func = replace(moved, body=body, names=(*func.names, *(d.hint for d in dots)))
+    tidy_kept(func, stages.level)
+    func = tidy(verified(func, "forward"), stages, "forward", keep, PURE)
+    made = reverse(func, request.bars(arguments), [*[Lit(0.0)] * n, Lit(1.0)], ())
+    results = (*made.body.results[:n], *made.body.results[n + 1 :])
+    k = len(func.names) - len(dots)
+    body = Block(made.body.params[:k], made.body.stmts, results)
+    func = start.enter(replace(made, body=body, names=made.names[:k]))
+    stages["reverse"] = verified(func, "reverse")
+    return func, seeds
+
+
+def _by_tangent(func: Func, x: Var, n: int, level: int) -> Func:
+    """The derivative in a number, by forward mode: results, and that of the first."""
+    made = forward(func, {x: Lit(1.0)})
+    tidy_kept(made, level)
+    results = made.body.results[: n + 1]
+    return replace(made, body=replace(made.body, results=results))
+
+
 def pushed(
     func: Func, arguments: Arguments, request: Request, result: Value, stages: Stages
 ) -> tuple[Func, Result, Seeds]:
@@ -125,6 +176,7 @@ def pushed(
         func = tidy(func, stages, "parse", _differentiated(arguments, request))
     values = func.body.results
     func = stages["forward"] = _moved(func, arguments, request)
+    tidy_kept(func, stages.level)
     n = len(values)
     func = finish(func, n, [atom_type(r) for r in values if has_tangent(r)])
     if request.flat:
@@ -146,12 +198,16 @@ def _moved(func: Func, arguments: Arguments, request: Request) -> Func:
 
     The parameter comes last: the transform would ask for the derivative of what reads it.
     """
+    start = _directions(func, arguments, request)
+    return verified(start.enter(forward(func, start.atoms)), "forward")
+
+
+def _directions(func: Func, arguments: Arguments, request: Request) -> Tangents:
+    """The tangents of the arguments."""
     if request.flat:
         own = [x for x in request.leaves(arguments) if wanted(x)]
-        start = one_by_one(own, func.names)
-        return verified(start.enter(forward(func, start.atoms)), "forward")
+        return one_by_one(own, func.names)
     assert isinstance(request.seed, frozenset)
     each = [(t.path, [*arguments.of(t.name, t.path)]) for t in request.wrt]
     wrt = [(path, [x for x in those if wanted(x)]) for path, those in each]
-    start = directions(SEED_NAMES[request.what], request.bare, wrt, request.seed)
-    return verified(start.enter(forward(func, start.atoms)), "forward")
+    return directions(SEED_NAMES[request.what], request.bare, wrt, request.seed)

@@ -1,4 +1,4 @@
-"""Arrays among the arguments that share memory, while the function writes to one of them."""
+"""Arrays and containers among the arguments that are one, while the function writes to them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from s2sgrad.compile import Compiled
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.arguments import Leaf
-from s2sgrad.front.structure import spell
+from s2sgrad.front.structure import containers, spell
 from s2sgrad.ir.ops import part
 from s2sgrad.ir.types import Array
 
@@ -35,6 +35,25 @@ def refuse_overlaps(compiled: Compiled, values: dict[str, Any], name: str) -> No
                         anchor="shared",
                     )
                 )
+
+
+def refuse_shared_containers(compiled: Compiled, values: dict[str, Any], name: str) -> None:
+    """Refuse the call if a change of one container among the arguments would change another."""
+    seen: dict[int, str] = {}
+    for root, signature in compiled.request.signatures.items():
+        for path in containers(signature):
+            where, one = spell(path, root), part(values[root], path)
+            if id(one) in seen:
+                raise DifferentiationError(
+                    Refusal(
+                        f"`{seen[id(one)]}` and `{where}` of `{name}` are one object, and "
+                        "containers among the arguments are changed",
+                        None,
+                        "pass a copy of one of them",
+                        anchor="shared",
+                    )
+                )
+            seen[id(one)] = where
 
 
 def _array(x: Leaf, values: dict[str, Any]) -> Any:

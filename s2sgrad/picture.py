@@ -75,7 +75,7 @@ def draw(p: Picture) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{left:.0f} 0 {right - left:.0f} '
         f'{height:.0f}" width="{right - left:.0f}" height="{height:.0f}" '
-        'font-family="sans-serif" font-size="12">',
+        'font-family="sans-serif" font-size="12" style="text-anchor:middle">',
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" '
         'markerHeight="8" orient="auto"><path d="M0,0 L8,4 L0,8 z" fill="#555"/></marker></defs>',
         *(_group(p, k) for k in range(len(p.groups))),
@@ -129,7 +129,7 @@ def _spread(p: Picture, down: set[tuple[str, str]]) -> None:
 
 
 def _node(n: Node) -> str:
-    text = f'<text x="{n.x:.1f}" y="{n.y + 4:.1f}" text-anchor="middle">{escape(n.label)}</text>'
+    text = f'<text x="{n.x:.1f}" y="{n.y + 4:.1f}">{escape(n.label)}</text>'
     if n.shape == "plaintext":
         return text
     round_ = 3 if n.shape == "box" else 13
@@ -154,7 +154,7 @@ def _edge(a: Node, b: Node, label: str, down: bool) -> str:
     if not label:
         return line
     return (
-        f'{line}<text x="{middle[0]:.1f}" y="{middle[1] + 3:.1f}" text-anchor="middle" '
+        f'{line}<text x="{middle[0]:.1f}" y="{middle[1] + 3:.1f}" '
         'font-size="11" fill="#a33" paint-order="stroke" stroke="#fff" stroke-width="3">'
         f"{escape(label)}</text>"
     )
@@ -170,5 +170,5 @@ def _group(p: Picture, k: int) -> str:
         f'<rect x="{left - 12:.1f}" y="{top:.1f}" width="{right - left + 24:.1f}" '
         f'height="{bottom - top:.1f}" rx="8" fill="#36c" fill-opacity="0.06" stroke="#36c" '
         f'stroke-opacity="0.4"/><text x="{left - 6:.1f}" y="{top + 10:.1f}" font-size="10" '
-        f'fill="#36c">{escape(p.groups[k])}</text>'
+        f'style="text-anchor:start" fill="#36c">{escape(p.groups[k])}</text>'
     )

@@ -15,6 +15,7 @@ from s2sgrad.passes.bufferize import bufferize
 from s2sgrad.passes.bundle import bundle
 from s2sgrad.passes.contract import contract, contract_everywhere
 from s2sgrad.passes.defer import defer
+from s2sgrad.passes.filled import filled
 from s2sgrad.passes.hoist import hoist
 from s2sgrad.passes.order import order
 from s2sgrad.passes.plain import plain
@@ -36,6 +37,7 @@ class Stages(dict[str, Func]):
 LAST = "bundle"
 
 TIDY: tuple[Callable[[Func], Func], ...] = (
+    filled,
     share,
     shift,
     shapes,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from s2sgrad.emit.results import Display, Result
 from s2sgrad.front.arguments import Arguments, Path, wanted
 from s2sgrad.front.structure import Const, Signature, Struct
-from s2sgrad.front.values import Tup, Value
+from s2sgrad.front.values import Rows, Tup, Value
 from s2sgrad.ir.graph import Func, Hole, Var
 from s2sgrad.passes.forward import has_tangent
 from s2sgrad.request import Request, Target
@@ -87,16 +87,23 @@ class Owners:
 
 def tangents(result: Value, numbers: Iterator[int]) -> Result:
     """The structure of the tangents: None for what is no number."""
+    if isinstance(result, Rows):
+        return Display("rows", tuple(tangents(c, numbers) for c in result.columns))
     if not isinstance(result, Tup):
         return Hole(next(numbers)) if has_tangent(result) else None  # type: ignore[arg-type]
-    return Display(result.kind, tuple(tangents(i, numbers) for i in result.items), result.keys)
+    items = tuple(tangents(i, numbers) for i in result.items)
+    return Display(_kind(result), items, result.keys, cls=result.cls)
 
 
 def structure(result: Value, numbers: Iterator[int]) -> Result:
     """The structure of a result: a hole for each of its numbers and arrays."""
+    if isinstance(result, Rows):
+        return Display("rows", tuple(structure(c, numbers) for c in result.columns))
     if not isinstance(result, Tup):
         return Hole(next(numbers))
     items = tuple(structure(i, numbers) for i in result.items)
-    if result.kind in ("namedtuple", "object"):
-        raise TypeError(f"a {result.kind} as a result is not supported: return a tuple or a dict")
-    return Display(result.kind, items, result.keys)
+    return Display(_kind(result), items, result.keys, cls=result.cls)
+
+
+def _kind(result: Tup) -> str:
+    return "list" if result.kind == "iterator" else result.kind

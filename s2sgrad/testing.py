@@ -11,6 +11,7 @@ from s2sgrad import tree
 from s2sgrad.api import vjp
 from s2sgrad.derivative import Wrt
 from s2sgrad.ir.ops import unbroadcast
+from s2sgrad.replay import Replay
 from s2sgrad.rules.registry import can_push, lookup, pullback, pushforward
 
 _STEPS = (1e-3, 1e-4, 1e-5, 1e-2)
@@ -28,8 +29,9 @@ def check_grad(
 ) -> None:
     """Compare the gradient with central differences in random directions.
 
-    `fun` may return arrays and containers: its results are weighted at random.  Float32 arguments
-    need a larger `rtol`.  At a kink (`abs` at 0) differences prove nothing.
+    `fun` may return arrays and containers: its results are weighted at random.  Each call is of
+    copies of the arguments and draws the same random numbers.  Float32 arguments need a larger
+    `rtol`.  At a kink (`abs` at 0) differences prove nothing, nor where the function is NaN.
 
     Raises `AssertionError` that names both numbers.
 
@@ -37,14 +39,34 @@ def check_grad(
     >>> from s2sgrad import check_grad
     >>> check_grad(lambda p, x: np.tanh(p["w"] * x), {"w": 0.5}, np.ones(3))
     """
+    replay = Replay()
+    try:
+        _check_grad(replay, fun, args, kwargs, wrt, (rtol, atol), directions, seed)
+    finally:
+        replay.done()
+
+
+def _check_grad(
+    replay: Replay,
+    fun: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    wrt: Wrt,
+    tolerance: tuple[float, float],
+    directions: int,
+    seed: int,
+) -> None:
     rng = np.random.default_rng(seed)
-    value = fun(*args, **kwargs)
+    value = replay(fun, *args, **kwargs)
     weights = tree.map(lambda v: _random(v, rng), value)
     if not tree.leaves(value):
         raise AssertionError(f"the result {value!r} is no float, so it has no derivative")
+    if not all(np.all(np.isfinite(x)) for x in tree.leaves(value)):
+        raise AssertionError(f"the result {value!r} is not finite: differences prove nothing there")
     out_bar = _only_leaves(weights)
     before = [np.copy(x) for x in tree.leaves((args, kwargs))]
     d = vjp(fun, wrt)
+    replay.done()
     got, bars = d(*args, out_bar=out_bar, **kwargs)
     for a, b in zip(tree.leaves(got), tree.leaves(value), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-9, err_msg="the value")
@@ -62,9 +84,9 @@ def check_grad(
 
         def along(t: float, u: Any = u) -> float:
             a, k = _moved(args, kwargs, d, wrt, unravel(point + t * u))
-            return _weighted(fun(*a, **k), weights)
+            return _weighted(replay(fun, *a, **k), weights)
 
-        _agree(analytic, along, rtol, atol, "the gradient")
+        _agree(analytic, along, *tolerance, "the gradient")
 
 
 def check_rule(
@@ -133,6 +155,10 @@ def _agree(
         found.append((8 * near - far) / (12 * h))
         if abs(analytic - found[-1]) <= atol + rtol * abs(found[-1]):
             return
+    if np.isnan(found).all():
+        raise AssertionError(
+            f"{what} gives {analytic!r} in a direction, the function is NaN nearby"
+        )
     best = min(found, key=lambda d: abs(d - analytic))
     raise AssertionError(f"{what} gives {analytic!r} in a direction, differences give {best!r}")
 

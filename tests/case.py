@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,3 +41,17 @@ def spd(n: int, *batch: int) -> Any:
     """Symmetric positive definite matrices."""
     a = m(*batch, n, n)
     return a @ np.swapaxes(a, -1, -2) + n * np.eye(n)
+
+
+def given(programs: list[Callable[..., Any]]) -> Callable[..., Any]:
+    """A decorator that collects programs with the arguments that they are called with."""
+
+    def called_with(*args: Any) -> Callable[..., Any]:
+        def collect(f: Callable[..., Any]) -> Callable[..., Any]:
+            f.args = args or (0.8, 1.3)  # type: ignore[attr-defined]
+            programs.append(f)
+            return f
+
+        return collect
+
+    return called_with

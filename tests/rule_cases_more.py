@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.ir import ops
-from s2sgrad.rules import toolbox
+from s2sgrad.rules import series, toolbox
 from tests.case import LIB, Case, m, spd, u, z
 
 HOLES = np.array([[0.3, np.nan, 0.7, 0.1], [0.2, 0.5, 0.9, np.nan], [0.4, 0.6, 0.8, 0.35]])
@@ -115,6 +115,10 @@ def grid_cases() -> Iterator[Case]:
     yield from (Case(np.gradient, m(5)), Case(np.gradient, m(5), 0.1), Case(np.gradient, m(2)))
     yield from (Case(np.gradient, m(3, 4), axis=0), Case(np.gradient, m(3, 4)))
     yield Case(np.gradient, m(3, 4), 0.5, 0.2)
+    places = np.array([0.0, 0.3, 1.0, 1.2])
+    yield from (Case(np.gradient, m(4), places, fixed=(1,)),
+                Case(np.gradient, m(4, 3), places, axis=0, fixed=(1,)),
+                Case(np.gradient, m(3, 4), 0.5, places, fixed=(2,)))  # fmt: skip
     yield from (Case(np.cumulative_sum, m(3, 4), axis=1), Case(np.cumulative_prod, m(4)))
     yield from (Case(op, m(3, 4), axis=0, include_initial=True)
                 for op in (np.cumulative_sum, np.cumulative_prod))  # fmt: skip
@@ -124,6 +128,31 @@ def grid_cases() -> Iterator[Case]:
     yield Case(np.roots, np.array([1.0, 0.2, 1.5]))
     yield from (Case(np.corrcoef, m(3, 5)), Case(np.corrcoef, m(5, 3), rowvar=False))
     yield Case(np.corrcoef, m(4))
+
+
+def series_cases() -> Iterator[Case]:
+    """`np.polynomial`."""
+    for module, name in series.BASES.items():
+        value, columns, der, integral = (
+            getattr(module, name + what) for what in ("val", "vander", "der", "int")
+        )
+        yield from (Case(value, m(3), m(4)), Case(value, m(2, 3), m(3)), Case(value, 0.3, m(4)))
+        yield from (Case(value, m(3), m(1)), Case(value, m(2), m(2)))
+        yield from (Case(columns, m(3), 3), Case(columns, m(2, 3), 2), Case(columns, m(3), 0))
+        yield from (Case(der, m(4)), Case(der, m(4), 2), Case(der, m(1)), Case(integral, m(3)))
+
+
+def cast_cases() -> Iterator[Case]:
+    """Conversions, copies and windows."""
+    for op in (np.float64, np.complex128):
+        yield from (Case(op, 0.3), Case(op, m(3)))
+    yield Case(np.complex128, z(3))
+    yield from (Case(np.ndarray.astype, m(3), float), Case(np.ndarray.astype, m(3), complex))
+    yield from (Case(np.ndarray.flatten, m(3, 4)), Case(np.ndarray.flatten, m(3)))
+    view = np.lib.stride_tricks.sliding_window_view
+    yield from (Case(view, m(6), 3), Case(view, m(3, 4), (2, 2)), Case(view, m(3, 4), 2, 1))
+    yield from (Case(view, m(3, 4), (2,), (0,)), Case(view, m(4), 4), Case(view, m(4), 1))
+    yield Case(toolbox.overlap_add, m(4, 3), m(6), 3, None, fixed=(1,))
 
 
 def reduction_option_cases() -> Iterator[Case]:
@@ -172,6 +201,7 @@ def structural_cases() -> Iterator[Case]:
     places = np.array([0, 2, 0])
     yield from (Case(ops.additem, m(3, 4), places, m(3, 4)), Case(ops.additem, m(3, 4), 1, m(4)))
     yield Case(ops.last_writes, np.zeros(4), np.array([0, 2, 0]), np.arange(3.0) + 0.5, fixed=(0,))
+    yield Case(ops.finite, m(3))
     yield from (Case(ops.broadcast_like, m(4), m(3, 4), fixed=(1,)),
                 Case(ops.unbroadcast, m(3, 4), m(4), fixed=(1,)),
                 Case(ops.unbroadcast, m(3, 4), m(3, 1), fixed=(1,)),
@@ -186,6 +216,8 @@ def more_cases() -> Iterator[Case]:
     yield from ufunc_cases()
     yield from selection_cases()
     yield from grid_cases()
+    yield from series_cases()
+    yield from cast_cases()
     yield from reduction_option_cases()
     yield from math_cases()
     yield from linalg_cases()

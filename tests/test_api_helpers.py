@@ -84,6 +84,35 @@ def test_map_over_parameters_and_gradients() -> None:
         tree.map(lambda a, b: a, [1.0], (1.0,))
 
 
+def test_check_grad_of_programs_that_draw_write_or_are_nan() -> None:
+    def noisy(x):
+        return np.sum(x * np.random.normal(size=3)) * np.random.choice([1.0, 2.0])  # noqa: NPY002
+
+    np.random.seed(3)  # noqa: NPY002
+    state = np.random.get_state(legacy=False)["state"]["key"].copy()  # noqa: NPY002
+    check_grad(noisy, R(3))
+    np.testing.assert_array_equal(np.random.get_state(legacy=False)["state"]["key"], state)  # noqa: NPY002
+
+    def writes(x):
+        x[0] = x[1] * x[2]
+        x *= x
+        return np.sum(x)
+
+    x = R(3)
+    before = x.copy()
+    check_grad(writes, x)
+    np.testing.assert_array_equal(x, before)
+    with np.errstate(all="ignore"):
+        with pytest.raises(AssertionError, match="not finite"):
+            check_grad(lambda x: np.log(x), -1.0)
+        with pytest.raises(AssertionError, match="NaN nearby"):
+            check_grad(lambda x: np.sqrt(x - 1.0) * np.sqrt(1.0 - x), 1.0)
+    with pytest.raises(AssertionError, match="no float"):
+        check_grad(lambda x: "text", 1.0)
+    with pytest.raises(TypeError, match="no such parameter"):
+        check_grad(lambda x: x, 1.0, wrt="z")
+
+
 def test_check_grad_finds_right_and_wrong() -> None:
     def f(p, x, n=2):
         for _ in range(n):

@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.polynomial.polynomial import polyval
+from scipy.linalg import solve
 
 from s2sgrad import grad, jvp, value_and_grad
+from s2sgrad.errors import DifferentiationError
 from tests import array_programs_more
-from tests.array_programs import PROGRAMS
+from tests.array_programs import PROGRAMS, W
+from tests.test_generic import generic
 
 assert array_programs_more  # which enters its programs
 
@@ -136,3 +140,59 @@ def test_a_slice_of_flat_is_a_copy_and_flat_is_not() -> None:
         x = np.arange(1.0, 5.0).reshape(shape)
         np.testing.assert_array_equal(grad(sliced)(x).ravel(), [2.0, 4.0, 6.0, 0.0])
         np.testing.assert_array_equal(grad(live)(x)[0], 0.0)
+
+
+# In the generic form it is not known what is an array, what a number, and what shares memory.
+_NAMES = """
+apply3 apply_axis apply_axis0 argmin_set complex_arg dict_of_views fft_cplx fill_diag
+flatten_m iadd_views inplace_alias item_assign_tuple mask_rw masked_rows ndenumerate
+ndindex nditer_own neg_steps nonzero_where piecewise pivot place_cycle put_along putmask
+stacking swap_elems tolist trapz ufunc_where ufunc_where2 vec_two vectorize views_of_views
+"""
+UNTYPED = set(_NAMES.split())
+
+
+@pytest.mark.parametrize("entry", PROGRAMS, ids=map(names, PROGRAMS))
+def test_generic_form(entry: Any) -> None:
+    """Without types: right, or refused where types are needed."""
+    f, args = entry
+    wrt = tuple(range(len(args)))
+    if f.__name__ in UNTYPED:
+        if not any(map(np.iscomplexobj, args)):
+            with pytest.raises(DifferentiationError):
+                generic(f, wrt)
+        return
+    data = {"W": W} if f.__name__ == "globals_read" else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, bars = generic(f, wrt)(*copies(args), **data)
+    ds = directions(args)
+    got = sum(np.sum(bar * d) for bar, d in zip(bars, ds, strict=True))
+    np.testing.assert_allclose(got, along(f, args, ds), rtol=2e-5, atol=1e-6)
+
+
+def test_helpers_of_one_name_are_told_apart() -> None:
+    """`np.polyval` and that of `np.polynomial`, `np.prod` and `math.prod`: each has its own."""
+
+    def f(c: Any, t: Any) -> Any:
+        return np.sum(np.polyval(c, t) * polyval(t, c)) + np.sum(
+            np.linalg.solve(np.outer(c, c) + np.eye(3), c) * solve(np.outer(c, c) + np.eye(3), c)
+        )
+
+    c, t = np.array([0.5, -1.0, 2.0]), np.array([0.1, 0.7])
+    _, bars = generic(f, (0, 1))(c, t)
+    ds = directions((c, t))
+    got = sum(np.sum(bar * d) for bar, d in zip(bars, ds, strict=True))
+    np.testing.assert_allclose(got, along(f, (c, t), ds), rtol=1e-6)
+
+
+def test_a_long_comprehension_is_broken_where_python_allows() -> None:
+    def f(x: Any) -> Any:
+        out = []
+        for k in range(4):
+            out.append(x * k)  # noqa: PERF401
+        return np.sum(np.array(out) ** 2) + np.stack(out, axis=1)[0, 2]
+
+    x = np.array([1.0, -0.5])
+    _, (bar,) = generic(f, (0,))(x)
+    np.testing.assert_allclose(bar, 28.0 * x + np.array([2.0, 0.0]))

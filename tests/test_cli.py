@@ -137,8 +137,8 @@ def test_functions_wrt_and_what(folder: Path, out: Out) -> None:
     assert run(3.0, 2, out_bar=10.0) == (18.0, 120.0)  # type: ignore[operator]
     assert cli.main(["transpile", "model.py", "-f", "loss", "--wrt", "w,X", "--what", "grad"]) == 0
     assert "return w_bar, " in out()[0]
-    assert cli.main(["transpile", "model.py", "-f", "plain", "--what", "hessian"]) == 1
-    assert "--what hessian" in out()[1]
+    assert cli.main(["transpile", "model.py", "-f", "plain", "--what", "pullback"]) == 1
+    assert "--what pullback" in out()[1]
 
 
 def test_types_specialise(folder: Path, out: Out) -> None:
@@ -333,3 +333,25 @@ def test_help_and_wrong_usage(out: Out) -> None:
         assert e.value.code == 2
     assert cli.main(["transpile", "not-there.py"]) == 2
     assert "not-there.py: No such file" in out()[1]
+
+
+def test_coverage(out: Out) -> None:
+    assert cli.main(["coverage"]) == 0
+    lines = out()[0].splitlines()
+    assert [x.split(":")[0] for x in lines[:4]] == ["numpy", "numpy.linalg", "numpy.fft", "math"]
+    assert cli.main(["coverage", "numpy.linalg"]) == 0
+    text = out()[0]
+    assert "both modes: " in text
+    assert "solve" in text
+    assert cli.main(["coverage", "math", "--missing"]) == 0
+    assert "sin" not in out()[0].split("none: ")[1].split("\n")[0].split(", ")
+    assert cli.main(["coverage", "numpy.nowhere"]) == 1
+    assert "there is no module" in out()[1]
+
+
+@pytest.mark.parametrize("name", ["transpile", "show", "graph", "explain", "check", "coverage"])
+def test_help_has_an_example(name: str, out: Out) -> None:
+    with pytest.raises(SystemExit) as e:
+        cli.main([name, "--help"])
+    assert e.value.code == 0
+    assert f"Example: s2sgrad {name} " in out()[0]

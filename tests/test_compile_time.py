@@ -37,4 +37,4 @@ def test_steps_grow_as_lines_do() -> None:
 
 def test_a_line_takes_a_bounded_number_of_steps() -> None:
     steps(10)
-    assert steps(60) / 60 < 12_000
+    assert steps(60) / 60 < 18_000

@@ -135,9 +135,10 @@ def inner(g: Any, u: Any) -> float:
     return sum(inner(getattr(g, k), getattr(u, k)) for k in _names(g))
 
 
-def check(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:
-    """The gradient in the first argument against differences; it is returned."""
+def check(f: Callable[..., Any], tree: Any, *rest: Any, primal: Any = None) -> Any:
+    """The gradient in the first argument against differences of `primal`; it is returned."""
     value, g = value_and_grad(f)(tree, *rest)
+    f = primal or f
     assert value == pytest.approx(float(f(tree, *rest)), rel=1e-12)
     rng = np.random.default_rng(0)
     for _ in range(2):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -163,3 +165,16 @@ def f(W, h):
     return np.sum(hs[0] * hs[1] * hs[2] * hs[3])
 """
     checked(in_lists, R((3, 3)), R((3, 1)))
+
+
+def test_a_matrix_of_no_columns() -> None:
+    """NumPy cannot tell how many rows an array of nothing has: they are counted."""
+
+    def f(W: Any, X: Any) -> Any:
+        h = np.ones(3)
+        for t in range(X.shape[0]):
+            h = np.tanh(W @ X[t] + h)
+        return np.sum(h)
+
+    assert grad(f)(np.zeros((3, 0)), np.zeros((4, 0))).shape == (3, 0)
+    assert grad(f, 1)(np.zeros((3, 0)), np.zeros((4, 0))).shape == (4, 0)

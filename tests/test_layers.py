@@ -21,7 +21,7 @@ LAYERS = [
     {"front"},
     {"passes", "tree"},
     {"emit", "elimination"},
-    {"request", "picture"},
+    {"request", "picture", "replay"},
     {"pipeline", "returned", "graph"},
     {"modes", "matrices"},
     {"straight"},
@@ -45,7 +45,6 @@ UPWARDS = {
     ): "a helper's text names functions as the emitter does; in a method",
 }
 LONG = {
-    "s2sgrad/emit/source.py": "the statements of one language: to be split by statement",
     "s2sgrad/rules/shaping.py": "a table of rules",
     "tests/array_programs.py": "a table of programs",
     "tests/array_programs_more.py": "a table of programs",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from s2sgrad import grad, hvp, jvp, value_and_grad, vjp
+from s2sgrad import grad, hessian, hvp, jvp, value_and_grad, vjp
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.ir.call import called_by
 from s2sgrad.ir.interp import run
@@ -201,12 +201,49 @@ def test_a_cache_is_no_obstacle() -> None:
     assert grad(f)(0.7, 6) == pytest.approx(want, rel=1e-6)
 
 
-def test_second_derivatives_and_forward_mode_are_refused() -> None:
+def test_forward_mode_and_second_derivatives() -> None:
+    def f(x):
+        return fact(x, 3)
+
+    step = 1e-4
+    first = (f(0.8 + step) - f(0.8 - step)) / (2 * step)
+    second = (f(0.8 + step) - 2 * f(0.8) + f(0.8 - step)) / step**2
+    assert jvp(fact)(0.8, 3, tangents=1.0)[1] == pytest.approx(first, rel=1e-6)
+    for got in (grad(grad(fact))(0.8, 3), hvp(fact)(0.8, 3, vector=1.0), hessian(fact)(0.8, 3)):
+        assert got == pytest.approx(second, rel=1e-5)
+    assert grad(lambda x: grad(f)(x) * x)(0.8) == pytest.approx(first + 0.8 * second, rel=1e-5)
+
+
+def halves(v):
+    if len(v) == 1:
+        return v[0] ** 3, v[0]
+    m = len(v) // 2
+    a, b = halves(v[:m])
+    c, d = halves(v[m:])
+    return a * d + math.sin(c), b * c
+
+
+def test_forward_mode_of_several_results_and_arrays() -> None:
+    def f(v):
+        a, b = halves(v)
+        return a * b + b
+
+    rng = np.random.default_rng(2)
+    v, w = rng.uniform(0.3, 1.2, 5), rng.standard_normal(5)
+    value, dot = jvp(f)(v, tangents=w)
+    assert value == pytest.approx(f(v), rel=1e-14)
+    assert dot == pytest.approx((f(v + 1e-6 * w) - f(v - 1e-6 * w)) / 2e-6, rel=1e-6)
+    g = grad(f)
+    want = (g(v + 1e-5 * w) - g(v - 1e-5 * w)) / 2e-5
+    assert np.allclose(hvp(f)(v, vector=w), want, rtol=1e-6, atol=1e-8)
+    h = hessian(f)(v)
+    assert np.allclose(h, h.T, atol=1e-12)
+    assert np.allclose(h @ w, want, rtol=1e-6, atol=1e-8)
+
+
+def test_second_reverse_mode_is_refused() -> None:
     with pytest.raises(DifferentiationError, match="recursion"):
-        grad(grad(fact))(0.8, 3)
-    for derivative, more in ((jvp(fact), {"tangents": 1.0}), (hvp(fact), {"vector": 1.0})):
-        with pytest.raises(DifferentiationError, match="forward mode"):
-            derivative(0.8, 3, **more)
+        vjp(grad(lambda v: halves(v)[0]))(np.ones(3), out_bar=np.ones(3))
 
 
 def test_the_generic_form_has_both_halves() -> None:

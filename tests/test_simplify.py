@@ -26,13 +26,13 @@ VALUES = {
 CASES = [
     # literal factors are one factor
     ("3.0 * np.sum(2.0 * x * y)", "y_bar = 3.0 * t\nx_bar = 6.0 * y"),
-    ("np.sum(x * 2.0 / 4.0)", "np.full_like(t, 0.5)"),
+    ("np.sum(x * 2.0 / 4.0)", "np.full_like(x, 0.5)"),
     ("a * b * 2.0 * 3.0", "a_bar = 6.0 * b\nb_bar = 6.0 * a"),
     # numbers are multiplied before arrays
     ("np.sum(np.sin(x) * a * b)", "b * a * np.cos(x)"),
     # the cotangent of a mean stays a number
     ("np.mean(np.sin(x))", "np.cos(x) / sin.size"),
-    ("np.mean(x**2)", "2.0 / t.size * x"),
+    ("np.mean(x**2)", "2.0 / x.size * x"),
     ("np.sum(np.mean(x * m, axis=1) ** 2)", "2.0 / t.shape[1] * "),
     # equal terms
     ("np.sum(x * x)", "2.0 * x"),
@@ -40,7 +40,7 @@ CASES = [
     ("a * a * a", "a_bar = 3.0 * t\n"),
     # signs
     ("-np.sum(-x * y)", ""),
-    ("np.sum(x - y)", "np.full_like(t, -1.0)"),
+    ("np.sum(x - y)", "np.full_like(x, -1.0)"),
     ("np.sum((m - x) * np.cos(m))", "-np.sum("),
     ("np.sum(x * y - np.sin(x))", "y - np.cos(x)"),
     # `1 / a * b`
@@ -51,7 +51,7 @@ CASES = [
     ("np.sum(np.sin(m + col))", "np.sum(t_bar, axis=1, keepdims=True)"),
     ("np.sum(np.sin(m + one))", "np.sum(t_bar, axis=(0, 1), keepdims=True)"),
     ("np.sum(np.sin(cube + col))", "np.sum(np.sum(t_bar, axis=0), axis=1, keepdims=True)"),
-    ("np.sum(x + a)", "t.size"),
+    ("np.sum(x + a)", "x.size"),
     ("np.sum(m + x)", "t.shape[0]"),
     ("np.sum(col * x)", "np.full_like(x, np.sum(col, axis=0))"),
 ]

@@ -17,6 +17,7 @@ from s2sgrad.front.modules import Project
 from s2sgrad.front.structure import Signature, Struct
 from s2sgrad.generic import Unit
 from s2sgrad.ir.types import Array, Scalar
+from s2sgrad.replay import Replay
 
 STEP = 1e-6
 _SIZES = (4, 3, 5, 2, 6, 7)
@@ -77,9 +78,9 @@ def compare(
     seed: int,
 ) -> tuple[float, float]:
     """The directional derivative by the emitted function, and by central differences."""
-    (run,) = load(source, (name,))
+    (run,), replay = load(source, (name,)), Replay()
     args = [float(v) if type(v) is int and k in places else v for k, v in enumerate(args)]
-    given = run(*args)
+    given = replay(run, *args)
     gradients = given if len(places) > 1 else (given,)
     rng = np.random.default_rng(seed + 1)
     direction = [tree.map(lambda v: rng.standard_normal(np.shape(v)), args[k]) for k in places]
@@ -91,7 +92,7 @@ def compare(
         moved = list(args)
         for k, u in zip(places, direction, strict=True):
             moved[k] = tree.map(lambda v, d: _along(v, d, t), args[k], u)
-        return float(primal(*moved))
+        return float(replay(primal, *moved))
 
     return got, (at(STEP) - at(-STEP)) / (2 * STEP)
 

@@ -66,7 +66,7 @@ def spelled(cls: type, spelling: expr.Spelling, emitter: Writer) -> str:
         return str(cls.__name__)
     if getattr(np.linalg, cls.__name__, None) is cls:
         return str(emitter.text(spelling.function(cls)))
-    return spelling.given(cls)
+    return str(spelling.given(cls))
 
 
 def is_exception(value: object) -> bool:

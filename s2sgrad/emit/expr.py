@@ -13,14 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.emit import lists
 from s2sgrad.errors import InternalError
 from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Hole, Pack
 from s2sgrad.ir.opaque import MethodOf
-from s2sgrad.ir.types import Type, Unknown
+from s2sgrad.ir.types import Scalar, Type, Unknown
 from s2sgrad.rules.custom import HELPERS
-from s2sgrad.rules.helpers import Helper
+from s2sgrad.rules.helpers import Helper, bare_source
 from s2sgrad.rules.registry import LOADED, lookup
 
 BINARY: dict[Any, type[ast.operator]] = {
@@ -148,17 +149,18 @@ class Spelling:
                 return ast.parse(f"{prefix.replace('numpy', 'np')}.{text}", mode="eval").body
         if isinstance(op, Helper):
             self.imports.update(op.imports)
-            self.helpers.update(op.needs)
+            for text, fn in op.needs.items():
+                self.help(text, fn)
             return name(op.name)
         if isinstance(owner_of, np.ufunc):  # `np.add.outer`
             return ast.Attribute(self.function(owner_of), text, ast.Load())
         if op in HELPERS:
             self.imports.add("import numpy as np")
-            self.helpers[text] = op
+            self.help(text, op)
             return name(text)
         if module.startswith("s2sgrad."):
             self.imports.add("import numpy as np")
-            self.helpers[f"_{text}"] = op
+            self.help(f"_{text}", op)
             return name(f"_{text}")
         path = scipy_path(op)
         if path:
@@ -167,6 +169,12 @@ class Spelling:
         if lookup(op) is not None and isinstance(op, types.FunctionType):
             return name(self.given(op))
         raise InternalError("emit", f"no spelling for {op!r}", "")
+
+    def help(self, text: str, fn: Callable[..., Any]) -> None:
+        """The module needs a helper of that name."""
+        known = self.helpers.setdefault(text, fn)
+        if known is not fn and bare_source(text, known) != bare_source(text, fn):
+            raise InternalError("emit", f"two helpers of the name {text}", "")
 
     def given(self, op: types.FunctionType | type) -> str:
         """A function or exception of the user's: imported where possible, else handed in."""
@@ -200,11 +208,13 @@ def call(
             return ast.UnaryOp(ast.UAdd(), args[0])  # of a number, that number
         if op is np.ndarray.copy or op is ops.copy:
             return _copy(args[0])
+        if op is ops.finite:
+            return _finite(args[0], operands[0], spelling)
         if op in METHODS:
             return ast.Call(ast.Attribute(args[0], op.__name__, ast.Load()), args[1:], [])
         if op is np.size and _is_array(operands[0]):
             return _size(args)
-        if op is ops.pack:
+        if op in (ops.pack, ops.shown):
             return ast.Tuple(args, ast.Load())
         if op is ops.list_:
             return ast.List(args, ast.Load())
@@ -214,13 +224,25 @@ def call(
         if op is ops.spread_list:
             items = ast.Call(name("len"), [args[1]], [])
             return ast.BinOp(ast.List([args[0]], ast.Load()), ast.Mult(), items)
+        if op is ops.concat:
+            return ast.BinOp(args[0], ast.Add(), args[1])
+        if op is ops.repeat_list:
+            return ast.BinOp(args[0], ast.Mult(), args[1])
+        if op is ops.fold_list:
+            return lists.fold(args[0], args[2])
+        if op is ops.total:
+            return ast.Call(name("sum"), [args[0]], [])
+        if op is ops.place:
+            head = ast.Subscript(args[0], ast.Slice(None, args[1]), ast.Load())
+            return ast.Call(name("len"), [head], [])
         if op is ops.add_lists:
-            return _add_lists(args)
+            return lists.add(args, operands[0])
         if op is ops.zeros_list:
-            zero = ast.Call(spelling.function(np.zeros_like), [name("v")], [])
-            return _each(zero, args[0])
+            return lists.zeros(args[0], operands[0], spelling.function(np.zeros_like))
         if op is ops.copy_items:
-            return _each(_copy(name("v")), args[0])
+            return lists.copies(args[0], operands[0], _copy)
+        if op is ops.copy and lists.is_nested(operands[0]):
+            return lists.copies(args[0], operands[0], lambda v: v)
         if op is ops.cast_like or (op in _LIKE and _is_array(operands[1])):
             return _like(op, args, spelling)
         if op is ops.zeros_like and _is_array(operands[0]):
@@ -302,16 +324,14 @@ def part(owner: ast.expr, path: tuple[tuple[str, Any], ...]) -> ast.expr:
     return owner
 
 
-def _add_lists(args: list[ast.expr]) -> ast.expr:
-    """`[a + b for a, b in zip(x, y)]`."""
-    both = ast.Tuple([ast.Name(n, ast.Store()) for n in "ab"], ast.Store())
-    over = ast.comprehension(both, ast.Call(name("zip"), args, []), [], 0)
-    return ast.ListComp(ast.BinOp(name("a"), ast.Add(), name("b")), [over])
-
-
-def _each(item: ast.expr, x: ast.expr) -> ast.expr:
-    """`[item for v in x]`."""
-    return ast.ListComp(item, [ast.comprehension(ast.Name("v", ast.Store()), x, [], 0)])
+def _finite(x: ast.expr, t: Type, spelling: Spelling) -> ast.expr:
+    """`np.where(x == np.inf, 0.0, x)`."""
+    where = spelling.function(np.where)
+    infinity = ast.Attribute(name("np"), "inf", ast.Load())
+    test = ast.Compare(x, [ast.Eq()], [infinity])
+    if isinstance(t, Scalar):
+        return ast.IfExp(test, ast.Constant(0.0), x)
+    return ast.Call(where, [test, ast.Constant(0.0), x], [])
 
 
 def _copy(x: ast.expr) -> ast.expr:

@@ -49,12 +49,19 @@ class Flow(Tapes):
                 todo.append((self.names[target], value, self.atom(a)))
                 changes.append(self.change_of(target, a))
         reads = [{n.id for n in ast.walk(node) if isinstance(n, ast.Name)} for _, _, node in todo]
-        if any(t in r for i, (t, _, _) in enumerate(todo) for j, r in enumerate(reads) if i != j):
-            left, right = ", ".join(t for t, _, _ in todo), ", ".join(v for _, v, _ in todo)
-            self.line(depth, f"{left} = {right}")
-        else:
-            for (t, v, _), change in zip(todo, changes, strict=True):
-                self.line(depth, change or f"{t} = {v}")
+        waiting = list(range(len(todo)))
+        while waiting:
+            # First what nobody has still to read; a cycle is assigned at once.
+            ready = [
+                i for i in waiting if not any(todo[i][0] in reads[j] for j in waiting if j != i)
+            ]
+            if not ready:
+                left = ", ".join(todo[i][0] for i in waiting)
+                self.line(depth, f"{left} = {', '.join(todo[i][1] for i in waiting)}")
+                break
+            i = ready[0]
+            self.line(depth, changes[i] or f"{todo[i][0]} = {todo[i][1]}")
+            waiting.remove(i)
         for name in nothing:  # last: another value may have been there till now
             self.line(depth, f"{name} = None")
         self.nones.update(nothing)
@@ -138,7 +145,11 @@ class Flow(Tapes):
         if s.count is not None:
             self.line(depth, f"{self.names[s.count]} = 0")
         size = len(self.lines) + 1
-        if isinstance(s.over, Range):
+        row = self.rows.get(s)
+        if row is not None:
+            array = self.text(self.atom(row.args[0])) + ("[::-1]" if s.down else "")
+            self.line(depth, f"for {self.names[row.out]} in {array}:")
+        elif isinstance(s.over, Range):
             self.line(depth, f"for {self.index(index, s.down)} in {self.range(s)}:")
         else:
             self.while_head(s, depth)
@@ -188,6 +199,8 @@ class Flow(Tapes):
             return None
         if flag not in last.outs[: last.joined] or len(self.where[flag]) != 1:
             return None
+        if self.tape_items.intersection(last.outs):
+            return None  # what is put on a tape after the branch
         j = last.outs.index(flag)
         found: Exits = {last: (j, pending)}
         for arm in last.arms:

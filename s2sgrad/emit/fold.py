@@ -62,8 +62,10 @@ class Folding:
         self.folded: dict[Var, Eqn | Branch] = {}
         self.operations: dict[Var, int] = {}  # in the expression of a folded value
         self.width: dict[Atom, int] = {}  # of its text
+        self.rows: dict[Loop, Eqn] = {}  # loops over an array, and what reads its rows
         self.inline: set[Stmt] = set()  # branches that are assigned as expressions
         self.stops = stops(func.body)
+        self.params: set[Atom] = set(func.body.params)
         self.fixed: set[Atom] = set(func.body.params)  # values whose names no other value takes
         self.block(func.body, 1)
 
@@ -81,6 +83,9 @@ class Folding:
                     self.block(s.over.test, depth + 1)
                 self.fixed.add(s.body.params[0])
                 self.block(s.body, depth + 1)
+                row = self.row(s)
+                if row is not None:
+                    self.rows[s] = row
 
     def eqn(self, s: Eqn, block: Block, depth: int) -> None:
         v = s.out
@@ -93,6 +98,23 @@ class Folding:
                 self.operations[v] = size
                 return
         self.width[v] = self.of_name(v)
+
+    def row(self, s: Loop) -> Eqn | None:
+        """`x = X[i]`, if the number of the turn serves nothing else: it is `for x in X`."""
+        uses = self.where[s.body.params[0]]
+        if not isinstance(s.over, Range) or len(uses) != 1 or uses[0][0] is not s.body:
+            return None
+        e, size = uses[0][1], self.order.made(s.over.stop)
+        if not isinstance(e, Eqn) or e.op is not ops.getitem or size is None:
+            return None
+        assert e.form is not None
+        X = e.args[0]
+        all_of_it = size.op is np.size and size.form is None and size.args[0] is X
+        whole = all_of_it and _is(s.over.start, 0) and _is(s.over.step, 1) and _is(size.args[1], 0)
+        plain = e.out not in self.folded and bool(e.out.hint) and not (e.effect or e.raises)
+        if not (whole and plain and X in self.params and e.form.args[1] == Hole(1)):
+            return None
+        return e if len(e.args) == 2 and isinstance(atom_type(X), Array) else None
 
     # -- once
 
@@ -239,6 +261,10 @@ class Folding:
         made = self.folded.get(a) if isinstance(a, Var) else None
         low = isinstance(made, Eqn) and made.op in SUM and made.form is None
         return 2 if low and s.op not in SUM else 0
+
+
+def _is(a: Atom, value: int) -> bool:
+    return isinstance(a, Lit) and type(a.value) is int and a.value == value
 
 
 def _is_update(r: Atom, out: Var) -> bool:

@@ -54,8 +54,11 @@ def at_hand(block: Block, collected: Iterable[Atom]) -> list[Atom]:
 class _Backwards:
     """Positions fall from 0; `live` maps a live value to the end of its current segment."""
 
-    def __init__(self, folded: dict[Var, Eqn | Branch], taped: set[Atom]) -> None:
-        self.folded, self.taped = folded, taped
+    def __init__(
+        self, folded: dict[Var, Eqn | Branch], taped: set[Atom], rows: dict[Loop, Eqn]
+    ) -> None:
+        self.folded, self.taped, self.rows = folded, taped, rows
+        self.row_reads = set(rows.values())
         self.at = 0
         self.live: dict[Var, int] = {}
         self.segments: dict[Var, list[Segment]] = defaultdict(list)
@@ -92,6 +95,8 @@ class _Backwards:
         for s in reversed(stmts):
             self.step()
             if isinstance(s, Eqn):
+                if s in self.row_reads:
+                    continue  # bound by the loop
                 if s.out not in self.folded:
                     if s.op in WRITES:
                         self.stored(s)
@@ -121,7 +126,7 @@ class _Backwards:
         before: set[Var] = set()
         for k in (1, 0):
             arm = s.arms[k]
-            # The first arm of a `try` may be left anywhere: what the other reads is kept.
+            # The first arm of a `try` may be left anywhere: what the other reads is there.
             kept = [*after, *before] if is_attempt(s.test) else after
             self.live = dict.fromkeys(kept, self.at)
             self.use_all(arm.results[: s.joined])
@@ -161,7 +166,8 @@ class _Backwards:
         self.use_all(at_hand(s.body, s.body.results[n:]))
         self.pops(walked, s.walked)
         self.step()
-        self.bind(index)
+        row = self.rows.get(s)
+        self.bind(index if row is None else row.out)
         self.step()
         if isinstance(s.over, Range):
             self.use_all((s.over.start, s.over.stop, s.over.step))
@@ -182,10 +188,13 @@ class _Backwards:
 
 
 def liveness(
-    func: Func, folded: dict[Var, Eqn | Branch], taped: set[Atom]
+    func: Func, folded: dict[Var, Eqn | Branch], taped: set[Atom], rows: dict[Loop, Eqn]
 ) -> dict[Var, list[Segment]]:
-    """The segments of each value that gets a name; `taped` are the items of tapes."""
-    w = _Backwards(folded, taped)
+    """The segments of each value that gets a name.
+
+    `taped` are the items of tapes; `rows` are read by the heads of loops.
+    """
+    w = _Backwards(folded, taped, rows)
     w.use_all(func.body.results)
     w.stmts(func.body.stmts)
     w.step()

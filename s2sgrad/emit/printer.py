@@ -131,7 +131,10 @@ def _last_brackets(line: str, margin: int) -> tuple[int, int, list[int]] | None:
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     except (tokenize.TokenError, IndentationError):
         return None
+    comprehensions: set[int] = set()  # their commas are none between items
     for t in tokens:
+        if t.string == "for" and stack:
+            comprehensions.add(stack[-1][0])
         if t.type != tokenize.OP or t.start[0] != 1:
             continue
         at = t.start[1] + shift
@@ -139,8 +142,9 @@ def _last_brackets(line: str, margin: int) -> tuple[int, int, list[int]] | None:
             stack.append((at, []))
         elif t.string in ")]}" and stack:
             first, commas = stack.pop()
+            commas = [] if first in comprehensions else commas
             if not stack and at - first > 1 and first < margin:
-                found = first, at, commas
+                found = first, at, [] if first in comprehensions else commas
         elif t.string == "," and stack:
             stack[-1][1].append(at)
     return found

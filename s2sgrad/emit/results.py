@@ -17,7 +17,8 @@ from s2sgrad.ir.graph import Func, Hole
 class Display:
     """A container to be built; a hole is the place of a result, None stands for itself.
 
-    `owner` and `path` lead to the argument that it mirrors, where its class is needed.
+    `owner` and `path` lead to the argument that it mirrors, where its class is needed; `cls` is the
+    class of what the program makes itself.
     """
 
     kind: str
@@ -25,6 +26,7 @@ class Display:
     keys: tuple[Any, ...] = ()
     owner: Hole | None = None
     path: tuple[tuple[str, Any], ...] = ()
+    cls: type | None = None
 
 
 Result = Display | Hole | None
@@ -71,10 +73,15 @@ def build(result: Result, args: list[ast.expr], spelling: expr.Spelling) -> ast.
         return ast.Dict([expr.constant(k) for k in result.keys], items)
     if result.kind == "list":
         return ast.List(items, ast.Load())
+    if result.kind == "rows":
+        pairs = ast.Call(expr.name("zip"), items, [])
+        return ast.Call(expr.name("list"), [pairs], [])
     values = ast.Tuple(items, ast.Load())
     if result.kind == "tuple":
         return values
-    assert result.owner is not None
+    if result.owner is None:
+        assert result.cls is not None
+        return made(result.cls, result.keys, items, spelling)
     owner = expr.part(args[result.owner.k], result.path)
     if result.kind == "dict":
         return ast.Call(expr.name("dict"), [ast.Call(expr.name("zip"), [owner, values], [])], [])
@@ -82,6 +89,18 @@ def build(result: Result, args: list[ast.expr], spelling: expr.Spelling) -> ast.
         return ast.Call(ast.Attribute(owner, "_make", ast.Load()), [values], [])
     named = [ast.keyword(k, v) for k, v in zip(result.keys, items, strict=True)]
     return ast.Call(spelling.function(ops.like), [owner], named)
+
+
+def made(
+    cls: type, keys: tuple[Any, ...], items: list[ast.expr], spelling: expr.Spelling
+) -> ast.expr:
+    """An instance of a class of the user's."""
+    name = expr.name(spelling.given(cls))
+    named = [ast.keyword(k, v) for k, v in zip(keys, items, strict=True)]
+    if issubclass(cls, tuple):
+        return ast.Call(name, [], named)
+    new = ast.Call(ast.Attribute(name, "__new__", ast.Load()), [name], [])
+    return ast.Call(spelling.function(ops.like), [new], named)
 
 
 def _broken(head: str, tree: ast.expr, tail: str, show: Printer, margin: int) -> Iterator[str]:

@@ -127,6 +127,8 @@ class _Emitter(Flow):
     def eqn(self, s: Eqn, block: Block, depth: int) -> None:
         if s.out in self.folded or s.out in self.apart.reads or s.op is ops.caught:
             return
+        if s in self.row_reads:
+            return
         if self.apart.is_read(s):
             self.take_apart(s, depth)
             return

@@ -16,6 +16,7 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.call import equations
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Stmt, Var, atom_type
 from s2sgrad.ir.span import Span
+from s2sgrad.ir.types import List
 
 Moves = list[tuple[Var, Atom]]
 # The place of the flag among what a branch joins, and the moves that are due before `break`.
@@ -39,9 +40,10 @@ class Writer:
         self.order = Order(func, self.in_place)
         self.apart = Apart(func, self.where)
         folding = Folding(func, self.where, self.tape_items, self.order, self.apart)
-        self.folded, self.inline = folding.folded, folding.inline
+        self.folded, self.inline, self.rows = folding.folded, folding.inline, folding.rows
+        self.row_reads = set(self.rows.values())
         self.spelling = spelling
-        spans = liveness(func, self.folded, self.tape_items)
+        spans = liveness(func, self.folded, self.tape_items, self.rows)
         fixed: frozenset[str] = func.notes.get("globals", frozenset())
         self.names = Names(func, spans, RESERVED | called(func.body) | fixed)
         self.handed = handed_on(func.body)
@@ -74,7 +76,7 @@ class Writer:
             types = [atom_type(a) for a in s.args]
             made = expr.call(s.op, [self.atom(a) for a in s.args], s.form, self.spelling, types)
             argument = s.op is ops.copy and s.args[0] in self.func.body.params
-            if argument and isinstance(made, ast.Call):
+            if argument and isinstance(made, ast.Call) and not isinstance(types[0], List):
                 # An argument's copy keeps its order in memory, and so the order of summation.
                 made.keywords.append(ast.keyword("order", ast.Constant("K")))
             return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 
-from s2sgrad.emit import expr
+from s2sgrad.emit import expr, lists
 from s2sgrad.emit.writer import Writer
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Pack, Var, atom_type
@@ -105,9 +105,16 @@ class Writes(Writer):
             self.line(depth, f"{target}.append({self.text(self.atom(s.args[1]))})")
             return
         if s.op is ops.drop_last:
-            self.drop_last(s, target, depth)
+            self.drop(target, "-1", depth)
             return
         assert s.form is not None
+        if s.op is ops.drop:
+            self.drop(target, self.text(self.item_index(s)), depth)
+            return
+        if s.op is ops.insert:
+            k = self.text(self.item_index(s))
+            self.line(depth, f"{target}.insert({k}, {self.text(self.atom(s.args[-1]))})")
+            return
         index, args = s.form.args[1], [self.atom(a) for a in s.args]
         place = expr.place(expr.name(target), index, args)
         if not isinstance(place, ast.Subscript):
@@ -121,7 +128,12 @@ class Writes(Writer):
         elif not is_distinct(index, s.args[:-1], self.made):
             self.accumulate(target, index, args, depth)
             return
-        if sign and isinstance(s.out.type, List) and not isinstance(s.out.type.item, Scalar):
+        part = lists.part_of(s.out.type, index) if sign else None
+        if isinstance(part, List):
+            joined = lists.add([place, value], part)
+            self.line(depth, f"{self.text(place)} = {self.text(joined)}")
+            return
+        if part is not None and not isinstance(part, Scalar):
             # Items may be arrays that others have, too: a new one takes the place.
             self.line(
                 depth, f"{self.text(place)} = {self.text(place)} {sign} {self.operand(value)}"
@@ -135,15 +147,20 @@ class Writes(Writer):
         simple = isinstance(value, ast.Name | ast.Constant | ast.Call | ast.Subscript)
         return self.text(value) if simple else f"({self.text(value)})"
 
-    def drop_last(self, s: Eqn, target: str, depth: int) -> None:
-        """`v = x[-1]` right before, and `x.pop()`, are one."""
+    def item_index(self, s: Eqn) -> ast.expr:
+        """The place in a list that an operation is about."""
+        assert s.form is not None
+        return expr.template(s.form.args[1], [self.atom(a) for a in s.args])
+
+    def drop(self, target: str, k: str, depth: int) -> None:
+        """`v = x[k]` right before, and `x.pop(k)`, are one."""
         last = self.lines[-1].strip() if self.lines else ""
         name, _, read = last.partition(" = ")
-        if read == f"{target}[-1]" and name.isidentifier():
+        taken = f"{target}.pop({'' if k == '-1' else k})"
+        if read == f"{target}[{k}]" and name.isidentifier():
             self.lines.pop()
-            self.line(depth, f"{name} = {target}.pop()")
-        else:
-            self.line(depth, f"{target}.pop()")
+            taken = f"{name} = {taken}"
+        self.line(depth, taken)
 
     def changed(self, s: Eqn) -> tuple[str, ast.expr] | None:
         """Is `x[i] = x[i] + v` stored?  Then the sign and `v`."""

@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from s2sgrad.front.building import RAISED, Poison
+from s2sgrad.front.building import RAISED
 from s2sgrad.front.desugar import Managed
 from s2sgrad.front.generators import Generators
 from s2sgrad.front.join import Arm
 from s2sgrad.front.memory import Root, Stale, now
 from s2sgrad.front.raising import may_raise
-from s2sgrad.front.values import Known, Tup, Value, same
+from s2sgrad.front.values import Known, Poison, Tup, Value, same
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.build import map_equations
@@ -328,10 +328,16 @@ class Attempts(Generators):
             if written and not (last and whole and k >= risky[-1]):
                 raise self.refuse(
                     steps[k].node,
-                    f"`{written[0].first.hint}` is written to in a `try` that may be left afterwards",
+                    f"{_what(written[0])} is written to in a `try` that may be left afterwards",
                     "write to a new array, or in the `else` of the `try`",
                     "try",
                 )
+
+
+def _what(root: Any) -> str:
+    """What is written to, for a message."""
+    hint = getattr(root.first, "hint", "")
+    return f"`{hint}`" if hint else "a container or an array"
 
 
 def _made_by(steps: list[_Step], k: int, stmts: list[Stmt]) -> list[Stmt]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import math
 import operator
 from collections.abc import Callable, Iterator
@@ -13,23 +14,32 @@ import numpy as np
 
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front import sizes
+from s2sgrad.front.heap import Heap
 from s2sgrad.front.infer import infer
-from s2sgrad.front.memory import Memory, Ref
+from s2sgrad.front.memory import Ref
 from s2sgrad.front.source import span_of
-from s2sgrad.front.values import Known, Value, spoken
+from s2sgrad.front.values import Known, Poison, Tup, Value, spoken
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import UNDEF, Atom, Eqn, Form, Lit, Stmt, Var, atom_type
 from s2sgrad.ir.span import Span
 from s2sgrad.ir.types import FLOAT, INT, UNDEFINED, Static, Type, Unknown
 from s2sgrad.rules.registry import lookup
 
-_OWN = {
+_OWN: set[Any] = {
+    builtins.list,
     ops.getitem,
     ops.setitem,
     ops.additem,
     ops.not_,
     ops.list_,
     ops.append,
+    ops.drop_last,
+    ops.drop,
+    ops.insert,
+    ops.place,
+    ops.concat,
+    ops.repeat_list,
+    ops.total,
     ops.reshape_like,
     ops.bound,
 }
@@ -52,14 +62,12 @@ _TOTAL = {math.sin, math.cos, math.tanh, math.atan, math.atan2, math.fabs, math.
 RAISED = ".raised"  # bound where control does not reach
 
 
-class Poison:
-    """A name that cannot be used any more, and why."""
-
-    def __init__(self, why: str) -> None:
-        self.why = why
+# Expressions whose value is a container of its own, if it has no identity yet.
+_MAKES = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp,
+          ast.Call, ast.BinOp)  # fmt: skip
 
 
-class Building(Memory):
+class Building(Heap):
     """The parser's state; equations, refusals, and the value of an expression by its kind."""
 
     def __init__(self) -> None:
@@ -128,6 +136,7 @@ class Building(Memory):
 
     def refuse_name(self, name: str) -> DifferentiationError:
         node = self.active_node
+        self.take_turns()
         return self.refuse(
             node,
             f"`{name}` is not the same kind of thing in each turn of a loop",
@@ -166,6 +175,10 @@ class Building(Memory):
             kind = type(node).__name__
             raise self.refuse(node, f"this kind of expression ({kind}) is not supported yet", "")
         value: Value = handler(node)
+        if isinstance(value, Tup):
+            sliced = isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice)
+            made = value.cell is None and (sliced or isinstance(node, _MAKES))
+            return self.boxed(value) if made else self.refreshed(value, node)
         return value
 
     def atom(self, node: ast.expr) -> Atom:

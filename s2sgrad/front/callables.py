@@ -101,7 +101,7 @@ class Callables(Effects):
         fn, *over = args
         if all(self.has_items(a) for a in over):
             rows = zip(*(self.known_items(a) for a in over), strict=False)
-            return Tup(tuple(self.call(fn, list(row), {}, node) for row in rows), "list")
+            return Tup(tuple(self.call(fn, list(row), {}, node) for row in rows), "iterator")
         names = [f"_x{k}" for k in range(len(over))]
         if len(over) == 1:
             return self.evaluate("[_f(_x) for _x in _x0]", node, {"_f": fn, "_x0": over[0]})
@@ -135,7 +135,7 @@ class Callables(Effects):
         strict = kwargs.get("strict", Lit(False))
         if isinstance(strict, Lit) and strict.value and len({len(c) for c in columns}) > 1:
             raise self.refuse(node, "`zip(strict=True)` of different lengths", "", "for")
-        return Tup(tuple(map(Tup, zip(*columns, strict=False))), "list")
+        return Tup(tuple(map(Tup, zip(*columns, strict=False))), "iterator")
 
     def of_enumerate(
         self, args: list[Value], kwargs: dict[str, Value], node: ast.AST
@@ -144,31 +144,20 @@ class Callables(Effects):
         if not (self.has_items(args[0]) and isinstance(start, Lit)):
             return None
         pairs = enumerate(self.known_items(args[0]), start.value)
-        return Tup(tuple(Tup((Lit(k), v)) for k, v in pairs), "list")
+        return Tup(tuple(Tup((Lit(k), v)) for k, v in pairs), "iterator")
 
-    def of_reversed(
+    def of_backwards(
         self, args: list[Value], kwargs: dict[str, Value], node: ast.AST
     ) -> Value | None:
         if not self.has_items(args[0]):
             return None
-        return Tup(tuple(reversed(self.known_items(args[0]))), "list")
+        return Tup(tuple(reversed(self.known_items(args[0]))), "iterator")
 
     def of_range(self, args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value | None:
         if not all(isinstance(a, Lit) and type(a.value) is int for a in args):
             return None
         turns = range(*(a.value for a in args if isinstance(a, Lit)))
         return Tup(tuple(map(Lit, turns))) if len(turns) <= _MOST_ITEMS else None
-
-    def of_sorted(self, args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value | None:
-        if not self.has_items(args[0]):
-            return None
-        items, key = self.known_items(args[0]), kwargs.get("key")
-        by = items if key is None else [self.call(key, [v], {}, node) for v in items]
-        down = kwargs.get("reverse", Lit(False))
-        if not (all(isinstance(b, Lit) for b in by) and isinstance(down, Lit)):
-            return None
-        order = sorted(range(len(items)), key=lambda k: by[k].value, reverse=bool(down.value))  # type: ignore[union-attr]
-        return Tup(tuple(items[k] for k in order), "list")
 
     def of_all(self, args: list[Value], kwargs: dict[str, Value], node: ast.AST) -> Value | None:
         return self.every(args[0], ast.And(), np.all, node)
@@ -217,7 +206,7 @@ class Callables(Effects):
             if all(isinstance(i, Lit) for i in known):
                 return Lit(tuple(i.value for i in known if isinstance(i, Lit)))
             out = Var("", Static("tuple"))
-            self.stmts.append(Eqn(out, ops.pack, tuple(known), None, self.span(at)))
+            self.stmts.append(Eqn(out, ops.shown, tuple(known), None, self.span(at)))
             return out
         if isinstance(v, Closure):
             return Lit(getattr(v.node, "name", "<lambda>"))
@@ -373,19 +362,7 @@ _SPECIAL: dict[Any, str] = {
     ops.identity: "of_identity",
     **{
         getattr(builtins, n): f"of_{n}"
-        for n in [
-            "map",
-            "filter",
-            "zip",
-            "enumerate",
-            "reversed",
-            "range",
-            "sorted",
-            "all",
-            "any",
-            "list",
-            "str",
-            "repr",
-        ]
+        for n in ["map", "filter", "zip", "enumerate", "range", "all", "any", "list", "str", "repr"]
     },
+    builtins.reversed: "of_backwards",
 }

@@ -170,6 +170,8 @@ class Calls(Elements):
         if isinstance(v, Tup) and v.is_sequence:
             kind = "list" if v.kind == "list" else "tuple"
             return Pack(kind, tuple(self.template(i, flat, at) for i in v.items))
+        if isinstance(v, Tup) and v.kind == "slice":
+            return Pack("slice", tuple(self.template(i, flat, at) for i in v.items))
         if isinstance(v, Lit) and not isinstance(v.value, Undef | float | complex):
             return v.value
         if isinstance(v, Var | Lit):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from s2sgrad.front.building import RAISED, Building
 from s2sgrad.front.join import Arm, Join, Unreached
 from s2sgrad.front.memory import Ref, now
-from s2sgrad.front.values import CALLABLE, Choice, Tup, Value
+from s2sgrad.front.values import CALLABLE, Choice, Rows, Tup, Value
 from s2sgrad.ir.graph import UNDEF, Atom, Lit, Var
 
 
@@ -46,6 +46,18 @@ class Choices(Building):
         self.env.update(env)
         return made
 
+    def both(self, parses: Sequence[Callable[[], Any]], at: ast.AST) -> list[Arm]:
+        """Both arms; again, if what holds before them has to be put another way."""
+        while True:
+            arms = [self.arm(parse) for parse in parses]
+            ends = [arm.versions for arm in arms if RAISED not in arm.env]
+            if not self.widen(ends, arms[0].mark, at):
+                return arms
+
+    def widen(self, ends: list[dict[Any, Any]], mark: int, at: ast.AST) -> bool:
+        """Make lists of the IR of those containers whose structure differs; was there one?"""
+        raise NotImplementedError
+
     def choose(
         self, test: Value, then: Callable[[], Value], orelse: Callable[[], Value], at: ast.AST
     ) -> Value:
@@ -55,7 +67,7 @@ class Choices(Building):
             return then() if c.value else orelse()
         # Not read: an array of either arm is what the result may be another name of.
         self.choosing += 1
-        arms = [self.arm(make) for make in (then, orelse)]
+        arms = self.both((then, orelse), at)
         self.choosing -= 1
         if all(arm.unreached for arm in arms):
             raise Unreached
@@ -64,7 +76,7 @@ class Choices(Building):
         a, b = (arm.value for arm in arms)
         if isinstance(a, CALLABLE) and isinstance(b, CALLABLE) and not self.has_acted(arms):
             return Choice(c, a, b)
-        numbers = Var | Lit | Ref | Tup
+        numbers = Var | Lit | Ref | Tup | Rows
         if not (isinstance(a, numbers) and isinstance(b, numbers)):
             raise self.refuse(
                 at, "a conditional expression of things that are no numbers", "use an if"

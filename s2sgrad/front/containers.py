@@ -1,21 +1,21 @@
 """Containers in the program: lists, tuples, dicts and objects whose structure is known.
 
 Their parts are found while parsing, so subscripts, attributes and methods cost nothing at run
-time.  Methods of the user's classes are inlined.  Loops are in `unroll`.
+time.  What changes them is in `updates`, the user's classes in `classes`, loops in `unroll`.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
-import types
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from s2sgrad.front.loops import Loops
+from s2sgrad.front.classes import Classes
+from s2sgrad.front.heap import MUTABLE
 from s2sgrad.front.memory import Ref
 from s2sgrad.front.values import Bound, Closure, Known, Method, Tup, Value, leaves
 from s2sgrad.ir import ops
@@ -31,7 +31,7 @@ class TakeTurns(Exception):
         self.loop = loop
 
 
-class Containers(Loops):
+class Containers(Classes):
     """Parts and methods of containers."""
 
     def __init__(self) -> None:
@@ -60,47 +60,29 @@ class Containers(Loops):
             return tuple(self.key(i, at) for i in v.items)
         if isinstance(v, Known):
             return v.obj
+        self.take_turns()
         raise self.refuse(at, "the key of a dict is computed", "use constants as keys", "container")
 
+    def take_turns(self) -> None:
+        """Something has to be known that a loop with constant bounds knows turn by turn."""
+        if self.constant_loops:
+            raise TakeTurns(self.constant_loops[-1])
+
+    def unsettled(self, s: ast.AST, owner: Tup) -> Exception:
+        if isinstance(s, ast.For) and s in self.constant_loops:
+            return TakeTurns(s)
+        self.take_turns()
+        if owner.kind == "list":
+            why = "a list grows in this loop, whose items are neither numbers, arrays nor tuples"
+            return self.refuse(s, why, "a list for each part of the items", "list")
+        return self.refuse(
+            s,
+            f"a {owner.kind} has other keys or attributes after a turn of this loop than before",
+            "give it all of them before the loop",
+            "container",
+        )
+
     # -- parts
-
-    def attribute(self, owner: Value, node: ast.Attribute) -> Value:
-        if isinstance(owner, Tup):
-            return self.member(owner, node.attr, node)
-        return super().attribute(owner, node)
-
-    def member(self, owner: Tup, name: str, at: ast.AST) -> Value:
-        """`owner.name`: a property, an attribute of the instance, or of its class."""
-        if owner.kind not in ("namedtuple", "object"):
-            return Method(owner, name)
-        assert owner.cls is not None
-        if owner.kind == "namedtuple" and name in ("_replace", "_asdict"):
-            return Method(owner, name)
-        found = next((c.__dict__[name] for c in owner.cls.__mro__ if name in c.__dict__), None)
-        if isinstance(found, property):
-            assert found.fget is not None
-            return self.call(self.bound(found.fget, owner), [], {}, at)
-        value = owner.get(name)
-        if value is not None:
-            return value
-        if isinstance(found, types.FunctionType):
-            return self.bound(found, owner)
-        if isinstance(found, staticmethod):
-            return self.class_value(owner.cls, name)
-        if found is None or isinstance(found, classmethod) or hasattr(type(found), "__get__"):
-            if owner.kind == "namedtuple":
-                return Method(owner, name)
-            raise self.refuse(
-                at, f"`{owner.cls.__name__}` has no `{name}` that is known", "", "container"
-            )
-        return self.class_value(owner.cls, name)
-
-    def class_value(self, cls: type, name: str) -> Value:
-        value: Value = self.scope.member(cls, name)
-        return value
-
-    def bound(self, function: Any, owner: Tup) -> Bound:
-        return Bound(self.scope.closure(function), owner)
 
     def subscript(self, owner: Value, node: ast.Subscript) -> Value:
         if not isinstance(owner, Tup):
@@ -112,23 +94,44 @@ class Containers(Loops):
         if owner.kind == "dict":
             return self.lookup_key(owner, self.expr(node.slice), node)
         if isinstance(node.slice, ast.Slice):
-            parts = (node.slice.lower, node.slice.upper, node.slice.step)
-            bounds = [None if e is None else self.constant_index(e, node) for e in parts]
             kind = "list" if owner.kind == "list" else "tuple"
-            return Tup(owner.items[slice(*bounds)], kind)
+            bounds = [
+                None if e is None else self.expr(e)
+                for e in (node.slice.lower, node.slice.upper, node.slice.step)
+            ]
+            if not all(b is None or isinstance(b, Lit) for b in bounds):
+                self.take_turns()
+                return self.subscript(self.as_ir_list(owner, node), node)
+            return Tup(owner.items[self.constant_slice(node.slice, node)], kind)
+        index = self.expr(node.slice)
+        if not isinstance(index, Lit):
+            self.take_turns()
+            made = self.as_ir_list(owner, node)
+            return super().subscript(made, node)
         k = self.constant_index(node.slice, node)
         if not -len(owner.items) <= k < len(owner.items):
-            raise self.refuse(
-                node, f"index {k} of a {owner.kind} of {len(owner.items)} items", "", "container"
-            )
+            raise self.out_of_range(owner, k, node)
         return owner.items[k]
+
+    def out_of_range(self, owner: Tup, k: int, at: ast.AST) -> Exception:
+        n = len(owner.items)
+        return self.refuse(at, f"index {k} of a {owner.kind} of {n} items", "", "container")
+
+    def constant_slice(self, node: ast.Slice, at: ast.AST) -> slice:
+        parts = (node.lower, node.upper, node.step)
+        return slice(*(None if e is None else self.constant_or_none(e, at) for e in parts))
+
+    def constant_or_none(self, node: ast.expr, at: ast.AST) -> int | None:
+        value = self.expr(node)
+        if isinstance(value, Lit) and value.value is None:
+            return None
+        return self.constant_index(node, at)
 
     def constant_index(self, node: ast.expr, at: ast.AST) -> int:
         index = self.expr(node)
         if isinstance(index, Lit) and isinstance(index.value, int):
             return index.value
-        if self.constant_loops:
-            raise TakeTurns(self.constant_loops[-1])
+        self.take_turns()
         raise self.refuse(
             at,
             "a tuple or list is indexed by something that is not constant",
@@ -136,22 +139,54 @@ class Containers(Loops):
             "container",
         )
 
+    def as_list_or_none(self, owner: Tup, at: ast.AST, like: Value | None = None) -> Value | None:
+        """The container as a list of the IR, if its items are such that it can be one."""
+        whole = replace(owner, kind="list") if owner.is_sequence else owner
+        return self.listed_value(whole, at, like)
+
+    def as_ir_list(self, owner: Tup, at: ast.AST, like: Value | None = None) -> Value:
+        """The container as a list of the IR, which it is from here on."""
+        made = self.as_list_or_none(owner, at, like)
+        if made is None:
+            raise self.refuse(
+                at,
+                f"a {owner.kind} is indexed by something that is not constant, "
+                "and its items are not all numbers, arrays or tuples built alike",
+                "loop over its items",
+                "container",
+            )
+        if owner.cell is not None and owner.kind == "list":
+            self.become(owner.cell, made, at)
+        return made
+
     def lookup_key(self, owner: Tup, key: Value, at: ast.AST) -> Value:
         k = self.key(key, at)
         found = self.find_key(owner, k)
         if found is None:
-            raise self.refuse(
-                at,
-                f"the dict has no key {k!r}; it has {', '.join(map(repr, owner.keys))}",
-                "",
-                "container",
-            )
+            found = self.missing(owner, k, at)
+        if found is None:
+            raise self.no_key(owner, k, at)
         return found
 
+    def missing(self, owner: Tup, key: Any, at: ast.AST) -> Value | None:
+        raise NotImplementedError
+
+    def no_key(self, owner: Tup, key: Any, at: ast.AST) -> Exception:
+        return self.refuse(
+            at,
+            f"the dict has no key {key!r}; it has {', '.join(map(repr, owner.keys))}",
+            "",
+            "container",
+        )
+
     def find_key(self, owner: Tup, key: Any) -> Value | None:
-        for k, item in zip(owner.keys, owner.items, strict=True):
+        k = self.place_of_key(owner, key)
+        return None if k is None else owner.items[k]
+
+    def place_of_key(self, owner: Tup, key: Any) -> int | None:
+        for n, k in enumerate(owner.keys):
             if k is key or (hash(k) == hash(key) and k == key):
-                return item
+                return n
         return None
 
     # -- methods and calls
@@ -161,27 +196,56 @@ class Containers(Loops):
     ) -> Value:
         if not isinstance(m.owner, Tup):
             return super().method(m, args, kwargs, node)
-        t = m.owner
+        found = self.refreshed(m.owner, node)
+        if not isinstance(found, Tup):
+            return self.method(replace(m, owner=found), args, kwargs, node)
+        t, args = found, [self.inner(a) for a in args]
         if t.kind == "dict" and m.name in ("keys", "values", "items") and not args:
-            keys = tuple(map(self.key_value, t.keys))
-            pairs = tuple(Tup(p) for p in zip(keys, t.items, strict=True))
-            return Tup({"keys": keys, "values": t.items, "items": pairs}[m.name], "list")
+            return self.viewed(t, m.name)
         if t.kind == "dict" and m.name == "get" and 1 <= len(args) <= 2 and not kwargs:
-            found = self.find_key(t, self.key(args[0], node))
-            return found if found is not None else args[1] if len(args) == 2 else Lit(None)
-        if m.name == "copy" and not args and t.kind in ("dict", "list"):
-            return t  # nothing writes into either
+            item = self.find_key(t, self.key(args[0], node))
+            return item if item is not None else args[1] if len(args) == 2 else Lit(None)
+        if m.name == "copy" and not args and t.kind in MUTABLE:
+            return replace(t, cell=None)
         if m.name == "_replace" and not args and set(kwargs) <= set(t.keys):
             fields = zip(t.keys, t.items, strict=True)
             return replace(t, items=tuple(kwargs.get(k, v) for k, v in fields))
         if m.name == "_asdict" and not args:
             return Tup(t.items, "dict", t.keys)
+        if m.name == "index" and len(args) == 1:
+            return Lit(self.index_in(t, args[0], node))
+        if m.name == "count" and len(args) == 1 and all(isinstance(i, Lit) for i in t.items):
+            return Lit(sum(bool(self.contains(replace(t, items=(i,), cell=None), args[0], node))
+                           for i in t.items))  # fmt: skip
+        changed = self.change_by_method(t, m.name, args, kwargs, node)
+        if changed is not None:
+            return changed
         raise self.refuse(
-            node.func,
+            node.func if isinstance(node, ast.Call) else node,
             f"the method `.{m.name}` of a {t.kind} is not supported yet",
             "build a new one, or a loop that carries arrays",
             "container",
         )
+
+    def change_by_method(
+        self, t: Tup, name: str, args: list[Value], kwargs: dict[str, Value], node: ast.AST
+    ) -> Value | None:
+        raise NotImplementedError
+
+    def viewed(self, owner: Tup, what: str) -> Tup:
+        """The keys, values or items of a dict, which follow its changes."""
+        keys = tuple(map(self.key_value, owner.keys))
+        pairs = tuple(Tup(p) for p in zip(keys, owner.items, strict=True))
+        found = {"keys": keys, "values": owner.items, "items": pairs}[what]
+        view = (owner, what) if owner.cell is not None else None
+        return Tup(found, "tuple", view=view)
+
+    def index_in(self, t: Tup, item: Value, at: ast.AST) -> int:
+        """Where a known item stands in a list."""
+        for k, v in enumerate(t.items):
+            if self.contains(replace(t, items=(v,), cell=None), item, at):
+                return k
+        raise self.refuse(at, "the item is not in the list", "", "container")
 
     def key_value(self, key: Any) -> Value:
         if isinstance(key, tuple) and type(key) is tuple:
@@ -189,41 +253,89 @@ class Containers(Loops):
         return self.known(key)
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: Any) -> Value:
-        if isinstance(fn, Bound):
-            bound = self.bind(fn.function, [fn.owner, *args], kwargs, node)
-            return self.invoke(fn.function, bound, node)
+        args = [self.inner(a) for a in args]
         if isinstance(fn, Known) and fn.obj is ops.stop_gradient and isinstance(args[0], Tup):
             items = (self.call(fn, [i], {}, node) for i in args[0].items)
-            return replace(args[0], items=tuple(items))
+            return replace(args[0], items=tuple(items), cell=None)
         if (
             isinstance(fn, Known)
             and fn.obj is ops.stop_gradient
             and not isinstance(args[0], Var | Ref)
         ):
             return args[0]
-        if isinstance(fn, Tup) and fn.kind == "object":
-            return self.call(self.member(fn, "__call__", node), args, kwargs, node)
         return super().call(fn, args, kwargs, node)
 
     def binary(self, op: ast.operator, a: Value, b: Value, at: ast.AST) -> Value:
+        a, b = self.inner(a), self.inner(b)
+        if isinstance(op, ast.Mult) and isinstance(a, Lit) and isinstance(b, Tup):
+            a, b = b, a
         if isinstance(a, Tup) and a.kind in ("tuple", "list"):
             if isinstance(op, ast.Add) and isinstance(b, Tup) and a.kind == b.kind:
                 return Tup(a.items + b.items, a.kind)
             if isinstance(op, ast.Mult) and isinstance(b, Lit) and type(b.value) is int:
                 return Tup(a.items * b.value, a.kind)
+        if isinstance(op, ast.BitOr) and isinstance(a, Tup) and isinstance(b, Tup):
+            if a.kind == b.kind == "dict":
+                made = {**dict(zip(a.keys, a.items, strict=True))}
+                made.update(zip(b.keys, b.items, strict=True))
+                return Tup(tuple(made.values()), "dict", tuple(made))
         return super().binary(op, a, b, at)
 
     def compare_two(self, a: Value, op: ast.cmpop, b: Value, at: ast.Compare) -> Value:
-        if isinstance(op, ast.In | ast.NotIn) and isinstance(b, Tup):
+        a, b = self.inner(a), self.inner(b)
+        if isinstance(op, ast.In | ast.NotIn) and isinstance(b, Tup) and b.kind != "object":
             found = self.contains(b, a, at)
-            return Lit(found == isinstance(op, ast.In))
+            if isinstance(found, bool):
+                return Lit(found == isinstance(op, ast.In))
+            return found if isinstance(op, ast.In) else self.not_(self.truth(found, at), at)
+        if isinstance(op, ast.In | ast.NotIn) and isinstance(a, Lit) and isinstance(b, Lit):
+            return Lit((a.value in b.value) == isinstance(op, ast.In))
+        if isinstance(op, ast.Is | ast.IsNot) and (isinstance(a, Tup) or isinstance(b, Tup)):
+            known = self.identical(a, b)
+            if known is not None:
+                return Lit(known == isinstance(op, ast.Is))
+        if isinstance(a, Tup) and isinstance(b, Tup) and isinstance(op, ast.Eq | ast.NotEq):
+            return self.equal_containers(a, op, b, at)
         return super().compare_two(a, op, b, at)
 
-    def contains(self, owner: Tup, item: Value, at: ast.AST) -> bool:
+    def identical(self, a: Value, b: Value) -> bool | None:
+        """Are both one object?  None: it is not known."""
+        if not (isinstance(a, Tup) and isinstance(b, Tup)):
+            other = b if isinstance(a, Tup) else a
+            return False if isinstance(other, Lit) else None
+        if a.cell is None or b.cell is None:
+            return None
+        return a.cell is b.cell or (None if b.cell in a.cell.linked else False)
+
+    def equal_containers(self, a: Tup, op: ast.cmpop, b: Tup, at: ast.Compare) -> Value:
+        """`==` of tuples, lists and dicts of what is known."""
+        plain = {"tuple", "list", "dict"}
+        if {a.kind, b.kind} <= plain and (a.kind != b.kind or len(a.items) != len(b.items)):
+            return Lit(isinstance(op, ast.NotEq))
+        x, y = leaves(a), leaves(b)
+        known = x is not None and y is not None and all(isinstance(v, Lit) for v in (*x, *y))
+        if a.kind != b.kind or a.kind not in plain or a.keys != b.keys or not known:
+            raise self.refuse(at, "a comparison of containers", "compare their items", "container")
+        equal = [v.value for v in x or ()] == [v.value for v in y or ()]  # type: ignore[union-attr]
+        return Lit(equal == isinstance(op, ast.Eq))
+
+    def contains(self, owner: Tup, item: Value, at: ast.AST) -> Any:
+        """`item in owner`: True, False, or a value that says so when the program runs."""
         if owner.kind == "dict":
             return self.find_key(owner, self.key(item, at)) is not None
-        if isinstance(item, Lit) and all(isinstance(i, Lit) for i in owner.items):
-            return any(bool(i.value == item.value) for i in owner.items)  # type: ignore[union-attr]
+        known, rest = [], []
+        for i in owner.items:
+            (known if isinstance(i, Lit) else rest).append(i)
+        keys = None if isinstance(item, Var | Ref) else self.key(item, at)
+        if keys is not None or isinstance(item, Lit):
+            if any(self.key(i, at) == keys for i in known):
+                return True
+            rest = [i for i in rest if not isinstance(i, Tup) or self.key(i, at) == keys]
+            if any(isinstance(i, Tup) for i in rest):
+                return True
+            if not rest:
+                return False
+        self.take_turns()
         raise self.refuse(at, "`in` of something that is not known", "", "container")
 
     def truth(self, v: Value, at: ast.AST) -> Atom:
@@ -263,11 +375,12 @@ class Containers(Loops):
     # -- built-in functions
 
     def call_sum(self, args: list[Value], node: ast.Call) -> Value | None:
-        if not (args and isinstance(args[0], Tup)):
-            return None
+        if not isinstance(args[0], Tup):
+            return super().call_sum(args, node)
         start = args[1:] or [Lit(0)]
         total = start[0]
-        for item in args[0].items:
+        keys = args[0].kind == "dict"
+        for item in map(self.key_value, args[0].keys) if keys else args[0].items:
             zero = isinstance(total, Lit) and type(total.value) is int and total.value == 0
             total = item if zero else self.binary(ast.Add(), total, item, node)
         return total
@@ -287,12 +400,21 @@ class Containers(Loops):
         return Tup(tuple(map(self.key_value, t.keys)) if t.kind == "dict" else t.items, kind)
 
     def call_dict(self, args: list[Value], node: ast.Call) -> Value | None:
-        if node.keywords or len(args) != 1 or not isinstance(args[0], Tup):
+        named = {k.arg: self.expr(k.value) for k in node.keywords if k.arg is not None}
+        if len(args) > 1 or len(named) < len(node.keywords):
             return None
-        t = args[0]
+        made = self.as_dict(args[0], node) if args else Tup((), "dict")
+        both = {**dict(zip(made.keys, made.items, strict=True)), **named}
+        return Tup(tuple(both.values()), "dict", tuple(both))
+
+    def as_dict(self, v: Value, node: ast.AST) -> Tup:
+        """`dict(v)` of a dict, or of pairs."""
+        t = self.inner(v)
+        if not isinstance(t, Tup):
+            raise self.refuse(node, "a dict of what is not known item by item", "", "container")
         if t.kind == "dict":
-            return t
-        pairs = [self.items(p, node) for p in t.items]
+            return replace(t, cell=None, cls=None)
+        pairs = [self.items(p, node, 2) for p in t.items]
         made = {self.key(k, node): v for k, v in pairs}
         return Tup(tuple(made.values()), "dict", tuple(made))
 

@@ -56,7 +56,7 @@ class Managed(ast.stmt):
 
 
 def desugar(stmts: Sequence[ast.stmt], calls_bind: bool = False) -> list[ast.stmt]:
-    """The statements without `match`, and with one manager a `with`; functions inside are left alone.
+    """The statements without `match`, with one manager a `with`; functions inside are left alone.
 
     `calls_bind`: inner functions rebind names of this one.
     """

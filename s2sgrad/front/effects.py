@@ -19,9 +19,9 @@ import numpy as np
 
 from s2sgrad.front import sizes
 from s2sgrad.front.integers import is_float
+from s2sgrad.front.iterables import Iterables
 from s2sgrad.front.memory import Ref, is_array
 from s2sgrad.front.probe import stand_in, type_of_value
-from s2sgrad.front.unroll import Unrolling
 from s2sgrad.front.values import Known, Method, Tup, Value
 from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Var, call_args
 from s2sgrad.ir.opaque import CLASSES, MethodOf
@@ -33,19 +33,9 @@ _DRAWS: dict[str, tuple[Any, type]] = {
     "random": (random, random.Random),
     "numpy.random": (np.random, np.random.RandomState),
 }
-_CLOCKS = {
-    getattr(time, n): INT if n.endswith("_ns") else FLOAT
-    for n in [
-        "time",
-        "perf_counter",
-        "monotonic",
-        "process_time",
-        "thread_time",
-        "time_ns",
-        "perf_counter_ns",
-        "monotonic_ns",
-        "process_time_ns",
-    ]
+_CLOCKS: dict[Any, Type] = {
+    **dict.fromkeys((time.time, time.perf_counter, time.monotonic, time.process_time), FLOAT),
+    **dict.fromkeys((time.time_ns, time.perf_counter_ns, time.monotonic_ns), INT),
 }
 _LEVELS = ("debug", "info", "warning", "error", "critical", "exception", "log")
 _ACTS: dict[Any, Type] = {
@@ -105,7 +95,7 @@ class _Source:
     owner: tuple[Var, ...] = ()
 
 
-class Effects(Unrolling):
+class Effects(Iterables):
     """Calls of what acts."""
 
     def evaluate(

@@ -18,7 +18,7 @@ from s2sgrad.front.memory import Ref
 from s2sgrad.front.methods import Methods
 from s2sgrad.front.values import Closure, Known, Method, Partial, Tup, Value
 from s2sgrad.ir.graph import Atom, Eqn, Lit, Range, Var
-from s2sgrad.ir.types import Array, List, kind_of
+from s2sgrad.ir.types import Array, List, Unknown, kind_of
 
 COUNTERS = {np.ndindex, np.ndenumerate, np.nditer}  # a `for` runs over them
 # The modules of `np.polynomial`, which is loaded when a program asks for it.
@@ -74,6 +74,16 @@ class Elements(Methods):
     def refuse_applied(self, node: ast.AST, what: str) -> Exception:
         return self.refuse(node, f"{what} is not supported yet", "write the loop", "call")
 
+    def check_known(self, x: Value, name: str, node: ast.AST) -> None:
+        """Refuse what may be a number or an array."""
+        if isinstance(x, Ref | Var) and isinstance(self.type_of(x), Unknown):
+            raise self.refuse(
+                node,
+                f"`{name}` of something that may be a number or an array",
+                "annotate the parameters, or give their types with --types",
+                "unknown-type",
+            )
+
     # -- np.polynomial
 
     def series(self, cls: Any, c: Value, node: ast.AST) -> Value:
@@ -107,6 +117,8 @@ class Elements(Methods):
     def vectorized(self, function: Value, args: list[Value], typed: bool, node: ast.Call) -> Value:
         """One call for each element, in a comprehension."""
         given = [self.as_given(a, node) for a in args]
+        for a in given:
+            self.check_known(a, "np.vectorize", node)
         arrays = [a for a in given if isinstance(self.type_of(a), Array)]
         if not arrays:
             return self.call(function, given, {}, node)
@@ -169,6 +181,7 @@ class Elements(Methods):
     def call_piecewise(self, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
         """`y[test] = f(x[test])` for each piece; the pieces of a number are branches."""
         x, conditions, functions, *more = args
+        self.check_known(x, "np.piecewise", node)
         tests: list[Value] = [conditions]
         if isinstance(conditions, Tup):
             tests = list(conditions.items)

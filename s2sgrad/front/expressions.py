@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from s2sgrad.front.building import Poison
 from s2sgrad.front.parts import Parts
-from s2sgrad.front.values import Closure, Known, Tup, Value
+from s2sgrad.front.values import Closure, Known, Poison, Tup, Value
 from s2sgrad.ir.graph import UNDEF, Lit
 
 
@@ -27,6 +26,7 @@ class Expressions(Parts):
                     node, f"`{node.id}` is not bound on every path to this line", "bind it before"
                 )
             if isinstance(value, Known) and isinstance(value.obj, Poison):
+                self.take_turns()
                 raise self.refuse(node, value.obj.why, "use two names", "kinds")
             sure: Value = self.sure(value, node)
             if sure is not value and not self.choosing:

@@ -15,7 +15,6 @@ from typing import Any
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.callables import Callables
 from s2sgrad.front.containers import TakeTurns
-from s2sgrad.front.lists import changed_names
 from s2sgrad.front.normalize import normalize
 from s2sgrad.front.resolve import is_generator, own_nodes
 from s2sgrad.front.values import Bound, Closure, Generated, Known, Tup, Value
@@ -139,7 +138,9 @@ class Generators(Callables):
         self.unrolling.append(loops if unroll else -1)
         try:
             self.drive(made, None, [], None, node, Wrap())
-            return self.env.pop(name)  # type: ignore[return-value]
+            made_list = self.boxed(self.env.pop(name))
+            assert isinstance(made_list, Tup)
+            return made_list
         except _NotKnown:
             self.restore(state)
             made.used = False
@@ -180,19 +181,14 @@ class Generators(Callables):
                 self.env[prefix + name] = self.from_outside(closure.lookup(name, n))
             else:
                 inside.keep(name)
-        changed, self.changed = (
-            self.changed,
-            self.changed | {prefix + n for n in changed_names(closure.node)},
-        )
         self.driving.append(closure.key)
         try:
             self.evaluate_parts(wrap, prefix)
             self.parse_block([*inside.before(), *stmts])
         finally:
-            self.changed = changed
             self.driving.pop()
-            for n in [n for n in self.env if n.startswith(prefix)]:
-                del self.env[n]
+            for own in [name for name in self.env if name.startswith(prefix)]:
+                del self.env[own]
 
     def evaluate_parts(self, wrap: Wrap, prefix: str) -> None:
         """What a generator is zipped with is evaluated before it runs."""

@@ -26,6 +26,7 @@ from s2sgrad.ir.graph import (
     fill,
 )
 from s2sgrad.ir.types import (
+    FLOAT,
     INT,
     UNDEFINED,
     UNKNOWN,
@@ -58,10 +59,12 @@ _SAME_TYPE = {
     ops.copy,
     ops.bound,
     ops.stop_gradient,
+    ops.finite,
 }
 
 
-_ANY = {ops.list_, ops.append}  # what they hold need not be known
+# What they hold need not be known.
+_ANY = {ops.list_, ops.append, ops.insert, ops.concat, ops.setitem, ops.place, len}
 _LISTS = {*_ANY, ops.spread_list, ops.split_like, builtins.list}
 
 
@@ -94,9 +97,11 @@ def _literal_extents(types: list[Type | None]) -> list[tuple[float, int]]:
 def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type:
     """The type of `op(*args)`: `UNKNOWN` when it depends on more than the types."""
     types = [a.type if isinstance(a, Var) else None for a in args]
-    if any(isinstance(t, Undefined) for t in types) and op not in _ANY:
+    if any(isinstance(t, Undefined) for t in types) and not (
+        op is ops.list_ or (op in _ANY and _of_list(types))
+    ):
         return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
-    if op in _SAME_TYPE:
+    if op in _SAME_TYPE and not (op is ops.setitem and isinstance(types[0], List)):
         t = types[0]
         return UNKNOWN if t is None else t
     if op is ops.last_writes:
@@ -105,7 +110,7 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return _like(op, atom_type(args[0]), atom_type(args[1]))
     first = types[0] if types else None
     if op in _LISTS or isinstance(first, List):
-        listed = _listed(op, [atom_type(a) for a in args], form)
+        listed = _listed(op, args, form)
         if listed is not None:
             return listed
     if op is ops.getitem and isinstance(first, Several):
@@ -113,6 +118,8 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return first.items[index] if isinstance(index, int) and not first.open else UNKNOWN
     if any(isinstance(t, Unknown | Static) for t in types):
         return infer_unknown(op, args, form)
+    if op is operator.truediv and all(map(_is_python_number, args)):
+        return FLOAT  # whatever the divisor is
     squeezed = first.shape if op is np.squeeze and form is None and isinstance(first, Array) else ()
     if any(d != 1 and may_be_one(d) for d in squeezed):
         return UNKNOWN  # how many axes are left depends on the sizes
@@ -159,8 +166,49 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     return t
 
 
-def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Type | None:
+def _of_list(types: list[Type | None]) -> bool:
+    """Is it an operation of a list, or one that makes one?"""
+    return not types or isinstance(types[0], List)
+
+
+def _item_at(t: Type, index: Any, args: tuple[Atom, ...]) -> Type:
+    """The type of a part of a list."""
+    steps = index.items if isinstance(index, Pack) and index.kind == "path" else (index,)
+    for k, step in enumerate(steps):
+        if isinstance(t, List):
+            sliced = isinstance(step, slice) or (isinstance(step, Pack) and step.kind == "slice")
+            t = t if sliced else t.item
+            continue
+        if isinstance(t, Undefined):
+            return t
+        rest = Pack("path", steps[k:])
+        shape = _read(t.shape, rest, args) if isinstance(t, Array) else None
+        if shape is None or not isinstance(t, Array):
+            return UNKNOWN
+        return Array(t.char, shape) if shape else Scalar(t.kind, t.char)
+    return t
+
+
+def _with_item(t: List, index: Any, value: Type) -> Type:
+    """The type of a list in which something was stored."""
+    path = isinstance(index, Pack) and index.kind == "path"
+    steps = index.items if path else (index,)
+    sliced = isinstance(steps[0], slice) or (
+        isinstance(steps[0], Pack) and steps[0].kind == "slice"
+    )
+    if sliced:
+        return join(t, value)
+    rest = steps[1:]
+    if not rest:
+        return List(join(t.item, value))
+    if isinstance(t.item, List):
+        return List(_with_item(t.item, Pack("path", rest), value))
+    return t  # a part of an array is stored
+
+
+def _listed(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type | None:
     """Lists: what is known without asking NumPy."""
+    types = [atom_type(a) for a in args]
     if op is ops.list_:
         start: Type = UNDEFINED
         return List(functools.reduce(join, types, start))
@@ -172,13 +220,21 @@ def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Typ
         return List(Array(first.char, row) if row else Scalar(first.kind, first.char))
     if not isinstance(first, List):
         return None
-    if op is ops.append:
-        return List(join(first.item, types[1]))
+    if op in (ops.append, ops.insert):
+        return List(join(first.item, types[-1]))
+    if op is ops.concat and isinstance(types[1], List):
+        return List(join(first.item, types[1].item))
     if op is ops.getitem:
-        return first.item
+        return _item_at(first, form.args[1] if form is not None else 0, args)
+    if op is ops.setitem and form is not None:
+        return _with_item(first, form.args[1], types[-1])
+    if op is ops.place:
+        return INT
     if op in (
-        ops.setitem,
         ops.additem,
+        ops.drop,
+        ops.repeat_list,
+        ops.fold_list,
         ops.drop_last,
         ops.zeros_list,
         ops.copy,
@@ -188,8 +244,10 @@ def _listed(op: Callable[..., Any], types: list[Type], form: Form | None) -> Typ
         return first
     if op is len:
         return INT
-    if op is builtins.sum and isinstance(first.item, Array):
+    if op in (builtins.sum, ops.total) and isinstance(first.item, Array):
         return first.item
+    if op is ops.total and isinstance(first.item, Scalar):
+        return INT if first.item.kind == "bool" else first.item
     if isinstance(first.item, Undefined):
         return UNDEFINED
     if op is np.array and isinstance(first.item, Array) and form is None:
@@ -317,6 +375,12 @@ def _read(
 
 def _plain_ranks(a: Array, b: Array) -> bool:
     return 1 <= len(a.shape) <= 2 and 1 <= len(b.shape) <= 2
+
+
+def _is_python_number(a: Atom) -> bool:
+    """A float, int or bool of Python's own."""
+    t = atom_type(a)
+    return isinstance(t, Scalar) and not t.char and t.kind != "complex"
 
 
 def fits(t: Type, out: Type) -> bool | None:

@@ -9,10 +9,12 @@ the path that it stands on, as an endless recursion would.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from s2sgrad.errors import DifferentiationError
 from s2sgrad.front import signature
 from s2sgrad.front.join import Unreached
 from s2sgrad.front.memory import Ref, is_array, now, refs
@@ -29,6 +31,7 @@ from s2sgrad.ir.walk import bound_anywhere, reads
 
 _MOST_NESTED = 40  # calls of one function in one another, while parsing
 _MOST_ROUNDS = 12
+_MANY_CALLS, _LONG = 3, 12  # a function is kept that is called so often, and has more statements
 
 
 class Recursion(Exception):
@@ -90,6 +93,8 @@ class Keeping(Statements):
     def __init__(self) -> None:
         super().__init__()
         self.registry = Registry()
+        self.keeps = False  # are long functions kept, too?
+        self.called: Counter[str] = Counter()  # how often the function calls each name
 
     def invoke(self, closure: Closure, bound: dict[str, Value], at: ast.AST) -> Value:
         """The value of a call: inlined where that ends, else of a function that is kept."""
@@ -112,18 +117,37 @@ class Keeping(Statements):
             )
         env, versions, written = dict(self.env), dict(self.versions), dict(self.written)
         views, done, running = dict(self.views.maps[0]), len(self.stmts), len(self.iterated)
+
+        def undo() -> None:
+            self.env.clear()
+            self.env.update(env)
+            self.versions, self.written = dict(versions), dict(written)
+            self.views.maps[0].clear()
+            self.views.maps[0].update(views)
+            del self.stmts[done:], self.iterated[running:]
+
+        if self.is_large(closure, bound, at):
+            try:
+                return self.keep(closure, bound, shape, at)
+            except (DifferentiationError, Recursion, Unreached):
+                undo()  # it is more than a function of numbers and arrays
         try:
             return self.inline(closure, bound, at)
         except Recursion as e:
             if e.key != (closure.key, shape):
                 raise
-        self.env.clear()
-        self.env.update(env)
-        self.versions, self.written = versions, written
-        self.views.maps[0].clear()
-        self.views.maps[0].update(views)
-        del self.stmts[done:], self.iterated[running:]
+        undo()
         return self.keep(closure, bound, shape, at)
+
+    def is_large(self, closure: Closure, bound: dict[str, Value], at: ast.AST) -> bool:
+        """Is it a long function that is called in many places, so that inlining it is no good?"""
+        if not self.keeps or self.registry.active or not isinstance(closure.node, ast.FunctionDef):
+            return False
+        name = getattr(getattr(at, "func", None), "id", "")
+        if self.called[name] < _MANY_CALLS or leaves(packed(bound)) is None:
+            return False
+        long = sum(isinstance(n, ast.stmt) for n in ast.walk(closure.node)) > _LONG
+        return long and not any(isinstance(n, ast.Nonlocal) for n in ast.walk(closure.node))
 
     def inline(self, closure: Closure, bound: dict[str, Value], at: ast.AST) -> Value:
         raise NotImplementedError
@@ -307,14 +331,15 @@ def finish(group: list[Specialised]) -> None:
                     if v not in inside[s] and v not in free[s]:
                         free[s][v] = None
                         changed = True
-    raises = any(e.effect or e.raises for s in group for e in equations(s.block))  # type: ignore[arg-type]
+    effect = any(e.effect for s in group for e in equations(s.block))  # type: ignore[arg-type]
+    raises = effect or any(e.raises for s in group for e in equations(s.block))  # type: ignore[arg-type]
     for s in group:
         s.free = tuple(free[s])
 
     def complete(e: Eqn) -> Eqn:
         if e.op not in of:
             return e
-        return replace(e, args=(*e.args, *of[e.op].free), raises=raises)
+        return replace(e, args=(*e.args, *of[e.op].free), raises=raises, effect=effect)
 
     for s in group:
         assert s.block is not None

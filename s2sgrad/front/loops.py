@@ -9,17 +9,29 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from s2sgrad.front.building import RAISED
+from s2sgrad.front.heap import cells, structure
 from s2sgrad.front.join import may_be
 from s2sgrad.front.lists import Lists
-from s2sgrad.front.memory import Ref, Root, Stale, hold, inherit, link, now, refs
+from s2sgrad.front.memory import Cell, Ref, Root, Stale, hold, inherit, link, now
 from s2sgrad.front.probe import own_extents
-from s2sgrad.front.values import Tup, Value, is_undefined, leaves, rebuild, spoken
+from s2sgrad.front.values import (
+    Rows,
+    Tup,
+    Value,
+    alike,
+    is_undefined,
+    leaves,
+    rebuild,
+    same,
+    spoken,
+)
 from s2sgrad.ir.build import substitute
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Lit, Loop, Range, Stmt, Var, While
-from s2sgrad.ir.types import INT, UNDEFINED, Array, Type, join
+from s2sgrad.ir.types import INT, UNDEFINED, Array, List, Type, join
 
 Leaf = tuple[str, int]  # a name that is carried, and the number of a leaf in its value
 
@@ -35,12 +47,14 @@ class _Assumed:
     content: dict[Root, Type] = field(default_factory=dict)  # the types of what is in them
     stale: dict[Root, Stale] = field(default_factory=dict)
     spoilt: dict[Leaf, Stale] = field(default_factory=dict)  # stale at the end of a turn
-    outer: set[tuple[Leaf, Root]] = field(default_factory=set)
+    outer: set[tuple[Leaf, Any]] = field(default_factory=set)
     pairs: set[tuple[Leaf, Leaf]] = field(default_factory=set)
     lists: set[tuple[Leaf, Root]] = field(default_factory=set)  # a leaf is held by a list
     items: set[tuple[Leaf, Root]] = field(default_factory=set)  # a leaf holds an array
     holding: set[tuple[Leaf, Leaf]] = field(default_factory=set)  # a list holds an array
     dead: dict[str, Value] = field(default_factory=dict)  # overwritten before the loop
+    parts: dict[str, tuple[Cell, int]] = field(default_factory=dict)  # items of containers
+    listed: set[str] = field(default_factory=set)  # names of what is a list of the IR in each turn
 
     def size(self) -> tuple[int, ...]:
         return (
@@ -52,6 +66,7 @@ class _Assumed:
             len(self.lists),
             len(self.items),
             len(self.holding),
+            len(self.parts),
         )
 
 
@@ -92,11 +107,21 @@ class Loops(Lists):
             len(self.iterated),
         )
         assumed = self.assume(s, env)
-        for _ in range(16):
+        for _ in range(32):
             held = self.held_before(mark)
             turn = self.turn(s, assumed, env, versions, start)
             del self.iterated[running:]
-            if held == self.held_before(mark) and self.settle(assumed, turn, env, versions, mark):
+            self.versions = versions
+            if self.widen([versions, turn.written], mark, s) or self.widen_names(
+                s, assumed, turn, env
+            ):
+                mark = now()  # the lists that were made stand before the loop
+                continue
+            if self.detach_before(assumed, turn, env, s):
+                continue
+            settled = self.settle(assumed, turn, env, versions, mark)
+            settled &= not self.carry_parts(s, assumed, turn, mark)
+            if settled and held == self.held_before(mark):
                 break
         else:
             raise self.refuse(s, "the types of what this loop carries do not settle", "")
@@ -106,9 +131,11 @@ class Loops(Lists):
         self.close_loop(s, over, assumed, turn)
 
     def held_before(self, mark: int) -> int:
-        """How many arrays from before the loop are known to be held by lists."""
-        found = {r.root for env in self.frames for v in env.values() for r in refs(v)}
-        return sum(len(r.held) for r in found if r.serial < mark)
+        """How many arrays from before the loop are held by lists, and how many lists are mixed."""
+        values = [v for env in (*self.frames, self.env) for v in env.values()]
+        values += [c for c in self.versions.values() if isinstance(c, Ref | Rows | Tup)]
+        found = {r.root for v in values for r in self.seen_refs(v) if r.root.serial < mark}
+        return sum(sum(x.serial < mark for x in r.held) + (not r.apart) for r in found)
 
     # -- before
 
@@ -117,37 +144,40 @@ class Loops(Lists):
         cells = [*self.rebound, *(n for n in env if n.startswith(".cell"))]
         rebound = [*_bound(s, augmented=False), *cells]
         for n in dict.fromkeys([*_bound(s, augmented=True), *cells]):
-            value = env.get(n, UNDEF)
+            value = self.inner(env.get(n, UNDEF))
             found = leaves(value)
-            if found is None or (n not in rebound and self.is_memory(value)):
+            if found is None or (n not in rebound and self.is_changed_by_augmenting(value)):
                 continue
             if any(isinstance(v, Ref) and self.is_stale(v) for v in found):
                 value, found = UNDEF, [UNDEF]
                 why = f"`{n}` may have been overwritten through another name"
                 assumed.dead[n] = self.poison(why)
-            assumed.inits[n] = value
-            assumed.atoms[n] = [self.read(v, s) for v in found]
-            assumed.types[n] = [self.type_of(a) for a in assumed.atoms[n]]
-        initial = {
-            (n, k): v.root
-            for n, value in assumed.inits.items()
-            for k, v in enumerate(leaves(value) or ())
-            if isinstance(v, Ref)
-        }
-        for leaf, root in initial.items():
-            assumed.outer |= {(leaf, other) for other in (root, *root.linked)}
-        assumed.pairs |= _pairs(initial)
+            self.carry(n, value, assumed, s)
+        self.link_initially(assumed, assumed.inits)
         for n in _targets(s):
             for root in (r.root for r in self.reach(env.get(n))):
                 if not isinstance(self.versions.get(root), Stale):
                     assumed.roots[root] = self.current(root, s)
         return assumed
 
-    def is_memory(self, value: Value) -> bool:
-        """Is the value surely an array, so that `+=` writes to it?"""
-        if not isinstance(value, Ref) or self.is_stale(value):
-            return isinstance(value, Ref)
-        return isinstance(self.type_of(value), Array)
+    def carry(self, n: str, value: Value, assumed: _Assumed, s: ast.AST) -> None:
+        assumed.inits[n] = value
+        assumed.atoms[n] = [self.read(v, s) for v in leaves(value) or ()]
+        assumed.types[n] = [self.type_of(a) for a in assumed.atoms[n]]
+
+    def link_initially(self, assumed: _Assumed, names: Iterable[str]) -> None:
+        """What the slots may be in the first turn: what the names are before the loop."""
+        initial = _memory(assumed.inits)
+        for leaf, root in initial.items():
+            if leaf[0] in names:
+                assumed.outer |= {(leaf, other) for other in (root, *root.linked)}
+        assumed.pairs |= _pairs(initial)
+
+    def is_changed_by_augmenting(self, value: Value) -> bool:
+        """Is the value surely an array or a list, so that `+=` writes to it?"""
+        if not isinstance(value, Ref):
+            return isinstance(value, Rows) or (isinstance(value, Tup) and value.cell is not None)
+        return self.is_stale(value) or isinstance(self.type_of(value), Array | List)
 
     def is_stale(self, v: Ref) -> bool:
         return isinstance(self.versions.get(v.root), Stale)
@@ -173,7 +203,7 @@ class Loops(Lists):
         turn = _Turn(Var(_index_hint(s), INT), self.slots(assumed), carried)
         with self.block() as turn.stmts:
             self.env.clear()
-            self.env.update(env | turn.params | assumed.dead)
+            self.env.update(env | self.place_parts(assumed, turn.params) | assumed.dead)
             if getattr(s, "stop", None) in assumed.inits:
                 self.env[s.stop] = Lit(False)  # type: ignore[union-attr]  # else it was left
             turn.test = self.while_test(s) if isinstance(s, ast.While) else None
@@ -181,8 +211,13 @@ class Loops(Lists):
             self.parse_block(s.body)
             turn.after = dict(self.env)
             turn.after.pop(RAISED, None)
+            self.final_parts(assumed, turn)
             for n in assumed.inits:
-                found = leaves(turn.after[n])
+                after = self.inner(turn.after[n])
+                if n in assumed.listed and isinstance(after, Tup):
+                    after = self.listed_value(after, s, assumed.inits[n]) or after
+                turn.after[n] = after
+                found = leaves(after)
                 if found is not None:
                     turn.results[n] = [
                         UNDEF if isinstance(v, Ref) and self.is_stale(v) else self.read(v, s)
@@ -194,17 +229,18 @@ class Loops(Lists):
     def slots(self, assumed: _Assumed) -> dict[str, Value]:
         """Fresh values for what is carried, linked as is assumed."""
         flat = {
-            n: [self.own(Var("" if n == "_" else spoken(n), own_extents(t)))
-                 for t in assumed.types[n]]
+            n: [self.own(Var(self.slot_hint(n, assumed), own_extents(t))) for t in assumed.types[n]]
             for n in assumed.inits
         }
-        roots = {
-            (n, k): v.root for n, vs in flat.items() for k, v in enumerate(vs) if isinstance(v, Ref)
-        }
+        made = {n: self.recelled(rebuild(assumed.inits[n], list(vs))) for n, vs in flat.items()}
+        roots = _memory(made)
         for leaf, other in assumed.outer:
             if leaf in roots:
                 link(roots[leaf], other)
-                inherit(roots[leaf], other)
+                if isinstance(other, Cell):
+                    roots[leaf].kind = "captured" if other.kind == "captured" else "own"
+                elif isinstance(roots[leaf], Root):
+                    inherit(roots[leaf], other)
         for leaf, other in assumed.lists:
             if leaf in roots:
                 hold(other, roots[leaf])
@@ -225,13 +261,121 @@ class Loops(Lists):
                 first = v.root.first if isinstance(v, Ref) else v
                 if self.may_be_unbound(atom) and isinstance(first, Var):
                     self.perhaps.add(first)
-        return {n: rebuild(assumed.inits[n], list(vs)) for n, vs in flat.items()}
+        return made
+
+    def slot_hint(self, n: str, assumed: _Assumed) -> str:
+        """The name of what is carried; that of an item is its key."""
+        if n in assumed.parts:
+            cell, k = assumed.parts[n]
+            key = cell.first.keys[k] if k < len(cell.first.keys) else ""
+            return key if isinstance(key, str) and key.isidentifier() else ""
+        return "" if n == "_" else spoken(n)
+
+    # -- items of containers that are carried
+
+    def carry_parts(
+        self, s: ast.For | ast.While, assumed: _Assumed, turn: _Turn, mark: int
+    ) -> bool:
+        """Carry the items of containers from before the loop that a turn changes; is one new?"""
+        found: dict[str, Value] = {}
+        for cell, after in turn.written.items():
+            if not isinstance(cell, Cell) or cell.serial >= mark or not isinstance(after, Tup):
+                continue
+            before: Any = self.content(cell)
+            if not (isinstance(before, Tup) and alike(before, after)):
+                if isinstance(before, Tup):
+                    raise self.unsettled(s, before)
+                continue
+            for k, (x, y) in enumerate(zip(before.items, after.items, strict=True)):
+                name = f".part{cell.serial}.{k}"
+                if name in assumed.inits or same(x, y):
+                    continue
+                x = self.inner(x)
+                if leaves(x) is None or leaves(self.inner(y)) is None:
+                    raise self.unsettled(s, before)
+                assumed.parts[name] = cell, k
+                found[name] = x
+        for name, x in found.items():
+            self.carry(name, x, assumed, s)
+        self.link_initially(assumed, found)
+        return bool(found)
+
+    def unsettled(self, s: ast.AST, owner: Tup) -> Exception:
+        """A container has another structure after each turn."""
+        raise NotImplementedError
+
+    def place_parts(self, assumed: _Assumed, values: dict[str, Value]) -> dict[str, Value]:
+        """Put the items that are carried where they belong; the other names."""
+        for name, (cell, k) in assumed.parts.items():
+            old: Any = self.content(cell)
+            if isinstance(old, Tup):
+                items = (*old.items[:k], values[name], *old.items[k + 1 :])
+                self.versions[cell] = replace(old, items=items)  # type: ignore[assignment]
+                self.has_cells = True
+        return {n: v for n, v in values.items() if n not in assumed.parts}
+
+    def final_parts(self, assumed: _Assumed, turn: _Turn) -> None:
+        for name, (cell, k) in assumed.parts.items():
+            now: Any = self.content(cell)
+            fits = isinstance(now, Tup) and k < len(now.items)
+            turn.after[name] = now.items[k] if fits else UNDEF
+
+    def detach_before(
+        self, assumed: _Assumed, turn: _Turn, env: dict[str, Value], s: ast.AST
+    ) -> bool:
+        """Names of items of lists that a turn changes name what they did before the loop."""
+        lost = [
+            n
+            for n, v in env.items()
+            if n not in assumed.inits and isinstance(v, Ref) and v.path
+            and isinstance(v.root.first.type, List) and turn.after.get(n) != v
+        ]  # fmt: skip
+        for n in lost:
+            self.let_go(env, n, s)
+        return bool(lost)
+
+    def let_go(self, env: dict[str, Value], n: str, at: ast.AST) -> None:
+        """The name of an item of a list stands for the item, wherever that is."""
+        v = env[n]
+        assert isinstance(v, Ref)
+        holds = [x for r in v.root.holds for x in (r, *r.linked)]
+        env[n] = made = self.own(self.read(v, at), holds)
+        if isinstance(made, Ref):
+            hold(v.root, made.root)
+
+    def widen_names(
+        self, s: ast.AST, assumed: _Assumed, turn: _Turn, env: dict[str, Value]
+    ) -> bool:
+        """Names bound to lists of another length each turn are lists of the IR from the start."""
+        found = False
+        for n, init in assumed.inits.items():
+            after = turn.after[n]
+            if n in assumed.listed:
+                continue
+            lists = [v for v in (init, after) if _is_list(v)]
+            if len(lists) + sum(map(is_undefined, (init, after))) < 2 or not lists:
+                continue
+            if structure(init) == structure(after) or all(isinstance(v, Ref | Rows) for v in lists):
+                continue
+            if len(lists) == 1 and isinstance(lists[0], Tup):
+                continue
+            like = next((v for v in lists if not isinstance(v, Tup)), None) or after
+            made = init if is_undefined(init) else self.listed_value(init, s, like)
+            if made is None:
+                raise self.unsettled(s, init)  # type: ignore[arg-type]
+            assumed.listed.add(n)
+            self.carry(n, made, assumed, s)
+            assumed.outer = {(leaf, root) for leaf, root in assumed.outer if leaf[0] != n}
+            found = True
+        if found:
+            self.link_initially(assumed, assumed.listed)
+        return found
 
     def while_test(self, s: ast.While) -> tuple[list[Stmt], Atom]:
         before, names = dict(self.versions), dict(self.env)
         with self.block() as stmts:
             test = self.truth(self.expr(s.test), s.test)
-        if self.versions != before:
+        if any(v is not before.get(r) for r, v in self.versions.items() if not _widens(r, v)):
             raise self.refuse(s.test, "the test of a `while` writes to an array", "", "write")
         if self.env != names:
             raise self.refuse(
@@ -255,6 +399,8 @@ class Loops(Lists):
         stands = True
         for n in list(assumed.inits):
             if n not in turn.results:
+                if n in assumed.parts:
+                    raise self.unsettled(self.active_node, self.content(assumed.parts[n][0]))  # type: ignore[arg-type]
                 # A function, or an array of which it is not known which: nothing to be carried.
                 env[n] = assumed.dead[n] = self.poison(
                     f"`{n}` is not the same thing after each turn of a loop"
@@ -279,11 +425,11 @@ class Loops(Lists):
         atoms, after = turn.results.get(n), turn.after[n]
         assert atoms is not None
         types = assumed.types[n]
-        if is_undefined(assumed.inits[n]) and isinstance(after, Tup):
+        if is_undefined(assumed.inits[n]) and isinstance(after, Tup | Rows):
             assumed.inits[n] = rebuild(after, [UNDEF] * len(atoms))
             assumed.atoms[n] = [UNDEF] * len(atoms)
             types = [UNDEFINED] * len(atoms)
-        if len(atoms) != len(types):
+        if len(atoms) != len(types) or (atoms and not _fit(assumed.inits[n], after)):
             raise self.refuse_name(n)
         joined = [join(t, self.type_of(a)) for t, a in zip(types, atoms, strict=True)]
         stands = joined == assumed.types[n]
@@ -299,17 +445,15 @@ class Loops(Lists):
             if isinstance(last, Stale):
                 assumed.roots.pop(root, None)
                 assumed.stale[root] = last
+                assumed.parts = {n: p for n, p in assumed.parts.items() if p[0] is not root}
+            elif isinstance(root, Cell):
+                continue
             elif root not in turn.versions and last is not versions.get(root, root.first):
                 assumed.roots[root] = versions.get(root, root.first)  # type: ignore[assignment]
 
     def settle_links(self, assumed: _Assumed, turn: _Turn, mark: int) -> None:
         """What the slots may be in the next turn: what the names are at the end of this one."""
-        final = {
-            (n, k): v.root
-            for n in assumed.inits
-            for k, v in enumerate(leaves(turn.after[n]) or ())
-            if isinstance(v, Ref)
-        }
+        final = _memory({n: turn.after[n] for n in assumed.inits})
         for leaf, root in final.items():
             by = turn.written.get(root)
             if isinstance(by, Stale):
@@ -322,8 +466,9 @@ class Loops(Lists):
 
     def settle_lists(self, assumed: _Assumed, final: dict[Leaf, Root], mark: int) -> None:
         """Which lists hold what is carried, and what the lists hold that are carried."""
+        final = {leaf: root for leaf, root in final.items() if isinstance(root, Root)}
         for leaf, root in final.items():
-            lists = {x for r in (root, *root.linked) for x in r.held}
+            lists = {x for r in (root, *root.linked) if isinstance(r, Root) for x in r.held}
             assumed.lists |= {(leaf, x) for x in lists if x.serial < mark}
             assumed.items |= {(leaf, x) for x in root.holds if x.serial < mark}
             for other, owner in final.items():
@@ -348,7 +493,9 @@ class Loops(Lists):
             taken += _firsts(turn.params[n])
             yields += turn.results[n]
             outs += _firsts(new[n])
-        self.env.update(new)
+        self.env.update(self.place_parts(assumed, new))
+        for cell, _ in assumed.parts.values():
+            self.written[cell] = None
         self.perhaps |= {
             out
             for out, a, r in zip(outs, carried, yields, strict=True)
@@ -377,13 +524,40 @@ class Loops(Lists):
         self.stmts.append(loop)
 
 
+def _widens(root: Any, content: Any) -> bool:
+    """Did a list only become one of the IR?"""
+    return isinstance(root, Cell) and isinstance(content, Ref | Rows)
+
+
+def _is_list(v: Value) -> bool:
+    """A list, known item by item or of the IR."""
+    if isinstance(v, Ref):
+        return isinstance(v.root.first.type, List)
+    return isinstance(v, Rows) or (isinstance(v, Tup) and v.kind == "list")
+
+
+def _fit(a: Value, b: Value) -> bool:
+    """Are both built alike?  What is not bound yet fits everything."""
+    return is_undefined(a) or is_undefined(b) or structure(a) == structure(b)
+
+
+def _memory(values: dict[str, Value]) -> dict[Leaf, Any]:
+    """The roots of arrays, and the cells, in the values."""
+    found: dict[Leaf, Any] = {}
+    for n, value in values.items():
+        roots = ((k, v.root) for k, v in enumerate(leaves(value) or ()) if isinstance(v, Ref))
+        found |= {(n, k): root for k, root in roots}
+        found |= {(n, -1 - k): cell for k, cell in enumerate(cells(value))}
+    return found
+
+
 def _firsts(v: Value) -> list[Var]:
     """The values of the IR that a fresh value of the program consists of."""
     found = [a.root.first if isinstance(a, Ref) else a for a in leaves(v) or ()]
     return [a for a in found if isinstance(a, Var)]
 
 
-def _pairs(roots: dict[Leaf, Root]) -> set[tuple[Leaf, Leaf]]:
+def _pairs(roots: dict[Leaf, Any]) -> set[tuple[Leaf, Leaf]]:
     """The leaves that may be the same memory."""
     items = list(roots.items())
     return {(a, b) for i, (a, r) in enumerate(items) for b, q in items[i + 1 :] if may_be(r, q)}

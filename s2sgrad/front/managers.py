@@ -1,13 +1,14 @@
 """`with`: context managers are what they do before and after the block.
 
 A manager made by `contextlib.contextmanager` is its generator, with the block where it yields.
-What `np.errstate` ignores, and what `warnings` are to be ignored, is ignored in the whole derivative.
+What `np.errstate` or a filter of warnings ignores is ignored in the whole derivative.
 """
 
 from __future__ import annotations
 
 import ast
 import contextlib
+import types
 import warnings
 from typing import Any
 
@@ -79,6 +80,8 @@ class Managers(Attempts):
             self.hushed.pop()
         elif obj is np.printoptions and isinstance(node, ast.Call):
             self.print_options(node, s)
+        elif isinstance(fn, Known) and not _is_written(obj):
+            raise self.refuse_manager(node)
         else:
             self.manage(self.expr(node), s)
 
@@ -98,12 +101,7 @@ class Managers(Attempts):
             self.drive(value.made, s.item.optional_vars, s.body, None, s, Wrap())
             return
         if not isinstance(value, Tup) or not hasattr(value.cls, "__exit__"):
-            raise self.refuse(
-                s.item.context_expr,
-                "a `with` of a manager that is not written in Python",
-                "enter it outside of the function that is differentiated",
-                "with",
-            )
+            raise self.refuse_manager(s.item.context_expr)
         name = ast.copy_location(ast.Name(".manager", ast.Load()), s)
         leave = self.attribute(value, ast.copy_location(ast.Attribute(name, "__exit__"), s))
         self.refuse_suppressing(leave, s)
@@ -111,6 +109,14 @@ class Managers(Attempts):
         self.bind_manager(s, self.call(enter, [], {}, s))
         none: list[Value] = [Lit(None)] * 3
         self.finally_(s.body, lambda: void(self.call(leave, list(none), {}, s)), s)
+
+    def refuse_manager(self, node: ast.expr) -> Exception:
+        return self.refuse(
+            node,
+            "a `with` of a manager of which the source is not known",
+            "enter it outside of the function that is differentiated",
+            "with",
+        )
 
     def bind_manager(self, s: Managed, value: Value) -> None:
         if s.item.optional_vars is not None:
@@ -147,6 +153,12 @@ class Managers(Attempts):
                 )
             if how.value == "ignore":
                 self.quiet[k.arg] = how.value
+
+
+def _is_written(obj: Any) -> bool:
+    """Is it a class of managers that is written in Python, and not a library's?"""
+    ours = not str(getattr(obj, "__module__", "")).startswith(("contextlib", "threading", "io"))
+    return ours and isinstance(getattr(obj, "__exit__", None), types.FunctionType)
 
 
 def void(value: object) -> None:

@@ -41,6 +41,18 @@ class Root:
     linked: dict[Root, None] = field(default_factory=dict)
     held: dict[Root, None] = field(default_factory=dict)  # by these lists
     holds: dict[Root, None] = field(default_factory=dict)  # these arrays, if it is a list
+    apart: bool = False  # a list whose arrays are surely different ones, and nobody else's
+    serial: int = field(default_factory=lambda: next(_serial))
+
+
+@dataclass(eq=False, slots=True)
+class Cell:
+    """The identity of a container that may change; see `front/heap`.  `first` is what it held first."""
+
+    first: Any
+    kind: str = "own"  # 'own' | 'argument' | 'captured'
+    linked: dict[Any, None] = field(default_factory=dict)
+    factory: Any = None  # what a `defaultdict` makes of a key that it has not got
     serial: int = field(default_factory=lambda: next(_serial))
 
 
@@ -117,9 +129,11 @@ class Memory:
     refuse: Callable[..., DifferentiationError]
 
     def __init__(self) -> None:
-        self.versions: dict[Root, Var | Stale] = {}  # of the roots that were written
+        # Of the roots that were written, and the contents of the cells that were.
+        self.versions: dict[Any, Var | Stale] = {}
+        self.has_cells = False  # was any container changed?
         self.views: ChainMap[tuple[Var, tuple[Any, ...]], Var] = ChainMap()
-        self.written: dict[Root, None] = {}
+        self.written: dict[Any, None] = {}
         self.perhaps: set[Var] = set()  # unbound on some path to here
 
     # -- reading
@@ -247,7 +261,7 @@ class Memory:
             object.__setattr__(new, "hint", root.first.hint)
         self.versions[root] = new
         self.written[root] = None
-        lists = [x for r in (root, *root.linked) for x in r.held]
+        lists = [x for r in (root, *root.linked) if isinstance(r, Root) for x in r.held]
         for other in (*root.linked, *lists):
             if not isinstance(self.versions.get(other), Stale):
                 self.versions[other] = Stale(at, "on some path they are the same array")
@@ -279,8 +293,8 @@ def _is_transpose(step: Any) -> bool:
     return isinstance(step, Pack) and step.kind == "transpose"
 
 
-def link(a: Root, b: Root) -> None:
-    """Both may be the same memory."""
+def link(a: Any, b: Any) -> None:
+    """Both roots, or cells, may be the same."""
     if a is not b:
         a.linked[b] = None
         b.linked[a] = None

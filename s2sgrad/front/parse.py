@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,18 +18,15 @@ import numpy as np
 
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.building import RAISED
-from s2sgrad.front.infer import fits
 from s2sgrad.front.join import Arm, Join, Unreached
 from s2sgrad.front.kept import Keeping, packed
-from s2sgrad.front.lists import changed_names
-from s2sgrad.front.memory import Ref, Root, is_array, may_overlap_unequally, refs
+from s2sgrad.front.memory import Ref, Root, may_overlap_unequally, refs
 from s2sgrad.front.normalize import RESULT, normalize
 from s2sgrad.front.resolve import own_nodes, refuse_kind
 from s2sgrad.front.signature import shape
 from s2sgrad.front.transforms import Passes
-from s2sgrad.front.values import Closure, Outside, Tup, Value, leaves, same
+from s2sgrad.front.values import Closure, Outside, Rows, Tup, Value, leaves, same
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Func, Lit, Var
-from s2sgrad.ir.types import Array, List
 
 _serial = itertools.count(1)
 
@@ -41,27 +39,40 @@ def parse(
     lenient: bool = False,
     scope: Outside | None = None,
     passes: Passes | None = None,
+    keeps: bool = False,
 ) -> tuple[Func, Value]:
     """The function as IR on `inputs`, of which the parameters are made; and its result's structure.
 
     `lenient`: to look at, not to differentiate; `y += v` of an unknown `y` is taken to rebind it.
-    `passes` derive what the program itself derives.
+    `passes` derive what the program itself derives; `keeps`: long functions stay functions.
     Raises `DifferentiationError` at the first construct that is not supported.
     """
     p = Parser()
     p.lenient = lenient
     p.scope = scope
-    p.passes = passes
+    p.passes, p.keeps = passes, keeps
     p.file = closure.file
     refuse_kind(closure.node, name, closure.file, primal=True)
     result = p.invoke(closure, {n: p.argument(v) for n, v in params}, closure.node)
     found = leaves(result)
-    if found is None:
+    if found is None or not returnable(result):
         raise p.refuse(closure.node, "the result is not a number, an array or a tuple of them", "")
     block = Block(tuple(inputs), tuple(p.stmts), tuple(p.read(v, closure.node) for v in found))
-    written = [r.first for r in p.written if r.kind == "argument"]
+    given = [r for r in p.written if r.kind == "argument"]
+    written = [r.first for r in given if isinstance(r, Root)]
+    changes = len(written) < len(given)  # containers among the arguments
     names = tuple(v.hint for v in inputs)
-    return Func(name, block, names, closure.file, {"written": written, "quiet": p.quiet}), result
+    return Func(
+        name, block, names, closure.file, {"written": written, "changes": changes, "quiet": p.quiet}
+    ), result
+
+
+def returnable(v: Value) -> bool:
+    """Is it something that can be built again from its numbers and arrays?"""
+    if isinstance(v, Rows):
+        like = v.like
+        return isinstance(like, Tup) and like.kind == "tuple" and len(like.items) == len(v.columns)
+    return not isinstance(v, Tup) or (v.kind != "set" and all(map(returnable, v.items)))
 
 
 class Parser(Keeping):
@@ -75,17 +86,18 @@ class Parser(Keeping):
     def argument(self, v: Value) -> Value:
         """An argument as the program sees it."""
         if isinstance(v, Tup):
-            return replace(v, items=tuple(map(self.argument, v.items)))
-        made: Value = self.own(v) if isinstance(v, Var) else v
-        if isinstance(made, Ref):
-            made.root.kind = "argument"
-        return made
+            made = replace(v, items=tuple(map(self.argument, v.items)), cell=None)
+            return self.boxed(made, "argument")
+        own: Value = self.own(v) if isinstance(v, Var) else v
+        if isinstance(own, Ref):
+            own.root.kind = "argument"
+        return own
 
     def inline(self, closure: Closure, bound: dict[str, Value], at: ast.AST) -> Value:
         """The value of a call: its body is parsed where it stands."""
-        saved = self.env, self.lookup, self.file, self.changed, self.stored, self.rebound
-        self.changed = changed_names(closure.node)
+        saved = self.env, self.lookup, self.file, self.stored, self.rebound
         chain, self.chain = self.chain, closure.chain
+        called, self.called = self.called, calls_by_name(closure.node)
         outer, self.outer_rebound = self.outer_rebound, self.rebound
         self.stored, self.rebound = stored_names(closure.node), rebound_names(closure.node)
         self.env, self.lookup, self.file = dict(bound), closure.lookup, closure.file
@@ -94,29 +106,29 @@ class Parser(Keeping):
         try:
             with self.shared_names(closure, saved[0], at):
                 self.parse_block(normalize(closure.node))
-            return self.env.get(RESULT, Lit(None))
+            return self.inner(self.env.get(RESULT, Lit(None)))
         finally:
-            self.outer_rebound, self.chain = outer, chain
+            self.outer_rebound, self.chain, self.called = outer, chain, called
             self.frames.pop()
             self.active_calls.pop()
-            self.env, self.lookup, self.file, self.changed, self.stored, self.rebound = saved
+            self.env, self.lookup, self.file, self.stored, self.rebound = saved
 
     @contextmanager
     def shared_names(
         self, closure: Closure, caller: dict[str, Value], at: ast.AST
     ) -> Iterator[None]:
-        """What inner functions rebind (`nonlocal`) lives in the frame of the call while it is parsed.
+        """What inner functions rebind lives in the frame of the call while it is parsed.
 
-        So loops and branches of the call see it change, whichever function rebinds it; under its own
-        name in a function that declares it, else under a hidden one (`.cell1.n`).
+        So loops and branches of the call see it change, whichever function rebinds it; under its
+        own name in a function that declares it, else under a hidden one (`.cell1.n`).
         """
         own = {_cell(closure, n): n for n in nonlocal_names(closure.node)}
         seen = self.visible_cells(caller)
         if any(cell not in seen for cell in own):
             raise self.refuse(
                 at,
-                f"`{closure.node.name}` rebinds names of a function around it, and is called where "  # type: ignore[union-attr]
-                "these are not at hand",
+                f"`{getattr(closure.node, 'name', 'lambda')}` rebinds names of a function around "
+                "it, and is called where these are not at hand",
                 "return the new value, or call it where the names are bound",
                 "nonlocal",
             )
@@ -170,67 +182,11 @@ class Parser(Keeping):
     def stmt_Assign(self, s: ast.Assign) -> None:
         value = self.expr(s.value)
         for target in s.targets:
-            value = self.growing(target, s.value, value)
-        for target in s.targets:
             self.assign(target, value)
 
     def stmt_AnnAssign(self, s: ast.AnnAssign) -> None:
         if s.value is not None:
-            self.assign(s.target, self.growing(s.target, s.value, self.expr(s.value)))
-
-    def stmt_AugAssign(self, s: ast.AugAssign) -> None:
-        if isinstance(s.target, ast.Name):
-            current = self.read_name(s.target)
-            if isinstance(current, Ref):
-                self.augment(current, s, s.target)
-            else:
-                self.assign(s.target, self.binary(s.op, current, self.expr(s.value), s))
-            return
-        if not isinstance(s.target, ast.Subscript):
-            raise self.refuse_write(s.target)
-        place = self.place(s.target)
-        old = self.read(place, s)
-        value = self.expr(s.value)
-        if is_array(old):  # a view: what the right side has written to it is seen
-            if isinstance(place.root.first.type, List):
-                raise self.refuse(
-                    s,
-                    "an array in a list is written to: who else has it is not known",
-                    f"{ast.unparse(s.target)} = {ast.unparse(s.target)} + ...: a new array",
-                    "list",
-                )
-            old = self.read(place, s)
-        made = self.binary(s.op, old, value, s)
-        keep_shape(old, self.read(made, s))
-        self.store(place, made, s)
-
-    def augment(self, current: Ref, s: ast.AugAssign, target: ast.Name) -> None:
-        """`y += v`: an array is written to, a number is rebound."""
-        value = self.expr(s.value)
-        now = self.read(current, s)
-        if not isinstance(now.type, Array):
-            shared = current.path or self.is_shared(current.root)
-            if shared and not self.lenient:
-                raise self.refuse(
-                    s,
-                    f"`{target.id}` has other names: whether they change depends on its type, "
-                    "which is not known",
-                    f"{target.id} = {target.id} + ..., or give the parameters types",
-                    "alias",
-                )
-            self.assign(target, self.binary(s.op, now, value, s))
-            return
-        made = self.binary(s.op, now, value, s)
-        new = self.read(made, s)
-        keep_shape(now, new)
-        alike = isinstance(new.type, Array) and new.type.char == now.type.char
-        if not current.path and alike and fits(now.type, new.type):
-            self.may_write(current.root, s)
-            self.put(current.root, new, s)
-        else:
-            if alike and len(new.type.shape) == len(now.type.shape):  # or NumPy raises
-                object.__setattr__(new, "type", now.type)
-            self.write(current, new, s)
+            self.assign(s.target, self.expr(s.value))
 
     def is_shared(self, root: Root) -> bool:
         """Have several names this memory?"""
@@ -266,6 +222,8 @@ class Parser(Keeping):
             self.env[target.id] = self.named(value, target.id)
         elif isinstance(target, ast.Tuple | ast.List):
             self.unpack(target, value)
+        elif isinstance(target, ast.Subscript | ast.Attribute) and self.store_part(target, value):
+            return
         elif isinstance(target, ast.Subscript):
             self.store(self.place(target), value, target)
         elif not (isinstance(target, ast.Attribute) and self.store_component(target, value)):
@@ -273,11 +231,15 @@ class Parser(Keeping):
 
     def unpack(self, target: ast.Tuple | ast.List, value: Value) -> None:
         n = len(target.elts)
-        items = self.items(value, target, n)
         stars = [k for k, t in enumerate(target.elts) if isinstance(t, ast.Starred)]
+        value = self.inner(value)
+        if stars and not isinstance(value, Tup):
+            self.unpack_list(target, stars[0], value)
+            return
+        items = self.items(value, target, n)
         if stars:
             k, after = stars[0], n - stars[0] - 1
-            middle = Tup(tuple(items[k : len(items) - after]))
+            middle = self.boxed(Tup(tuple(items[k : len(items) - after]), "list"))
             items = [*items[:k], middle, *items[len(items) - after :]]
         if len(items) != n:
             raise self.refuse(target, f"{len(items)} values are unpacked into {n} names", "")
@@ -287,7 +249,7 @@ class Parser(Keeping):
     def refuse_write(self, target: ast.AST) -> DifferentiationError:
         return self.refuse(
             target,
-            "writes to attributes and containers are not supported yet",
+            "a part of something is written to that is no array, list, dict or object",
             "write to an array, or build a new container",
             "write",
         )
@@ -305,7 +267,7 @@ class Parser(Keeping):
         self, test: Atom, then: Callable[[], None], orelse: Callable[[], None], at: ast.AST
     ) -> None:
         """Both arms, and what holds after them."""
-        self.joined_arms(test, [self.arm(then), self.arm(orelse)], at)
+        self.joined_arms(test, self.both([then, orelse], at), at)
 
     def joined_arms(self, test: Atom, arms: list[Arm], at: ast.AST) -> None:
         before = dict(self.env)
@@ -349,14 +311,10 @@ def _cell(closure: Closure, name: str) -> tuple[int, str]:
     return id(next(owners, closure.scope)), name
 
 
-def keep_shape(old: Atom, new: Atom) -> None:
-    """`new` goes where `old` was: an operand that would have made it larger raises."""
-    if not (isinstance(old, Var) and isinstance(new, Var)):
-        return
-    t, u = old.type, new.type
-    if isinstance(t, Array) and isinstance(u, Array) and len(t.shape) == len(u.shape):
-        if not (t.loose or u.loose) and fits(t, u) is None:
-            object.__setattr__(new, "type", replace(u, shape=t.shape))
+def calls_by_name(node: ast.AST) -> Counter[str]:
+    """How often a function calls what stands behind a name."""
+    calls = (n.func for n in own_nodes(node) if isinstance(n, ast.Call))
+    return Counter(f.id for f in calls if isinstance(f, ast.Name))
 
 
 def nonlocal_names(node: ast.AST) -> list[str]:

@@ -269,6 +269,8 @@ class Parts(Operators):
 
     def from_outside(self, value: Value) -> Value:
         """A global, a cell, a default: an array there belongs to the whole program."""
+        if isinstance(value, Tup):
+            return self.owned(value, "captured")
         if not (isinstance(value, Var) and is_array(value)):
             return value
         if value not in self.outside:

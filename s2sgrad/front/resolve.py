@@ -18,18 +18,22 @@ from typing import Any
 
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.source import find, span_of
-from s2sgrad.front.values import Closure, Known, Manager, Partial, Value
+from s2sgrad.front.structure import Const, Signature, Struct, UnsupportedArgument, signature_of
+from s2sgrad.front.structure import leaves as signature_leaves
+from s2sgrad.front.values import Closure, Known, Manager, Partial, Tup, Value
 from s2sgrad.ir.graph import Lit, Var
+from s2sgrad.ir.ops import part
 from s2sgrad.ir.types import Type
 from s2sgrad.rules.registry import lookup as rule_of
 
 Getter = Callable[[], Any]
 _MISSING = object()
 _DECORATORS = [functools.wraps, functools.cache, functools.lru_cache]  # the parser knows them
+_MOST_LEAVES = 64  # of a container outside of the function that is read
 # The code of what `contextlib.contextmanager` returns.
-_MANAGING = contextlib.contextmanager(iter).__code__  # type: ignore[attr-defined]
+_MANAGING = contextlib.contextmanager(iter).__code__
 # Python's own, known by what they do and not by their source.
-_NOT_FOLLOWED = ("logging", "warnings", "random", "contextlib", "time", "dataclasses")
+_NOT_FOLLOWED = ("logging", "warnings", "random", "contextlib", "time", "dataclasses", "copy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +148,34 @@ class Scope:
                 unique += "_"
             self.data[unique] = (get, Var(unique, t))
             return self.data[unique][1]
+        if type(obj) in (list, tuple, dict) or (isinstance(obj, tuple) and hasattr(obj, "_fields")):
+            made = self.container(obj, name, get)
+            if made is not None:
+                return made
         self.fixed.append((get, obj))
         return self.static(obj)
+
+    def container(self, obj: Any, name: str, get: Getter) -> Value | None:
+        """A container outside of the function: its leaves are read anew, its structure is compared."""
+        try:
+            signature = signature_of(obj, name)
+        except UnsupportedArgument:
+            return None
+        if sum(1 for _ in signature_leaves(signature)) > _MOST_LEAVES:
+            return None
+        self.kept.append(obj)
+        self.fixed.append((lambda: _has_structure(get(), signature, name), True))
+
+        def made(s: Signature, path: tuple[Any, ...], hint: str) -> Value:
+            if isinstance(s, Struct):
+                items = (made(i, (*path, p), _spelled(hint, p[1])) for p, i in s.paths())
+                return Tup(tuple(items), s.kind, s.keys, s.cls)
+            leaf = part(obj, path)
+            if isinstance(s, Const):
+                return self.static(leaf)
+            return self.value(leaf, hint, lambda: part(get(), path))
+
+        return made(signature, (), name)
 
     def member(self, cls: type, name: str) -> Value:
         """An attribute of a class, read anew at each call if it is a number or array."""
@@ -179,6 +209,18 @@ class Scope:
     def still_holds(self) -> bool:
         """Does every function and module that was followed still stand behind its name?"""
         return all(get() is obj for get, obj in self.fixed)
+
+
+def _has_structure(obj: Any, signature: Signature, name: str) -> bool:
+    try:
+        return signature_of(obj, name) == signature
+    except UnsupportedArgument:
+        return False
+
+
+def _spelled(hint: str, key: Any) -> str:
+    text = f"{hint}_{key}"
+    return text if text.isidentifier() else f"{hint}_item"
 
 
 def is_generator(node: ast.AST) -> bool:

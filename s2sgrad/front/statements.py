@@ -6,7 +6,6 @@ import ast
 import importlib
 from typing import Any
 
-
 from s2sgrad.front.building import RAISED
 from s2sgrad.front.desugar import Positional, Rest, Shaped
 from s2sgrad.front.transforms import Transforms
@@ -25,6 +24,8 @@ class Statements(Transforms):
     def stmt_Delete(self, s: ast.Delete) -> None:
         for target in s.targets:
             for t in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
+                if self.delete_part(t):
+                    continue
                 if not isinstance(t, ast.Name):
                     raise self.refuse(t, "`del` of a part", "build a new container", "statement")
                 self.read_name(ast.copy_location(ast.Name(t.id, ast.Load()), t))
@@ -135,7 +136,7 @@ class Statements(Transforms):
         assert isinstance(subject, Tup)
         pairs = zip(subject.keys, subject.items, strict=True)
         left = [(k, v) for k, v in pairs if k not in keys]
-        return Tup(tuple(v for _, v in left), "dict", tuple(k for k, _ in left))
+        return self.boxed(Tup(tuple(v for _, v in left), "dict", tuple(k for k, _ in left)))
 
     def refuse_pattern(self, node: Shaped) -> Exception:
         return self.refuse(

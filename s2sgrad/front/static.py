@@ -23,7 +23,7 @@ from s2sgrad.ir.graph import Lit
 
 # All that the compiler itself may import.
 LIBRARIES = ("numpy", "scipy", "math", "operator", "functools", "itertools")
-TRANSFORMS = ("grad", "value_and_grad", "vjp")
+TRANSFORMS = ("grad", "value_and_grad", "vjp", "jvp", "hvp", "jacobian", "hessian")
 _DYNAMIC = {"getattr", "setattr", "eval", "exec", "globals", "locals", "vars", "__import__"}
 _TRANSPARENT = {"functools.lru_cache", "functools.cache", "lru_cache", "cache"}
 

@@ -190,6 +190,15 @@ def leaves(s: Signature, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any
         yield from leaves(item, (*path, step))
 
 
+def containers(s: Signature, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths of the containers in a signature that may change."""
+    if isinstance(s, Struct):
+        if s.kind not in ("tuple", "namedtuple"):
+            yield path
+        for step, item in s.paths():
+            yield from containers(item, (*path, step))
+
+
 def differentiable(s: Signature) -> bool:
     """Is this leaf a number or array with a derivative, as far as is known?"""
     return isinstance(s, Unknown) or (isinstance(s, Type) and kind_of(s) in ("float", "complex"))

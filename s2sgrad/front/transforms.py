@@ -7,8 +7,9 @@ derivative; and what comes back is part of the program, to be differentiated lik
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,21 +38,12 @@ _SEEDS = {"vjp": "out_bar", "jvp": "tangents", "hvp": "vector"}
 Slot = tuple[Any, Value]  # a position or a name, and what is passed there
 
 
-class Passes(Protocol):
+@dataclass(frozen=True)
+class Passes:
     """What the parser asks of the passes."""
 
-    @staticmethod
-    def pulled(
-        func: Func,
-        result: Value,
-        what: str,
-        has_aux: bool,
-        wrt: Sequence[Var],
-        seeds: Sequence[Atom],
-    ) -> Func: ...
-
-    @staticmethod
-    def pushed(func: Func, tangents: dict[Var, Atom]) -> Func: ...
+    pulled: Callable[[Func, Value, str, bool, Sequence[Var], Sequence[Atom]], Func]
+    pushed: Callable[[Func, Mapping[Var, Atom]], Func]
 
 
 class Transforms(Managers):
@@ -105,7 +97,7 @@ class Transforms(Managers):
         if seed is None and fn.what in ("jvp", "hvp"):
             raise self.refuse(node, f"`{fn.what}` needs `{_SEEDS[fn.what]}=`", "", "inner")
         slots = [self.slot(fn, w, args, kwargs, node) for w in _several(fn.wrt)]
-        given = [v for _, v in slots]
+        given = [self.inner(v) for _, v in slots]
         found = [a for v in given for a in self.numbers(v, node)]
         if any(isinstance(atom_type(a), Undefined) for a in found):
             return self.own(Var("", Undefined()))  # a loop's body is parsed again
@@ -117,9 +109,9 @@ class Transforms(Managers):
             else:
                 args[place] = v
         with self.block() as stmts:
-            result = self.call(fn.function, args, kwargs, node)
-            values = [self.read(v, node) for v in leaves(result) or [None]]
-        if not all(isinstance(v, Var | Lit) for v in values):
+            result = self.inner(self.call(fn.function, args, kwargs, node))
+            values = [self.read(v, node) for v in leaves(result) or ()]
+        if not values or not all(isinstance(v, Var | Lit) for v in values):
             raise self.refuse(node, "the inner function returns no numbers", "", "inner")
         inner = _Inner(_name(fn.function), stmts, values, list(back))
         shown = rebuild(result, list(values))
@@ -161,9 +153,9 @@ class Transforms(Managers):
         body = substitute(made.body, dict(back))
         self.stmts += body.stmts
         roots = [r for v in given for x in refs(v) for r in (x.root, *x.root.linked)]
-        results = [self.own(a, roots) for a in body.results[:n]]
+        results: list[Value] = [self.own(a, roots) for a in body.results[:n]]
         results += [self.own(a) for a in body.results[n:]]  # in memory of their own
-        value = rebuild(result, list(results[:n]))
+        value = self.recelled(rebuild(result, list(results[:n])))
         if fn.what == "jvp":
             shown = result.items[0] if fn.has_aux and isinstance(result, Tup) else result
             return Tup((value, self.tangent_of(shown, results[n:])))
@@ -223,7 +215,7 @@ class Transforms(Managers):
             if isinstance(made, Ref):
                 made.root.kind = "argument"
             new.append(made)
-        return rebuild(v, new)
+        return self.recelled(rebuild(v, new))
 
     # -- seeds and results
 
@@ -241,9 +233,8 @@ class Transforms(Managers):
         for whole, t in zip(fresh, seeds, strict=True):
             atoms = [self.read(x, node) for x in leaves(whole) or []]
             tangents = self.matching(whole, t, node)
-            for p, dot in zip(atoms, tangents, strict=True):
-                if isinstance(p, Var) and dot is not None and is_differentiable(p.type):
-                    dots[p] = dot
+            pairs = [(p, d) for p, d in zip(atoms, tangents, strict=True) if isinstance(p, Var)]
+            dots |= {p: d for p, d in pairs if d is not None and is_differentiable(p.type)}
         return dots
 
     def cotangents(self, result: Value, seed: Value | None, node: ast.AST) -> list[Atom]:
@@ -279,14 +270,14 @@ class Transforms(Managers):
         """The gradient, in the structure of the argument."""
         if isinstance(v, Tup):
             items = tuple(self.mirrored(i, bars) for i in v.items)
-            return Tup(items, v.kind, v.keys, v.cls)
+            return self.boxed(Tup(items, v.kind, v.keys, v.cls))
         a = v.root.first if isinstance(v, Ref) else v
         return bars.get(a, Lit(None)) if isinstance(a, Var) else Lit(None)
 
     def tangent_of(self, v: Value, dots: list[Value]) -> Value:
         if isinstance(v, Tup):
             items = tuple(self.tangent_of(i, dots) for i in v.items)
-            return Tup(items, v.kind, v.keys, v.cls)
+            return self.boxed(Tup(items, v.kind, v.keys, v.cls))
         return dots.pop(0) if is_differentiable(self.type_of(v)) else Lit(None)
 
     # -- matrices

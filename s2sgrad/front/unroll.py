@@ -6,21 +6,28 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.building import RAISED
-from s2sgrad.front.containers import Containers, TakeTurns
+from s2sgrad.front.containers import TakeTurns
 from s2sgrad.front.elements import COUNTERS
-from s2sgrad.front.values import Known, Tup, Value
+from s2sgrad.front.updates import Updates
+from s2sgrad.front.values import Known, Tup, Value, same
 from s2sgrad.ir.graph import Lit, Range
 
 _MOST_TURNS = 512  # of a loop over a range that is unrolled because it indexes a container
 
 
+Source = tuple[Tup, bool]  # a container as it was, and whether it is run over backwards
+
+
 class Unrolled(ast.stmt):
     """What is left of a loop over a container: its items are values."""
 
-    def __init__(self, loop: ast.For, items: Sequence[Value]) -> None:
+    def __init__(
+        self, loop: ast.For, items: Sequence[Value], sources: Sequence[Source] = (), done: int = 0
+    ) -> None:
         super().__init__()
-        self.loop, self.items = loop, items
+        self.loop, self.items, self.sources, self.done = loop, items, sources, done
         ast.copy_location(self, loop)
 
 
@@ -28,8 +35,54 @@ class _Dynamic(Exception):
     """The items of a comprehension are not known while parsing."""
 
 
-class Unrolling(Containers):
+class Unrolling(Updates):
     """Loops whose items are known."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources: list[Source] = []  # containers that a loop is found to run over
+
+    # -- `while`
+
+    def stmt_While(self, s: ast.While) -> None:
+        """A loop, or its turns one after another where their number is known while parsing."""
+        before, done = self.state_now(), len(self.stmts)
+        try:
+            super().stmt_While(s)
+        except (TakeTurns, DifferentiationError) as refused:
+            after = self.state_now()
+            self.put_back(before, done)
+            try:
+                self.turn_by_turn(s)
+            except _Dynamic:
+                self.put_back(after, done)
+                raise refused from None
+
+    def state_now(self) -> tuple[dict[str, Value], dict[Any, Any], dict[Any, None]]:
+        return dict(self.env), dict(self.versions), dict(self.written)
+
+    def put_back(self, state: Any, done: int) -> None:
+        env, versions, written = state
+        self.env.clear()
+        self.env.update(env)
+        self.versions, self.written = dict(versions), dict(written)
+        del self.stmts[done:]
+
+    def turn_by_turn(self, s: ast.While) -> None:
+        stop: str | None = getattr(s, "stop", None)
+        for _ in range(_MOST_TURNS):
+            test = self.truth(self.expr(s.test), s.test)
+            if not isinstance(test, Lit):
+                raise _Dynamic
+            if not test.value:
+                return
+            self.parse_block(s.body)
+            left = Lit(self.has_raised()) if stop is None else self.env.get(stop)
+            if not isinstance(left, Lit):
+                raise _Dynamic
+            if left.value:
+                return
+        raise _Dynamic
 
     def expr_ListComp(self, node: ast.ListComp) -> Value:
         return self.listed(node)
@@ -49,7 +102,19 @@ class Unrolling(Containers):
             self.versions, self.written = versions, written
             return self.comprehension(node.elt, node.generators, node)
         self.stmts += stmts
-        return Tup(tuple(items), "list")
+        kind = "iterator" if isinstance(node, ast.GeneratorExp) else "list"
+        return Tup(tuple(items), kind)
+
+    def expr_SetComp(self, node: ast.SetComp) -> Value:
+        """A set of constants is data."""
+        try:
+            keys = self.comprehend(
+                node.generators, lambda: Lit(self.key(self.expr(node.elt), node.elt))
+            )
+        except _Dynamic as e:
+            raise self.refuse(node, f"a set that is computed: {e}", "", "comprehension") from None
+        made = dict.fromkeys(k.value for k in keys)  # type: ignore[union-attr]
+        return Tup(tuple(map(self.key_value, made)), "set")
 
     def expr_DictComp(self, node: ast.DictComp) -> Value:
         def pair() -> Value:
@@ -58,6 +123,7 @@ class Unrolling(Containers):
         try:
             pairs = self.comprehend(node.generators, pair)
         except _Dynamic as e:
+            self.take_turns()
             raise self.refuse(
                 node, f"a dict of which the keys are not known: {e}", "", "comprehension"
             ) from None
@@ -69,7 +135,8 @@ class Unrolling(Containers):
     ) -> list[Value]:
         """The items of a comprehension over containers; its names are its own."""
         first, rest = generators[0], generators[1:]
-        items = self.static_items(first.iter)
+        self.sources = []
+        items, sources = self.static_items(first.iter), list(self.sources)
         if items is None:
             items = self.constant_range(first.iter)
         if items is None:
@@ -81,6 +148,8 @@ class Unrolling(Containers):
             self.assign(first.target, item)
             if all(self.admits(test) for test in first.ifs):
                 made += self.comprehend(rest, make) if rest else [make()]
+            for source in sources:
+                self.refuse_changed(source, -1, first.iter)
         for n in names:
             self.env.pop(n, None)
         self.env.update(saved)
@@ -110,10 +179,17 @@ class Unrolling(Containers):
         versions, written = dict(self.versions), dict(self.written)
         with self.block() as stmts:
             value = self.expr(node)
+        if isinstance(value, Lit) and isinstance(value.value, str):
+            return [Lit(c) for c in value.value]
         if not isinstance(value, Tup):
             self.versions, self.written = versions, written  # it is evaluated again
             return None
         self.stmts += stmts
+        owner = value.view[0] if value.view is not None else value
+        if isinstance(owner, Tup) and owner.cell is not None and owner.kind != "iterator":
+            shown = self.content(owner.cell)
+            if isinstance(shown, Tup):
+                self.sources.append((shown, False))
         if value.kind == "dict":
             return list(map(self.key_value, value.keys))
         if value.kind == "object":
@@ -121,6 +197,7 @@ class Unrolling(Containers):
         return list(value.items)
 
     def combined(self, obj: Any, node: ast.Call) -> list[Value] | None:
+        before = len(self.sources)
         parts = [self.static_items(a) for a in node.args[: 1 if obj is enumerate else None]]
         if obj is zip and any(p is not None for p in parts):
             parts = [
@@ -129,15 +206,9 @@ class Unrolling(Containers):
             ]
         known = [p for p in parts if p is not None]
         if len(known) != len(parts):
-            if known:
-                raise self.refuse(
-                    node,
-                    "`zip` of a container with something of unknown length",
-                    "index it by a number: for k, w in enumerate(ws)",
-                    "for",
-                )
             return None
         if obj is reversed:
+            self.sources[before:] = [(c, not back) for c, back in self.sources[before:]]
             return known[0][::-1]
         if obj is zip:
             if len({len(p) for p in known}) > 1 and node.keywords:
@@ -158,11 +229,31 @@ class Unrolling(Containers):
         return None
 
     def stmt_For(self, s: ast.For) -> None:
-        items = self.static_items(s.iter)
+        self.sources = []
+        items, sources = self.static_items(s.iter), list(self.sources)
         if items is None:
-            items = self.rolled(s)
+            items, sources = self.rolled(s), []
         if items is not None:
-            self.stmt_Unrolled(Unrolled(s, items))
+            self.stmt_Unrolled(Unrolled(s, items, sources))
+
+    def refuse_changed(self, source: Source, k: int, at: ast.AST) -> None:
+        """A loop sees what its body does to the rest of what it runs over: that is refused."""
+        was, backwards = source
+        assert was.cell is not None
+        now = self.content(was.cell)
+        if now is was:
+            return
+        ok = isinstance(now, Tup) and len(now.items) == len(was.items) and now.keys == was.keys
+        if ok and isinstance(now, Tup):
+            left = slice(0, max(len(was.items) - 1 - k, 0)) if backwards else slice(k + 1, None)
+            ok = all(map(same, now.items[left], was.items[left]))
+        if not ok:
+            raise self.refuse(
+                at,
+                "the rest of what this loop runs over changes in the loop",
+                "loop over a copy: list(...); or over the indices",
+                "container",
+            )
 
     def stmt_Unrolled(self, s: Unrolled) -> None:
         """The turns one after another; the rest in an `if` once one may have left the loop."""
@@ -170,6 +261,8 @@ class Unrolling(Containers):
         for k, item in enumerate(s.items):
             self.assign(s.loop.target, item)
             self.parse_block(s.loop.body)
+            for source in s.sources:
+                self.refuse_changed(source, s.done + k, s.loop.iter)
             left = Lit(self.has_raised()) if stop is None else self.env.get(stop)
             if isinstance(left, Lit):
                 if left.value:
@@ -177,7 +270,7 @@ class Unrolling(Containers):
                 continue
             at = s.loop
             test = ast.copy_location(ast.Name(stop or "", ast.Load()), at)
-            rest: list[ast.stmt] = [Unrolled(at, s.items[k + 1 :])]
+            rest: list[ast.stmt] = [Unrolled(at, s.items[k + 1 :], s.sources, s.done + k + 1)]
             then: list[ast.stmt] = [ast.copy_location(ast.Pass(), at)]
             self.parse_block([ast.copy_location(ast.If(test, then, rest), at)])
             return

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from s2sgrad.front.memory import Ref
+from s2sgrad.front.memory import Cell, Ref
 from s2sgrad.ir.graph import UNDEF, Atom, Lit, Var
 from s2sgrad.ir.types import Undefined
 
@@ -16,20 +16,23 @@ from s2sgrad.ir.types import Undefined
 class Tup:
     """A container: structure that is known while parsing and never a value of the IR.
 
-    `kind` is 'tuple', 'list', 'namedtuple', 'dict' or 'object'; `keys` are a dict's keys, or the
-    names of fields and attributes; `cls` is the class of a namedtuple or object.  While lists
-    cannot be written to, nothing tells a list display from a tuple.
+    `kind` is 'tuple', 'list', 'namedtuple', 'dict', 'set', 'object', or 'iterator' for what can be
+    read once; `keys` are a dict's keys, or the names of fields and attributes; `cls` is the class
+    of a namedtuple, an object, or of a kind of list or dict.  `cell` is the identity of one that
+    may change; `view`: it shows the 'keys', 'values' or 'items' of a dict as they are when read.
     """
 
     items: tuple[Value, ...]
     kind: str = "tuple"
     keys: tuple[Any, ...] = ()
     cls: type | None = None
+    cell: Cell | None = None
+    view: tuple[Value, str] | None = None
 
     @property
     def is_sequence(self) -> bool:
         """Is it indexed by position?"""
-        return self.kind in ("tuple", "list", "namedtuple")
+        return self.kind in ("tuple", "list", "namedtuple", "iterator")
 
     def get(self, key: Any) -> Value | None:
         """The item or field of that name, if there is one."""
@@ -37,6 +40,32 @@ class Tup:
             if type(k) is type(key) and k == key:
                 return item
         return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """A list of the IR for each leaf of its items: a list of pairs is a pair of lists.
+
+    `like` is an item, whose leaves are what the columns hold.
+    """
+
+    like: Value
+    columns: tuple[Ref, ...]
+
+
+class Poison:
+    """A name that cannot be used any more, and why."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Super:
+    """`super()` in a method of `after`: attributes are looked up behind it."""
+
+    owner: Value
+    after: type
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +110,7 @@ class Bound:
 
     function: Closure
     owner: Value
+    cls: type | None = None  # where it is defined
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,20 +159,9 @@ class Transformed:
 
 
 Value = (
-    Generated
-    | Manager
-    | Transformed
-    | Atom
-    | Ref
-    | Tup
-    | Known
-    | Closure
-    | Method
-    | Bound
-    | Namespace
-    | Partial
-    | Choice
-)
+    Generated | Manager | Transformed | Atom | Ref | Tup | Rows | Known | Closure | Method | Bound
+    | Super | Namespace | Partial | Choice
+)  # fmt: skip
 
 
 class Outside(Protocol):
@@ -167,6 +186,8 @@ def leaves(v: Value) -> list[Atom | Ref] | None:
     """The numbers and arrays of a value, or None if some part of it is neither."""
     if isinstance(v, Var | Lit | Ref):
         return [v]
+    if isinstance(v, Rows):
+        return list(v.columns)
     if isinstance(v, Tup):
         parts = [leaves(i) for i in v.items]
         return None if None in parts else [a for p in parts if p is not None for a in p]
@@ -177,6 +198,8 @@ def rebuild(like: Value, new: list[Value]) -> Value:
     """A value of the structure of `like`, its leaves taken from the front of `new`."""
     if isinstance(like, Tup):
         return replace(like, items=tuple(rebuild(i, new) for i in like.items))
+    if isinstance(like, Rows):
+        return replace(like, columns=tuple(new.pop(0) for _ in like.columns))  # type: ignore[misc]
     return new.pop(0)
 
 
@@ -197,7 +220,11 @@ def alike(a: Value, b: Value) -> bool:
 def same(a: Value, b: Value) -> bool:
     """Are both the same value, for sure?"""
     if isinstance(a, Tup) and isinstance(b, Tup):
+        if a.cell is not None or b.cell is not None:
+            return a.cell is b.cell
         return alike(a, b) and all(map(same, a.items, b.items))
+    if isinstance(a, Rows) and isinstance(b, Rows):
+        return a.columns == b.columns
     if isinstance(a, Known) and isinstance(b, Known):
         return a.obj is b.obj
     if isinstance(a, Lit) and isinstance(b, Lit):

@@ -35,7 +35,7 @@ FRESH: frozenset[Any] = frozenset(
     + [getattr(np.linalg, n) for n in _LINALG.split()]
     + [getattr(np.fft, n) for n in _FFT.split()]
     + [ops.zeros_like, ops.broadcast_like, ops.cast_like, ops.copy, ops.not_, ops.last_writes]
-    + [np.ndarray.copy, np.ndarray.flatten, np.ndarray.astype, ops.zeros_list]
+    + [np.ndarray.copy, np.ndarray.flatten, np.ndarray.astype, ops.zeros_list, ops.total]
     + [builtins.abs, builtins.sum, builtins.float, builtins.int, builtins.len]
 )
 # The rules read nothing but shape and dtype of these operands: their contents may be gone.
@@ -49,6 +49,11 @@ SHAPE_ONLY: dict[Any, tuple[int, ...]] = {
     np.shape: (0,),
     np.ndim: (0,),
     len: (0,),
+    ops.place: (0,),
+    ops.repeat_list: (1, 2),
+    ops.fold_list: (1, 2),
+    ops.total: (1,),
+    ops.concat: (2,),
     ops.zeros_list: (0,),
     ops.spread_list: (1,),
     ops.split_like: (1,),
@@ -65,7 +70,19 @@ ALLOCATIONS: frozenset[Any] = frozenset(
     ]
     + [np.full_like, np.array, np.ndarray.copy, ops.copy, ops.zeros_like, ops.list_]
 )
-WRITES = frozenset({ops.setitem, ops.additem, ops.append, ops.drop_last})
+WRITES = frozenset({ops.setitem, ops.additem, ops.append, ops.drop_last, ops.drop, ops.insert})
+
+
+def shape_only(eqn: Eqn) -> tuple[int, ...]:
+    """The operands whose contents may be gone; the length of a list is part of its contents."""
+    found = SHAPE_ONLY.get(eqn.op, ())
+    return (
+        tuple(
+            k for k in found if k < len(eqn.args) and not isinstance(atom_type(eqn.args[k]), List)
+        )
+        if found
+        else ()
+    )
 
 
 def is_memory(v: Var) -> bool:

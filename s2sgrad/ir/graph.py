@@ -149,7 +149,7 @@ class Loop:
 class Attempt:
     """The test of a branch that is a `try`: the second arm runs if the first raises one of these.
 
-    It stands where a test stands, as a constant, so passes that know nothing of exceptions need not.
+    It stands where a test stands, as a constant: passes that know nothing of exceptions need not.
     What the first arm binds is not to be had in the second, which sees what was there before.
     """
 

@@ -61,11 +61,23 @@ def like(x: Any, /, **fields: Any) -> Any:
     return made
 
 
+def _first_step(index: Any) -> tuple[Any, Any]:
+    """The index of a list, and that of the item; None: the item as a whole."""
+    if not isinstance(index, Path):
+        return index, None
+    first, *rest = index.steps
+    if not rest:
+        return first, None
+    return first, rest[0] if len(rest) == 1 else Path(tuple(rest))
+
+
 def setitem(x: Any, index: Any, value: Any) -> Any:
     """A copy of `x` in which `x[index] = value` was executed."""
     if isinstance(x, list):
-        k = range(len(x))[index]
-        return [*x[:k], value, *x[k + 1 :]]
+        first, rest = _first_step(index)
+        made = list(x)
+        made[first] = setitem(x[first], rest, value) if rest is not None else value
+        return made
     out = x.copy(order="K")
     target, last = _place(out, index)
     target[last] = value
@@ -75,7 +87,8 @@ def setitem(x: Any, index: Any, value: Any) -> Any:
 def additem(x: Any, index: Any, value: Any) -> Any:
     """A copy of `x` with `value` added at `index`; repeated indices add up."""
     if isinstance(x, list):
-        return setitem(x, index, x[index] + value)
+        old = getitem(x, index)
+        return setitem(x, index, add_lists(old, value) if isinstance(old, list) else old + value)
     out = x.copy(order="K")
     target, last = _place(out, index)
     np.add.at(target, last, value)
@@ -83,17 +96,27 @@ def additem(x: Any, index: Any, value: Any) -> Any:
 
 
 def copy(x: Any) -> Any:
-    """A copy of `x`: where the last pass puts one, a write would destroy what is still read."""
-    return x.copy() if isinstance(x, list) else x.copy(order="K")
+    """A copy of `x`: where the last pass puts one, a write would destroy what is still read.
+
+    Lists in a list are copied, too.
+    """
+    if isinstance(x, list):
+        return [copy(v) if isinstance(v, list) else v for v in x]
+    return x.copy(order="K")
 
 
 def copy_items(x: list[Any]) -> list[Any]:
     """A list of copies."""
-    return [v.copy(order="K") for v in x]
+    return [copy_items(v) if isinstance(v, list) else v.copy(order="K") for v in x]
 
 
 def pack(*values: Any) -> tuple[Any, ...]:
     """What the forward half of a function saves."""
+    return values
+
+
+def shown(*values: Any) -> tuple[Any, ...]:
+    """A tuple that is data: it is shown in a text."""
     return values
 
 
@@ -117,14 +140,52 @@ def drop_last(x: list[Any]) -> list[Any]:
     return x[:-1]
 
 
+def drop(x: list[Any], k: int, n: int) -> list[Any]:
+    """A copy of the list without its item `k`; `n` is its length."""
+    made = list(x)
+    del made[k]
+    return made
+
+
+def insert(x: list[Any], k: int, value: Any) -> list[Any]:
+    """A copy of the list with `value` before its item `k`, which is not negative."""
+    return [*x[:k], value, *x[k:]]
+
+
+def place(x: list[Any], k: int) -> int:
+    """Where `x.insert(k, ...)` inserts: from 0 to the length of the list."""
+    return len(x[:k])
+
+
+def concat(x: list[Any], y: list[Any], n: int) -> list[Any]:
+    """`x + y`; `n` is the length of `x`."""
+    return [*x, *y]
+
+
+def repeat_list(x: list[Any], n: int, m: int) -> list[Any]:
+    """`x * n`; `m` is the length of `x`."""
+    return x * n
+
+
+def fold_list(g: list[Any], n: int, m: int) -> list[Any]:
+    """The sums of what belongs to each item of a list of `m` that was repeated `n` times."""
+    return [sum(g[k::m]) for k in range(m)]
+
+
+def total(x: list[Any], n: int) -> Any:
+    """`sum(x)`; `n` is the length of `x`."""
+    return sum(x)
+
+
 def add_lists(x: list[Any], y: list[Any]) -> list[Any]:
     """The sums of the items of two lists."""
-    return [a + b for a, b in zip(x, y, strict=True)]
+    pairs = zip(x, y, strict=True)
+    return [add_lists(a, b) if isinstance(a, list) else a + b for a, b in pairs]
 
 
 def zeros_list(x: list[Any]) -> list[Any]:
     """The zero cotangents of the items of a list."""
-    return [zeros_like(v) for v in x]
+    return [zeros_list(v) if isinstance(v, list) else zeros_like(v) for v in x]
 
 
 def spread_list(g: Any, x: list[Any]) -> list[Any]:
@@ -159,6 +220,11 @@ def not_(x: Any) -> bool:
 def identity(x: Any) -> Any:
     """`x` itself."""
     return x
+
+
+def finite(x: Any) -> Any:
+    """`x`, 0 in place of infinity.  Its derivative is taken as 1 everywhere."""
+    return np.where(x == np.inf, 0.0, x)[()]
 
 
 def stop_gradient(x: Any) -> Any:

@@ -15,7 +15,7 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.alias import SHAPE_ONLY
 from s2sgrad.ir.call import Kept, equations
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Hole, Loop, Var
-from s2sgrad.ir.types import Undefined, is_differentiable
+from s2sgrad.ir.types import Static, Undefined, is_differentiable
 from s2sgrad.rules.helpers import Helper
 from s2sgrad.rules.registry import lookup
 
@@ -29,6 +29,12 @@ STRUCTURAL = {
     ops.list_,
     ops.append,
     ops.drop_last,
+    ops.drop,
+    ops.insert,
+    ops.concat,
+    ops.repeat_list,
+    ops.fold_list,
+    ops.total,
     ops.add_lists,
     ops.spread_list,
     ops.split_like,
@@ -53,7 +59,9 @@ def carries_derivative(eqn: Eqn) -> bool:
         return True
     if eqn.effect:
         return True  # a draw, say; one that depends on what is differentiated is refused
-    if eqn.op in (ops.not_, ops.part, ops.fstring, ops.pack, ops.held, ops.is_caught):
+    if eqn.op in (
+        ops.not_, ops.part, ops.place, ops.fstring, ops.pack, ops.held, ops.is_caught, ops.shown
+    ):  # fmt: skip
         return False
     rule = lookup(eqn.op)
     if rule is None and isinstance(eqn.op, Helper):
@@ -103,6 +111,21 @@ def _refuse_draws(block: Block, found: set[Var]) -> None:
                     s.at,
                     "draw from a standard distribution and compute with what was drawn: "
                     "loc + scale * rng.standard_normal(n)",
+                    anchor="draw",
+                )
+            )
+
+
+def refuse_draws(func: Func) -> None:
+    """Refuse what would be another number at each run of the function."""
+    for s in equations(func.body):
+        clock = getattr(s.op, "__module__", "") == "time"
+        if s.effect and not clock and not isinstance(s.out.type, Static):
+            raise DifferentiationError(
+                Refusal(
+                    "a matrix is made column by column, and each would draw other numbers",
+                    s.at,
+                    "draw them before, and pass them as an argument",
                     anchor="draw",
                 )
             )

@@ -166,6 +166,8 @@ class Adjoints(Cotangents):
         start = len(self.recorder.stmts)
         symbols = [_Lazy(self, a) if isinstance(a, Var) else a.value for a in s.args]
         out: Symbol = _Lazy(self, s.out)
+        if s.out in self.saturating:
+            out = self.recorder.symbol(self.recorder.emit(ops.finite, (self.need(s.out),)))
         if not isinstance(g, list) and self.selected.guards(s, g):
             symbols, out = guard(s, symbols, out, self.nonzero(g))
         pos, kw, names = by_position(rule, *call_args(s, symbols))

@@ -16,9 +16,9 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES, is_memory, sources
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Stmt, Var, atom_type
 from s2sgrad.ir.types import Array, List, Saved, Seq
-from s2sgrad.passes.conflicts import Conflict, Conflicts
+from s2sgrad.passes.conflicts import Conflict, Conflicts, into_item
 from s2sgrad.passes.latest import latest
-from s2sgrad.passes.regions import Regions
+from s2sgrad.passes.regions import Regions, is_nested, reads_item
 
 _MOST = 1000  # repairs of one function
 
@@ -119,7 +119,8 @@ class _Repair:
 
     def is_view(self, v: Var) -> bool:
         made = self.regions.made.get(v)
-        return made is not None and bool(sources(made)) and not _is_saved(v)
+        shares = made is not None and (bool(sources(made)) or reads_item(made))
+        return shares and not _is_saved(v)
 
     def copy_items(self, tape: Var, write: Eqn) -> Func:
         """What is collected is a copy."""
@@ -131,7 +132,8 @@ class _Repair:
         assert isinstance(item, Var)
         kept = Var(item.hint, item.type)
         # A write to an array destroys what lists of arrays show.
-        deep = isinstance(item.type, List) and not isinstance(write.out.type, List)
+        writes_items = not isinstance(write.out.type, List) or into_item(write)
+        deep = isinstance(item.type, List) and writes_items
         copy = Eqn(kept, ops.copy_items if deep else ops.copy, (item,))
 
         def collecting(b: Block, k: int) -> Block:
@@ -155,6 +157,7 @@ class _Repair:
         """A copy is written to: made outside of all loops that keep what is read apart from it."""
         operand = write.args[0]
         assert isinstance(operand, Var)
+        how = ops.copy_items if into_item(write) and not is_nested(operand) else ops.copy
         edge = self.edge(operand, readers)
         if edge is None:
             copy = Var(operand.hint, operand.type)
@@ -162,7 +165,7 @@ class _Repair:
             def before(s: Eqn) -> list[Eqn]:
                 if s is not write:
                     return [s]
-                made = Eqn(copy, ops.copy, (operand,), at=s.at)
+                made = Eqn(copy, how, (operand,), at=s.at)
                 return [made, replace(s, args=(copy, *s.args[1:]))]
 
             return self.rewrite(before)
@@ -176,7 +179,7 @@ class _Repair:
             same = isinstance(s, Loop) and s.outs == loop.outs
             return replace(s, carried=carried) if same else s  # type: ignore[arg-type]
 
-        made = Eqn(copy, ops.copy, (init,), at=loop.at)
+        made = Eqn(copy, how, (init,), at=loop.at)
         body = _map(self.func.body, lambda s: [s], around, {loop.outs: made})
         return replace(self.func, body=body)
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from s2sgrad.ir.alias import SHAPE_ONLY, WRITES, is_memory
-from s2sgrad.ir.graph import Atom, Branch, Eqn, Func, Loop, Range, Stmt, Var, is_attempt
+from s2sgrad.ir.alias import WRITES, is_memory, shape_only
+from s2sgrad.ir.graph import Atom, Branch, Eqn, Func, Loop, Pack, Range, Stmt, Var, is_attempt
+from s2sgrad.ir.ops import additem, setitem
 from s2sgrad.ir.types import List
 from s2sgrad.ir.walk import reads
 from s2sgrad.passes.regions import Regions
@@ -27,8 +28,16 @@ class Conflict:
 
 def contents(s: Eqn) -> list[Var]:
     """The operands whose contents are read."""
-    skip = SHAPE_ONLY.get(s.op, ())
+    skip = shape_only(s)
     return [a for k, a in enumerate(s.args) if isinstance(a, Var) and k not in skip]
+
+
+def into_item(s: Eqn) -> bool:
+    """Does a write to a list change an item of it in place?"""
+    if not isinstance(s.out.type, List):
+        return False
+    index = s.form.args[1] if s.form is not None and s.op in (setitem, additem) else None
+    return isinstance(index, Pack) and index.kind == "path" and len(index.items) > 1
 
 
 class Conflicts:
@@ -59,9 +68,13 @@ class Conflicts:
         live.update(contents(s))
 
     def write(self, s: Eqn, live: set[Var]) -> None:
-        near = self.regions.near(self.regions.of(s.args[0]))
-        # What a list holds is not changed by a write to the list.
-        shown = self.regions.shown_by_lists if not isinstance(s.out.type, List) else {}
+        whole = isinstance(s.out.type, List) and not into_item(s)
+        shown_at = self.regions.of(s.args[0])
+        if isinstance(s.out.type, List) and not whole:
+            shown_at |= self.regions.items(s.args[0])
+        near = self.regions.near(shown_at)
+        # What a list holds is not changed by a write to the list, but by one to a part of an item.
+        shown = {} if whole else self.regions.shown_by_lists
         hit: set[Var] = set()
         for r in near:
             hit |= live & (self.regions.shown_by[r] | shown.get(r, set()))

@@ -13,6 +13,7 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Var, atom_type
 from s2sgrad.ir.types import Array, List, Scalar, Type, Unknown, is_real, kind_of
 from s2sgrad.passes.frames import ZERO, Add, Clear, bar_name, dense_parts, is_zero
+from s2sgrad.passes.lists import zeros_of
 from s2sgrad.passes.taping import Taping
 
 
@@ -59,9 +60,10 @@ class Cotangents(Taping):
         if len(gs) == 1 and gs[0] is c.read:
             return c.base  # `x[i] += v` leaves the cotangent as it is
         total: Atom = ZERO
-        if isinstance(v.type, List) and not isinstance(v.type.item, Scalar) and not gs:
+        if isinstance(v.type, List) and not gs:
             item = c.read or self.part(c)
-            total = self.recorder.emit(ops.zeros_like, (item,))
+            if not isinstance(atom_type(item), Scalar):
+                total = zeros_of(self.recorder, item)
         for k, g in enumerate(gs):
             total = self.sum(total, g, v) if k else g
         cleared = self.put(ops.setitem, c.base, c.index, c.atoms, total, v)
@@ -86,7 +88,7 @@ class Cotangents(Taping):
         return self.recorder.emit(op, (base, *atoms, g), form, hint=bar_name(v))
 
     def sum(self, a: Atom, b: Atom, v: Var) -> Atom:
-        if isinstance(v.type, List):
+        if isinstance(atom_type(a), List):
             return self.recorder.emit(ops.add_lists, (a, b), hint=bar_name(v))
         total = self.recorder.emit(operator.add, (a, b), hint=bar_name(v))
         self.selected.sum((a, b), total)
@@ -95,16 +97,14 @@ class Cotangents(Taping):
     def zero(self, v: Var) -> Atom:
         if isinstance(v.type, Scalar) or v in self.unbound:
             return ZERO
-        if not isinstance(v.type, List):
-            return self.recorder.emit(ops.zeros_like, (self.like(v),), hint=bar_name(v))
-        if isinstance(v.type.item, Scalar):
-            return self.recorder.emit(ops.spread_list, (ZERO, self.like(v)), hint=bar_name(v))
-        return self.recorder.emit(ops.zeros_list, (self.like(v),), hint=bar_name(v))
+        return zeros_of(self.recorder, self.like(v), bar_name(v))
 
     # -- repair, once for all rules
 
     def shaped(self, bar: Atom, x: Var) -> Atom:
         """Repair, once for all rules: broadcasting is undone, and a wider dtype."""
+        if isinstance(x.type, List):
+            return bar
         bar = self.reshaped(bar, x)
         t = atom_type(bar)
         if isinstance(x.type, Scalar) and kind_of(t) == "complex" != x.type.kind:

@@ -31,12 +31,12 @@ from s2sgrad.ir.graph import (
     Var,
     atom_type,
 )
-from s2sgrad.ir.types import INT, Array, Seq
+from s2sgrad.ir.types import INT, Array, List, Seq
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.hoist import runs
 from s2sgrad.passes.rewrite import Rewriter
 
-_ROWS = Form((Hole(0), Pack("tuple", (-1, Hole(1)))))
+_ROWS = Form((Hole(0), Pack("tuple", (Hole(1), Hole(2)))))
 _AS_COLUMN = Form((Hole(0), (slice(None), None)))
 _DOWN = Form((Hole(0),), (("axis", 0),))
 
@@ -135,7 +135,10 @@ class _Sums:
         n = len(self.loop.carried)
         if v in self.made:
             s = self.made[v]
-            return s.op is not ops.getitem or s.args[0] in self.owner.old.body.params
+            if s.op is not ops.getitem:
+                return True
+            listed = isinstance(atom_type(s.args[0]), List)  # arrays in lists are not written to
+            return listed or s.args[0] in self.owner.old.body.params
         return v in self.loop.body.params[n + 1 :]
 
     def shorter(self) -> Loop:
@@ -190,8 +193,9 @@ class _Sums:
             size = Var("", INT)
             self.owner.add(Eqn(size, np.size, (self.sized(start), Lit(axis))))
             assert isinstance(v.type, Array)
-            out = Var("", Array(v.type.char, ("?", v.type.shape[0])))
-            self.owner.add(Eqn(out, np.reshape, (self.rows[v], size), _ROWS))
+            out, turns = Var("", Array(v.type.char, ("?", v.type.shape[0]))), Var("", INT)
+            self.owner.add(Eqn(turns, len, (self.rows[v],)))
+            self.owner.add(Eqn(out, np.reshape, (self.rows[v], turns, size), _ROWS))
             self.matrices[v] = out
         return self.matrices[v]
 

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.infer import fits
 from s2sgrad.front.probe import is_elementwise
 from s2sgrad.ir import ops
@@ -43,15 +42,22 @@ from s2sgrad.ir.graph import (
 from s2sgrad.ir.types import Array, List, Scalar, Several, Type, is_differentiable, kind_of
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.activity import STRUCTURAL, active, carries_derivative, contents
-from s2sgrad.passes.calls import refused
+from s2sgrad.passes.lists import refused_list
+from s2sgrad.passes.pushed_calls import PushedCalls, push_call
 from s2sgrad.passes.pushing import ZERO, Answers, Pushing, dot_hint
 from s2sgrad.passes.record import Recorder, Symbol
+from s2sgrad.passes.saturating import saturating
 from s2sgrad.rules.registry import canonical, lookup
 
 _SUMS: dict[Any, Any] = {np.add: operator.add, np.subtract: operator.sub}
 # Of lists: linear in the operands of these positions.
 _OF_LISTS: dict[Any, tuple[int, ...]] = {
     ops.drop_last: (0,),
+    ops.drop: (0,),
+    ops.concat: (0, 1),
+    ops.repeat_list: (0,),
+    ops.fold_list: (0,),
+    ops.total: (0,),
     ops.add_lists: (0, 1),
     ops.spread_list: (0,),
     ops.split_like: (0,),
@@ -72,7 +78,12 @@ def forward(func: Func, tangents: Mapping[Var, Atom]) -> Func:
 
     Raises `DifferentiationError`, with the place, where an operation has no forward rule.
     """
-    return _Forward(func, tangents).build()
+    return _Forward(func, tangents, PushedCalls(_pushed)).build()
+
+
+def _pushed(func: Func, tangents: Mapping[Var, Atom], calls: PushedCalls) -> Func:
+    """A kept function with the tangents of its results."""
+    return _Forward(func, tangents, calls).build()
 
 
 def has_tangent(result: Atom) -> bool:
@@ -81,9 +92,10 @@ def has_tangent(result: Atom) -> bool:
 
 
 class _Forward:
-    def __init__(self, func: Func, tangents: Mapping[Var, Atom]) -> None:
-        self.func = func
+    def __init__(self, func: Func, tangents: Mapping[Var, Atom], calls: PushedCalls) -> None:
+        self.func, self.calls = func, calls
         self.active = active(func, tangents, func.body.results)
+        self.saturating = saturating(func.body)
         self.dots: dict[Var, Atom] = dict(tangents)
         self.items: dict[Var, list[Atom | None]] = {}  # of operations with several results
         self.mirror: set[Var] = set(func.notes.get("mirror", ()))
@@ -194,6 +206,10 @@ class _Forward:
         if not self.moves(s):
             self.stmts.extend((s, *reads))
             return
+        if isinstance(s.op, Kept):
+            self.recorder.at = s.at
+            push_call(self, s, reads)
+            return
         outer, self.recorder.stmts, self.recorder.at = self.stmts, [], s.at
         self.push(s, reads)
         made, self.recorder.stmts = self.stmts, outer
@@ -210,8 +226,6 @@ class _Forward:
 
     def push(self, s: Eqn, reads: Sequence[Eqn]) -> None:
         """Write the tangent of the result of `s`."""
-        if isinstance(s.op, Kept):
-            raise refused(s, "tangents (forward mode)")
         if isinstance(s.out.type, Several) and s.out.type.open:
             raise self.rules.refused(
                 s, "how many results it has is not known before the program runs"
@@ -225,7 +239,10 @@ class _Forward:
         elif canonical(s.op) in _SUMS and s.form is None:
             dot = self.sum(s)
         else:
-            dot = self.rules.pushed(s, Symbol(self.recorder, s.out))
+            out: Atom = s.out
+            if out in self.saturating:
+                out = self.recorder.emit(ops.finite, (out,))
+            dot = self.rules.pushed(s, Symbol(self.recorder, out))
         assert not isinstance(dot, list)
         if dot is not None:
             self.dots[s.out] = self.settle(dot, s.out, sure)
@@ -259,10 +276,13 @@ class _Forward:
             return self.write(s)
         if s.op in (ops.list_, ops.append):
             return self.again(s, tuple(map(self.filled, s.args)))
+        if s.op is ops.insert:
+            first, *place, last = s.args
+            return self.again(s, (self.filled(first), *place, self.filled(last)))
         linear = _OF_LISTS.get(s.op, ())
         known = {*linear, *SHAPE_ONLY.get(s.op, ())}
         if any(self.dot(a) is not None and k not in known for k, a in enumerate(s.args)):
-            raise _refused_list(s)
+            raise refused_list(s)
         pairs = enumerate(s.args)
         return self.again(s, tuple(self.filled(a) if k in linear else a for k, a in pairs))
 
@@ -428,18 +448,6 @@ def _may_fail(s: Eqn) -> bool:
     """May `s` end the program where its tangent would fail otherwise?  Then it goes first."""
     rule = lookup(s.op)
     return s.effect or (s.raises and rule is not None and rule.singular)
-
-
-def _refused_list(s: Eqn) -> DifferentiationError:
-    name = getattr(s.op, "__name__", str(s.op))
-    return DifferentiationError(
-        Refusal(
-            f"`{name}` of a list that grows is not supported",
-            s.at,
-            "make it an array first: np.array(...) or np.stack(...)",
-            anchor="list",
-        )
-    )
 
 
 __all__ = ["forward", "has_tangent"]

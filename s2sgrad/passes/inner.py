@@ -7,9 +7,13 @@ function with its derivative, in the form that the next derivative takes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from s2sgrad.front.transforms import Passes
 from s2sgrad.front.values import Value
-from s2sgrad.ir.graph import Atom, Func, Var, atom_type
+from s2sgrad.ir.call import called_by
+from s2sgrad.ir.graph import Atom, Func, Lit, Var, atom_type
+from s2sgrad.ir.types import Scalar
 from s2sgrad.passes.calls import refuse_halves
 from s2sgrad.passes.finish import finish
 from s2sgrad.passes.forward import forward, has_tangent
@@ -18,7 +22,12 @@ from s2sgrad.passes.seeds import plan
 
 
 def pulled(
-    func: Func, result: Value, what: str, has_aux: bool, wrt: Sequence[Var], seeds: Sequence[Atom]
+    func: Func,
+    result: Value,
+    what: str,
+    has_aux: bool,
+    wrt: Sequence[Var],
+    seeds: Sequence[Atom],
 ) -> Func:
     """`func` with its results followed by the cotangents of `wrt`.
 
@@ -28,8 +37,12 @@ def pulled(
     if not seeds:
         planned = plan(func, result, what, has_aux, None)
         func, seeds = planned.checked(func), planned.atoms
-    made = reverse(func, wrt, seeds, ())
-    refuse_halves(made)
+    if called_by([func]) and len(wrt) == 1 and isinstance(wrt[0].type, Scalar) and what != "vjp":
+        made = forward(func, {wrt[0]: Lit(1.0)})  # what halves of functions save has no derivative
+        made = replace(made, body=replace(made.body, results=made.body.results[: n + 1]))
+    else:
+        made = reverse(func, wrt, seeds, ())
+        refuse_halves(made)
     return finish(made, n, [v.type for v in wrt])
 
 
@@ -40,8 +53,4 @@ def pushed(func: Func, tangents: Mapping[Var, Atom]) -> Func:
     return finish(forward(func, tangents), n, types)
 
 
-class Inner:
-    """What the parser asks of the passes."""
-
-    pulled = staticmethod(pulled)
-    pushed = staticmethod(pushed)
+INNER = Passes(pulled, pushed)

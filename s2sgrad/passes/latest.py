@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from dataclasses import replace
 
-from s2sgrad.ir.alias import SHAPE_ONLY, WRITES
+from s2sgrad.ir.alias import WRITES, shape_only
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Stmt, Var
 
 Later = ChainMap[Var, Var]
@@ -23,7 +23,7 @@ def _block(block: Block, later: Later) -> Block:
 
 def _stmt(s: Stmt, later: Later) -> Stmt:
     if isinstance(s, Eqn):
-        skip = SHAPE_ONLY.get(s.op, ())
+        skip = shape_only(s)
         args = tuple(_newest(a, later) if k in skip else a for k, a in enumerate(s.args))
         if s.op in WRITES and isinstance(s.args[0], Var):
             later[s.args[0]] = s.out

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import builtins
+import operator
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Var, atom_type
+from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Var, atom_type
 from s2sgrad.ir.types import List, Scalar
 from s2sgrad.passes.record import Recorder
 
@@ -17,6 +19,12 @@ LISTS = {
     ops.list_,
     ops.append,
     ops.drop_last,
+    ops.drop,
+    ops.insert,
+    ops.concat,
+    ops.repeat_list,
+    ops.fold_list,
+    ops.total,
     ops.add_lists,
     ops.spread_list,
     ops.split_like,
@@ -35,8 +43,24 @@ def list_cotangents(
         last = _item(r, g, -1)  # before the list is shorter, so that it may be so in place
         return [r.emit(ops.drop_last, (g,), hint=_hint(s.args[0])), last]
     if s.op is ops.drop_last:
-        zero = r.emit(ops.zeros_like, (need_item(r, s, need),))
+        zero = need_item(r, s, need, -1, ())
         return [r.emit(ops.append, (g, zero), hint=_hint(s.args[0]))]
+    if s.op in (ops.drop, ops.insert):
+        return _edited(r, s, g, need)
+    if s.op is ops.concat:
+        n = need(s.args[2])
+        parts = (Pack("slice", (None, Hole(1), None)), Pack("slice", (Hole(1), None, None)))
+        bars = [
+            r.emit(ops.getitem, (g, n), Form((Hole(0), part)), _hint(a))
+            for a, part in zip(s.args, parts, strict=False)
+        ]
+        return [*bars, None]
+    if s.op in (ops.repeat_list, ops.fold_list):
+        other = ops.fold_list if s.op is ops.repeat_list else ops.repeat_list
+        return [r.emit(other, (g, *map(need, s.args[1:])), hint=_hint(s.args[0])), None, None]
+    if s.op is ops.total:
+        one = r.emit(ops.list_, (g,))
+        return [r.emit(ops.repeat_list, (one, need(s.args[1]), Lit(1))), None]
     if s.op is ops.add_lists:
         return [g, g]
     if s.op is ops.spread_list:
@@ -74,13 +98,45 @@ def list_cotangents(
     )
 
 
-def need_item(r: Recorder, s: Eqn, need: Callable[[Atom], Atom]) -> Atom:
-    """The item that `drop_last` takes away."""
+def _edited(r: Recorder, s: Eqn, g: Atom, need: Callable[[Atom], Atom]) -> list[Atom | None]:
+    """`drop` and `insert` undo each other; the place is counted from the start, or is -1."""
+    assert s.form is not None
+    bars: list[Atom | None] = [None] * len(s.args)
+    index = s.form.args[1]
+    atoms = tuple(need(s.args[t.k]) for t in (index,) if isinstance(t, Hole))
+    if s.op is ops.insert:
+        bars[-1] = r.emit(ops.getitem, (g, *atoms), Form((Hole(0), index)))
+        bars[0] = r.emit(ops.drop, (g, *atoms), Form((Hole(0), index)), _hint(s.args[0]))
+        return bars
+    zero = need_item(r, s, need, index, atoms)
+    if not (isinstance(index, int) and index >= 0):  # counted from the end of the longer list
+        k = atoms[0] if atoms else Lit(index)
+        index, atoms = Hole(1), (r.emit(operator.mod, (k, need(s.args[-1]))),)
+    form = Form((Hole(0), index, Hole(len(atoms) + 1)))
+    bars[0] = r.emit(ops.insert, (g, *atoms, zero), form, _hint(s.args[0]))
+    return bars
+
+
+def need_item(
+    r: Recorder, s: Eqn, need: Callable[[Atom], Atom], index: Any, atoms: tuple[Atom, ...]
+) -> Atom:
+    """The zero cotangent of the item that is taken away."""
     t = atom_type(s.args[0])
     assert isinstance(t, List)
     if isinstance(t.item, Scalar):
         return Lit(0.0)
-    return r.emit(ops.getitem, (need(s.args[0]),), Form((Hole(0), -1)))
+    item = r.emit(ops.getitem, (need(s.args[0]), *atoms), Form((Hole(0), index)))
+    return zeros_of(r, item)
+
+
+def zeros_of(r: Recorder, item: Atom, hint: str = "") -> Atom:
+    """The zero cotangent of an array or a list."""
+    t = atom_type(item)
+    if not isinstance(t, List):
+        return r.emit(ops.zeros_like, (item,), hint=hint)
+    if isinstance(t.item, Scalar):
+        return r.emit(ops.spread_list, (Lit(0.0), item), hint=hint)
+    return r.emit(ops.zeros_list, (item,), hint=hint)
 
 
 def _item(r: Recorder, g: Atom, k: int) -> Atom:
@@ -89,3 +145,15 @@ def _item(r: Recorder, g: Atom, k: int) -> Atom:
 
 def _hint(a: Atom) -> str:
     return f"{a.hint}_bar" if isinstance(a, Var) and a.hint else ""
+
+
+def refused_list(s: Eqn) -> DifferentiationError:
+    name = getattr(s.op, "__name__", str(s.op))
+    return DifferentiationError(
+        Refusal(
+            f"`{name}` of a list that grows is not supported",
+            s.at,
+            "make it an array first: np.array(...) or np.stack(...)",
+            anchor="list",
+        )
+    )

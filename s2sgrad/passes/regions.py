@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import SHAPE_ONLY, WRITES, is_memory, sources
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Var, atom_type
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Pack, Range, Var, atom_type
 from s2sgrad.ir.types import List
 
 Place = tuple[Loop, ...]  # the loops around, from the outside in
@@ -48,6 +48,21 @@ def _inverse(points: dict[Var, Pointers]) -> dict[Var, set[Var]]:
         for r in regions:
             found[r].add(v)
     return found
+
+
+def is_nested(v: Var) -> bool:
+    """Is it a list of lists?"""
+    return isinstance(v.type, List) and isinstance(v.type.item, List)
+
+
+def reads_item(s: Eqn) -> bool:
+    """Is the result what a list holds, and no slice of it?"""
+    if s.op is not ops.getitem or not isinstance(atom_type(s.args[0]), List):
+        return False
+    index = s.form.args[1] if s.form is not None else 0
+    last = index.items[-1] if isinstance(index, Pack) and index.kind == "path" else index
+    sliced = isinstance(last, slice) or (isinstance(last, Pack) and last.kind == "slice")
+    return not (sliced and isinstance(s.out.type, List))
 
 
 class Regions:
@@ -118,13 +133,15 @@ class Regions:
             return
         if isinstance(s.out.type, List):
             skip = SHAPE_ONLY.get(s.op, ())
-            given = (self.given(a) for k, a in enumerate(s.args) if k not in skip)
+            ask = self.all_of if is_nested(s.out) else self.given
+            given = (ask(a) for k, a in enumerate(s.args) if k not in skip)
             self.held[s.out] = NOWHERE.union(*given)
-            if s.op is ops.copy_items:
-                self.held[s.out] = frozenset((s.out,))
-        x = s.args[0] if s.args else None
-        if s.op is ops.getitem and isinstance(x, Var) and isinstance(x.type, List):
-            self.points[s.out] = self.items(x)
+            if s.op is ops.copy_items or (s.op is ops.copy and is_nested(s.out)):
+                inner = Var(s.out.hint)
+                self.place[inner] = place
+                self.held[s.out] = frozenset((inner,))
+        if reads_item(s):
+            self.points[s.out] = self.items(s.args[0])
             return
         if s.op in WRITES or s.out in self.in_place:
             shared = [a for a in s.args[:1] if isinstance(a, Var)]

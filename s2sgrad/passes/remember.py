@@ -3,8 +3,8 @@
 `reverse` tapes what its rules ask for.  Here the choice is made anew over all values of the blocks
 and their mirrors at once, as a minimum cut: a value that a mirror reads is taped, or it is computed
 again from operands that the mirror must have in their turn.  What is bound outside of both, and the
-number of the turn, costs nothing.  Nothing is computed again that has an effect, draws a random
-number, calls a function, may warn, or is worth more than a few additions.
+number of the turn, costs nothing; what the program keeps in a list is read there.  Nothing is
+computed again that has an effect, calls a function of the user's, may warn, or is dear.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, S
 from s2sgrad.ir.types import Seq
 from s2sgrad.passes.costs import again, to_tape, written
 from s2sgrad.passes.cut import INFINITE, SINK, SOURCE, Graph
+from s2sgrad.passes.filled import fillings
 from s2sgrad.passes.frames import tape_name
 from s2sgrad.passes.mirrors import Mirrors, Pair
+from s2sgrad.passes.stored import stored
 
 
 def remember(func: Func) -> Func:
@@ -38,6 +40,7 @@ class _Choice:
 
     def __init__(self, mirrors: Mirrors, spoiled: set[Atom]) -> None:
         self.mirrors, self.spoiled = mirrors, spoiled
+        self.find_items()
         self.graph = Graph()
         self.seen: set[Var] = set()
         for pair in mirrors.pairs.values():
@@ -48,6 +51,21 @@ class _Choice:
         near = self.graph.near_source()
         self.needed = {v for v in self.seen if v in near}
         self.taped = {v for v in self.needed if (v, "again") not in near}
+
+    def find_items(self) -> None:
+        """What the program keeps in a list or an array need not be taped: it is read there."""
+        made, home = self.mirrors.made, self.mirrors.home
+        for forward, pairs in self.mirrors.of.items():
+            s = pairs[0].owner
+            outside = all(p.parent is None and p.index is not None for p in pairs)
+            if not isinstance(s, Loop) or not outside:
+                continue
+            found = [one for one in fillings(s, made) if one.out not in self.spoiled]
+            for sums, read in [r for one in found for r in one.reads(made)]:
+                made.update((e.out, e) for e in (*sums, read))
+                home.update((e.out, forward) for e in sums)
+            arrays = [one for one in stored(s, made) if one.out not in self.spoiled]
+            made.update((e.out, e) for one in arrays for e in [*one.reads(made)])
 
     def at(self, v: Atom, pair: Pair | None) -> Pair | None:
         """The pair whose forward block binds `v`; None: it is bound outside of all of them."""

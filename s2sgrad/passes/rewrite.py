@@ -89,6 +89,8 @@ class Rewriter:
                 self.add(found)
             else:
                 self.mapping[s.out] = found
+                if isinstance(found, Var):
+                    self.uses[found] += self.uses[s.out]
                 rename(self.old, s.out, found)
             return
         self.stmts.append(self.branch(s) if isinstance(s, Branch) else self.loop(s))

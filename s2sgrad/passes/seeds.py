@@ -11,8 +11,8 @@ import numpy as np
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.infer import fits
 from s2sgrad.front.probe import is_elementwise
-from s2sgrad.front.structure import Const, Signature, Struct, spell
-from s2sgrad.front.values import Tup, Value, leaves
+from s2sgrad.front.structure import Const, Signature, Struct, attributes, spell
+from s2sgrad.front.values import Rows, Tup, Value, leaves
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
     UNDEF,
@@ -29,7 +29,17 @@ from s2sgrad.ir.graph import (
     Var,
     atom_type,
 )
-from s2sgrad.ir.types import INT, UNKNOWN, Array, Scalar, Static, Type, Unknown, is_differentiable
+from s2sgrad.ir.types import (
+    INT,
+    UNKNOWN,
+    Array,
+    List,
+    Scalar,
+    Static,
+    Type,
+    Unknown,
+    is_differentiable,
+)
 from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.activity import active
 
@@ -84,15 +94,15 @@ class Seeds:
         """`out_bar` with each leaf in the type of its result."""
         return _coerced(out_bar, (), dict(self.given))
 
-    def shapes(self, value: Any) -> dict[Path, tuple[int, ...]]:
+    def shapes(self, value: Any) -> dict[Path, Any]:
         """The shape of each result that has a seed."""
-        return {path: np.shape(ops.part(value, path)) for path, _ in self.given}
+        return {path: _shape(ops.part(value, path)) for path, _ in self.given}
 
     def check_shapes(self, value: Any, out_bar: Any) -> None:
         """Has each seed the shape of its result?"""
         _compare(self.given, self.shapes(value), out_bar)
 
-    def complete(self, out_bar: Any, shapes: Mapping[Path, tuple[int, ...]]) -> Any:
+    def complete(self, out_bar: Any, shapes: Mapping[Path, Any]) -> Any:
         """`out_bar` as a backward half takes it: in the types of the results, zeros for None.
 
         Raises `TypeError` where it has not the structure or the shapes of the result.
@@ -106,12 +116,27 @@ class Seeds:
             if not isinstance(result, Tup):
                 t = atom_type(result)  # type: ignore[arg-type]
                 return _as(bar, t, path) if path in given else _zero(t, shapes[path])
-            keys = result.keys if result.kind == "dict" else range(len(result.items))
-            pairs = list(zip(keys, result.items, strict=True))
-            parts = [at(v, (*path, ("item", k)), None if bar is None else bar[k]) for k, v in pairs]
-            return dict(zip(keys, parts, strict=True)) if result.kind == "dict" else parts
+            keyed = result.kind in _KEYED
+            keys = result.keys if keyed else range(len(result.items))
+            how = "attr" if result.kind == "object" else "item"
+            parts = {
+                k: at(v, (*path, (how, k)), None if bar is None else ops.part(bar, ((how, k),)))
+                for k, v in zip(keys, result.items, strict=True)
+            }
+            if result.kind == "object":
+                assert result.cls is not None
+                return ops.like(object.__new__(result.cls), **parts)
+            return parts if keyed else list(parts.values())
 
         return at(self.result, (), out_bar)
+
+
+def _shape(v: Any) -> Any:
+    """The shape of an array; those of the items of a list."""
+    return list(map(_shape, v)) if isinstance(v, list | tuple) else np.shape(v)
+
+
+_KEYED = ("dict", "object")
 
 
 def pattern(seed: Any) -> Signature:
@@ -120,6 +145,9 @@ def pattern(seed: Any) -> Signature:
         return Struct(tuple(map(pattern, seed)), "list" if isinstance(seed, list) else "tuple")
     if isinstance(seed, dict):
         return Struct(tuple(map(pattern, seed.values())), "dict", tuple(seed))
+    fields = attributes(seed)
+    if fields is not None:
+        return Struct(tuple(map(pattern, fields.values())), "object", tuple(fields), type(seed))
     return Const(None) if seed is None else Type()
 
 
@@ -127,8 +155,8 @@ def _whole(result: Value) -> Signature:
     """The structure of an `out_bar` that gives every leaf."""
     if not isinstance(result, Tup):
         return Type()
-    kind = "list" if result.kind == "list" else "dict" if result.kind == "dict" else "tuple"
-    return Struct(tuple(map(_whole, result.items)), kind, result.keys if kind == "dict" else ())
+    kind = result.kind if result.kind in ("list", *_KEYED) else "tuple"
+    return Struct(tuple(map(_whole, result.items)), kind, result.keys if kind in _KEYED else ())
 
 
 def plan(
@@ -198,8 +226,12 @@ def _given(result: Value, seed: Signature, path: Path, seeds: Seeds, name: str) 
         seeds.atoms += [Lit(0.0)] * len(leaves(result) or ())
         return
     where = spell(path, NAME)
+    if isinstance(result, Rows):
+        raise UnfitResult(
+            f"`{name}` returns a list of tuples of unknown length: return its columns"
+        )
     if not isinstance(result, Tup):
-        if isinstance(seed, Struct):
+        if isinstance(seed, Struct) and not isinstance(atom_type(result), List):  # type: ignore[arg-type]
             raise UnfitResult(f"`{where}` is a {seed.kind}, the result of `{name}` is not")
         t = atom_type(result)  # type: ignore[arg-type]
         var = Var("" if path else NAME, t)
@@ -211,27 +243,32 @@ def _given(result: Value, seed: Signature, path: Path, seeds: Seeds, name: str) 
     want = f"a {result.kind} of {len(result.items)}"
     if not isinstance(seed, Struct):
         raise UnfitResult(f"`{where}` is one value, the result of `{name}` is {want}")
-    if len(seed.items) != len(result.items) or (seed.kind == "dict") != (result.kind == "dict"):
+    keyed = result.kind if result.kind in _KEYED else ""
+    own_kind = seed.kind if seed.kind in _KEYED else ""
+    if len(seed.items) != len(result.items) or own_kind != keyed:
         got = f"a {seed.kind} of {len(seed.items)}"
         raise UnfitResult(f"`{where}` is {got}, the result of `{name}` is {want}")
-    if set(seed.keys) != set(result.keys) and result.kind == "dict":
+    if set(seed.keys) != set(result.keys) and keyed:
         raise UnfitResult(f"`{where}` has the keys {seed.keys}, the result has {result.keys}")
     for k, item in enumerate(result.items):
-        key = result.keys[k] if result.kind == "dict" else k
-        own = seed.items[seed.keys.index(key) if seed.kind == "dict" else k]
-        _given(item, own, (*path, ("item", key)), seeds, name)
+        key = result.keys[k] if keyed else k
+        own = seed.items[seed.keys.index(key) if keyed else k]
+        step = ("attr" if keyed == "object" else "item", key)
+        _given(item, own, (*path, step), seeds, name)
 
 
-def _compare(given: Given, shapes: Mapping[Path, tuple[int, ...]], out_bar: Any) -> None:
+def _compare(given: Given, shapes: Mapping[Path, Any], out_bar: Any) -> None:
     for path, _ in given:
-        want, got = shapes[path], np.shape(ops.part(out_bar, path))
+        want, got = shapes[path], _shape(ops.part(out_bar, path))
         if want != got:
             name = spell(path, NAME)
             raise TypeError(f"`{name}` has the shape {got}, the result has the shape {want}")
 
 
-def _zero(t: Type, shape: tuple[int, ...]) -> Any:
+def _zero(t: Type, shape: Any) -> Any:
     """The zero cotangent of a result."""
+    if isinstance(t, List):
+        return [_zero(t.item, one) for one in shape]
     if isinstance(t, Scalar) or not shape:
         return 0.0
     inexact = isinstance(t, Array) and t.kind in ("float", "complex")
@@ -245,11 +282,19 @@ def _coerced(v: Any, path: Path, types: dict[Path, Type]) -> Any:
         return {k: _coerced(x, (*path, ("item", k)), types) for k, x in v.items()}
     if isinstance(v, list | tuple):
         return [_coerced(x, (*path, ("item", k)), types) for k, x in enumerate(v)]
+    fields = attributes(v)
+    if fields is not None:
+        new = {k: _coerced(x, (*path, ("attr", k)), types) for k, x in fields.items()}
+        return ops.like(v, **new)
     return v
 
 
 def _as(v: Any, t: Type, path: Path) -> Any:
     """A seed in the type of its result: a real result takes no complex cotangent."""
+    if isinstance(t, List):
+        if not isinstance(v, list | tuple):
+            raise TypeError(f"`{spell(path, NAME)}` is no list, the result is one")
+        return [_as(x, t.item, (*path, ("item", k))) for k, x in enumerate(v)]
     array = np.asarray(v)
     if array.dtype.kind not in "fiubc":
         raise TypeError(f"`{spell(path, NAME)}` is a {type(v).__name__}, not a number or an array")

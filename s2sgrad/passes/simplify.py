@@ -9,15 +9,18 @@ sum that undoes a broadcast is a plain `np.sum` wherever the shapes tell its axe
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import repeat
+from typing import Any
 
 import numpy as np
 
 from s2sgrad.front.infer import fits, infer
 from s2sgrad.ir import ops
-from s2sgrad.ir.alias import makes_memory
-from s2sgrad.ir.graph import Atom, Eqn, Form, Func, Hole, Lit, Pack, Var, atom_type
+from s2sgrad.ir.alias import SHAPE_ONLY, makes_memory
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Hole, Lit, Pack, Var, atom_type
 from s2sgrad.ir.types import INT, Array, Dim, Scalar, Type, Unknown, kind_of
 from s2sgrad.passes.axes import items_of, taken_first
 from s2sgrad.passes.choices import Choices
@@ -35,6 +38,7 @@ def simplify(func: Func) -> Func:
 class _Simplify(Choices):
     def __init__(self, func: Func) -> None:
         super().__init__(func)
+        self.contents = _contents(func.body)
         self.spread: dict[Atom, tuple[Atom, Atom]] = {}  # broadcast_like(g, x): (g, x)
 
     def eqn(self, s: Eqn) -> Eqn | Atom:
@@ -50,9 +54,13 @@ class _Simplify(Choices):
             or s.effect
         ):
             return s
+        if s.op in SHAPE_ONLY:
+            s = replace(s, args=tuple(map(self.shape_of, s.args, range(len(s.args)), repeat(s.op))))
         if s.op is ops.broadcast_like:
             self.spread[s.out] = (s.args[0], s.args[1])
             return s
+        if s.op is np.sum and s.form is not None and _says_nothing(s.form):
+            s = replace(s, form=None)
         if s.op is np.sum and len(s.args) == 1 and s.args[0] in self.spread:
             return self.counted(s, *self.spread[s.args[0]])
         s = self.unspread(s)
@@ -83,6 +91,8 @@ class _Simplify(Choices):
         inner = self.made.get(s.args[0]) if isinstance(s.args[0], Var) else None
         if s.op is operator.neg and inner is not None and inner.op is operator.neg:
             return inner.args[0]
+        if isinstance(s.out.type, Scalar) and s.op is operator.mul and any(map(is_zero, s.args)):
+            return Lit(0.0)  # of `x ** 0`
         s = self.quotient(s)
         return self.finish(self.taken_apart(s), s)
 
@@ -128,12 +138,22 @@ class _Simplify(Choices):
 
     def first_part(self, s: Eqn) -> Eqn:
         """What is added to a part of zeros is stored there."""
-        made = self.made.get(s.args[0]) if isinstance(s.args[0], Var) else None
-        fresh = made is not None and made.op is ops.zeros_like and self.uses[made.out] == 1
         repeats = any(not isinstance(atom_type(a), Scalar) for a in s.args[1:-1])
-        if not fresh or repeats or not isinstance(s.out.type, Array) or not _is_basic(s.form):
+        if repeats or not isinstance(s.out.type, Array) or not _is_basic(s.form):
             return s
-        return replace(s, op=ops.setitem)
+        assert s.form is not None
+        return replace(s, op=ops.setitem) if self.is_zero_at(s.args[0], s.form.args[1]) else s
+
+    def is_zero_at(self, x: Atom, index: Any) -> bool:
+        """Was nothing stored at `index` of an array of zeros?"""
+        made = self.made.get(x) if isinstance(x, Var) else None
+        if made is None or self.uses[made.out] != 1:
+            return False
+        if made.op is ops.zeros_like:
+            return True
+        other = made.form.args[1] if made.op is ops.setitem and made.form is not None else None
+        apart = type(other) is int and type(index) is int and other != index
+        return apart and other * index > -1 and self.is_zero_at(made.args[0], index)
 
     def signed_part(self, s: Eqn) -> Eqn:
         """`x[i] += -a * b`, where others read `-a`, is `x[i] += -(a * b)`: it is subtracted."""
@@ -148,7 +168,7 @@ class _Simplify(Choices):
         first = made.args[0]
         if not isinstance(first, Var) or not self.is_shared_negative(first, made):
             return s
-        product = self.emit(made.op, (self.made[first].args[0], made.args[1]))
+        product = self.emit(made.op, (self.positive(first), made.args[1]))
         return replace(s, args=(*s.args[:-1], self.emit(operator.neg, (product,))))
 
     def copied(self, s: Eqn) -> Eqn | Atom:
@@ -271,11 +291,45 @@ class _Simplify(Choices):
             g = self.emit(np.sum, (g,), _over_axes(rest, keepdims))
         return g if same(atom_type(g), s.out.type) else self.spread_out(s, g, model)
 
+    def shape_of(self, a: Atom, k: int, op: Callable[..., Any]) -> Atom:
+        """What else has the shape of `a`, if operand `k` of `op` is asked for that alone."""
+        while k in SHAPE_ONLY[op] and isinstance(a, Var) and a in self.made and not a.hint:
+            made = self.made[a]
+            alike = [b for b in made.args if isinstance(b, Var) and _is_whole(b.type, a.type)]
+            elementwise = made.op in _ARITHMETIC and made.form is None
+            if not (elementwise and alike) or self.contents[a] > 1:  # it has a name anyway
+                break
+            a = next((b for b in alike if b.hint), alike[0])
+        return a
+
     def of_shape(self, t: Type) -> Atom | None:
         """An argument that surely has this type and shape."""
         if not isinstance(t, Array) or any(isinstance(d, str) and "?" in d for d in t.shape):
             return None
         return next((p for p in self.old.body.params if p.type == t), None)
+
+
+def _contents(block: Block) -> Counter[Atom]:
+    """How many equations read more of a value than its shape, or of a block."""
+    found: Counter[Atom] = Counter(block.results)
+    for s in block.stmts:
+        if isinstance(s, Eqn):
+            skip = SHAPE_ONLY.get(s.op, ())
+            found.update({a for k, a in enumerate(s.args) if k not in skip})
+        else:
+            for b in s.arms if isinstance(s, Branch) else (s.body,):
+                found.update(_contents(b))
+    return found
+
+
+def _is_whole(t: Type, of: Type) -> bool:
+    """Arrays of one type, whose extents all have names."""
+    return t == of and isinstance(t, Array) and not t.loose and "?" not in t.shape
+
+
+def _says_nothing(form: Form) -> bool:
+    """`axis=None, keepdims=False`."""
+    return form.args == (Hole(0),) and all(v is None or v is False for _, v in form.kwargs)
 
 
 def _is_basic(form: Form | None) -> bool:

@@ -19,6 +19,7 @@ from s2sgrad.passes.attempts import with_flags
 from s2sgrad.passes.calls import Pair, Pairs, forward_call
 from s2sgrad.passes.frames import Frame, tape_name
 from s2sgrad.passes.record import Recorder
+from s2sgrad.passes.saturating import saturating
 from s2sgrad.passes.selected import Selected
 
 
@@ -41,6 +42,7 @@ class Taping:
         self.shape_from: dict[Var, Atom] = {}  # another value that surely has the same shape
         self._index(func.body)
         self.selected = Selected(func.body)
+        self.saturating = saturating(func.body)
         self.frame = Frame(func.body, None, None)
         self.recorder = Recorder(self.frame.stmts)
 

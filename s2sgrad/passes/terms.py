@@ -96,7 +96,7 @@ class Terms(Rewriter):
         t = atom_type(a)
         absorbs = s.op is operator.mul and any(map(is_factor, s.args))
         if isinstance(a, Var) and absorbs and self.is_shared_negative(a, s):
-            return Term(-1.0, rest=self.made[a].args[0])
+            return Term(-1.0, rest=self.positive(a))
         if isinstance(a, Var) and self.can_open(a, s):
             inner = self.opened(self.made[a], s.out.type)
             if inner is not None:
@@ -152,6 +152,13 @@ class Terms(Rewriter):
             return False
         same = atom_type(made.args[0]) == v.type == s.out.type
         return same and self.is_product(made) and self.is_local(v) and self.uses[v] > 1
+
+    def positive(self, v: Var) -> Atom:
+        """What the shared `v` is the negative of."""
+        x = self.made[v].args[0]
+        if isinstance(x, Var):
+            self.uses[x] += 1
+        return x
 
     def is_own(self, v: Atom, uses: int = 1) -> bool:
         """Is `v` made in this block, a temporary, and read by nobody else?"""

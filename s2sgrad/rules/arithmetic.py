@@ -85,8 +85,16 @@ def float_(g: Any, out: Any, x: Any) -> Any:
     return g
 
 
-for _cast in (np.float64, np.float32, np.float16, np.longdouble, np.complex128, np.complex64):
-    rule(_cast, linear=(0,))(lambda g, out, x=0.0: g)  # the transform repairs the dtype
+@rule(np.float64, np.float32, np.float16, np.longdouble, linear=(0,))
+def float64(g: Any, out: Any, x: Any = 0.0) -> Any:
+    """Pass the cotangent on: the transform repairs its dtype."""
+    return g
+
+
+@rule(np.complex128, np.complex64, np.clongdouble, linear=(0,))
+def complex128(g: Any, out: Any, x: Any = 0.0) -> Any:
+    """Pass the cotangent on: the transform repairs its dtype."""
+    return g
 
 
 @rule(builtins.complex, linear=(0, 1))
@@ -165,7 +173,7 @@ alias(builtins.pow, np.power)
 
 
 @rule(builtins.sum, linear=(0, 1))
-def sum_(g: Any, out: Any, iterable: Any, start: Any = 0) -> Any:
+def builtin_sum(g: Any, out: Any, iterable: Any, start: Any = 0) -> Any:
     """Python's sum of a list (one cotangent each) or over the first axis of an array."""
     if isinstance(iterable, list | tuple):
         return [g for _ in iterable], g

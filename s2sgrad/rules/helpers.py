@@ -76,6 +76,15 @@ def source_of(name: str, fn: Any) -> str:
     return ast.unparse(_Bare().visit(node)) + "\n"
 
 
+def bare_source(name: str, fn: Any) -> str:
+    """The text of a helper without its docstring."""
+    node = ast.parse(source_of(name, fn)).body[0]
+    assert isinstance(node, ast.FunctionDef)
+    if isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant):
+        del node.body[0]
+    return ast.unparse(node)
+
+
 class _Bare(ast.NodeTransformer):
     """Local annotations name what the module does not import."""
 
@@ -110,9 +119,21 @@ def cotangent_of(
     _drop_dead(node.body)
     label = operand_name or f"{operand}"
     stem = op if inspect.unwrap(rule).__closure__ or _bound(rule) else _public(rule)
+    stem = _apart(rule, stem)
     made = _helper(rule, node, f"_{stem}_vjp_{label}", drop=True, shaped=not whole)
     made.fresh = product
     return made
+
+
+# Modules of rules for functions that have the names of NumPy's.
+_PREFIXES = {"mathlib": "math_", "partials_math": "math_", "series": "series_"}
+
+
+def _apart(fn: Callable[..., Any], name: str) -> str:
+    """A name that no function of another module of rules has."""
+    module = inspect.unwrap(fn).__module__.rpartition(".")[2]
+    prefix = "scipy_" if module.startswith("scipy_") else _PREFIXES.get(module, "")
+    return name if name.startswith(prefix) else prefix + name
 
 
 def _public(rule: Callable[..., Any]) -> str:
@@ -360,7 +381,7 @@ class _Namer(ast.NodeTransformer):
         fn = inspect.unwrap(obj.function if rule else obj)
         if not isinstance(fn, types.FunctionType) or fn.__closure__:
             raise NoSource(str(obj))
-        name = f"_{fn.__name__.strip('_')}" + ("_vjp" if rule else "")
+        name = f"_{_apart(fn, fn.__name__.strip('_'))}" + ("_vjp" if rule else "")
         if fn.__name__ in _OURS and not rule:
             self.needs[f"_{fn.__name__}"] = _OURS[fn.__name__]
             return f"_{fn.__name__}"

@@ -84,7 +84,7 @@ def expand_(g: Any, out: Any, x: Any, a: Any, axis: Any = None, keepdims: bool =
 
 
 @rule(toolbox.select, linear=(1,))
-def select_(g: Any, out: Any, mask: Any, x: Any) -> Any:
+def selected(g: Any, out: Any, mask: Any, x: Any) -> Any:
     """Select again."""
     return 0.0, select(mask, g)
 
@@ -193,6 +193,17 @@ def last_writes(g: Any, out: Any, x: Any, index: Any, value: Any) -> Any:
 def additem_(g: Any, out: Any, x: Any, index: Any, value: Any) -> Any:
     """The array as it was, and what was added."""
     return g, None, g[index]
+
+
+@rule(ops.finite)
+def finite(g: Any, out: Any, x: Any) -> Any:
+    """What infinity stands for does not vary."""
+    return g
+
+
+@finite.jvp
+def _finite_jvp(out: Any, tangents: Any, x: Any) -> Any:
+    return tangents[0]
 
 
 @rule(ops.broadcast_like, linear=(0,))

@@ -60,6 +60,8 @@ def slogdet(g: Any, out: Any, a: Any) -> Any:
         return None
     if g[0] is not None and is_complex(a):
         raise NotImplementedError("the sign of slogdet of a complex matrix has no rule")
+    if np.ndim(a) == 2:
+        return g[1] * np.linalg.inv(a).T
     return wide(g[1]) * flipped(np.linalg.inv(a))
 
 

@@ -169,7 +169,7 @@ def broadcast_arrays(g: Any, out: Any, *args: Any) -> Any:
 @rule(np.block)
 def block(g: Any, out: Any, arrays: Any) -> Any:
     """Slice the cotangent: the innermost lists lie along the last axis."""
-    return (cut(g, arrays, depth(arrays)),)
+    return (block_cut(g, arrays, depth(arrays)),)
 
 
 def depth(node: Any) -> int:
@@ -189,14 +189,14 @@ def extent(node: Any, axis: int) -> Any:
     return total
 
 
-def cut(g: Any, node: Any, level: int) -> Any:
+def block_cut(g: Any, node: Any, level: int) -> Any:
     """Return the pieces of `g` in the nesting of `node`."""
     if not isinstance(node, list):
         return reshape_like(g, node)
     found, start = [], 0
     for item in node:
         stop = start + extent(item, -level)
-        found.append(cut(part(g, start, stop, -level), item, level - 1))
+        found.append(block_cut(part(g, start, stop, -level), item, level - 1))
         start = stop
     return found
 

@@ -29,11 +29,12 @@ from typing import Any
 
 import numpy as np
 
-from . import control, dual, functions, mutate
+from . import containers, control, dual, functions, mutate
 from .dual import Skip, direction
 from .program import Loaded, Program, copied, same
 
 GENERATORS: dict[str, Callable[[int], Program]] = {
+    "containers": containers.generate,
     "control": control.generate,
     "functions": functions.generate,
     "mutate": mutate.generate,

@@ -80,7 +80,8 @@ MUTANTS = [
     Mutant(
         "the last write to a repeated place is not told from the others",
         "passes/adjoints.py",
-        "        if s.op is not ops.setitem or not repeats:\n            return read\n",
+        "        if s.op is not ops.setitem or is_distinct(s.form.args[1], s.args, self.made_by):\n"
+        "            return read\n",
         "        return read\n",
     ),
     Mutant(
