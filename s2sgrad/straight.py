@@ -32,7 +32,7 @@ from s2sgrad.pipeline import PURE, Stages, tidy
 from s2sgrad.request import Request
 
 # Operations: beyond, a loop over rows or columns of array code is shorter, and as fast.
-MOST = 400
+MOST = 600
 MOST_ASKED = 4000  # if an order was asked for
 Shape = tuple[int, ...]
 
@@ -77,6 +77,7 @@ class _Straight:
     ) -> None:
         self.func, self.results = func, results
         self.hessian = request.what == "hessian"
+        self.asked = request.seed.order != "auto"
         self.shapes = dict(request.seed.shapes)
         self.wrt = [x.var for x in request.leaves(arguments) if wanted(x)]
         self.elements: list[tuple[Var, Shape]] = []  # the inputs: an element of a parameter each
@@ -92,7 +93,7 @@ class _Straight:
             args = [self.argument(p, table) for p in self.func.body.params]
             given = dict(zip(self.func.body.params, args, strict=True))
             wrt = [v.mono[0][0] for p in self.wrt for v in np.ravel(given[p])]
-            found = trace(self.func, args, table)
+            found = trace(self.func, args, table, self.asked)
             values = [table.value(v) for r in found for v in np.ravel(self.result(r))]
             if not self.hessian:
                 return wrt, values
@@ -188,9 +189,16 @@ class _Opaque:
     """What is no float: nothing that depends on it can be followed."""
 
     def __getattr__(self, name: str) -> Any:
+        return self._asked()
+
+    def _asked(self, *_: Any, **__: Any) -> Any:
         raise Dynamic("a value that is known only when the program runs")
 
-    __bool__ = __index__ = __array__ = __getattr__
+    __bool__ = __index__ = __array__ = __array_ufunc__ = __array_function__ = _asked
+    __add__ = __sub__ = __mul__ = __truediv__ = __pow__ = __neg__ = __mod__ = _asked
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rpow__ = __rmod__ = _asked
+    __floordiv__ = __rfloordiv__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _asked
+    __len__ = __iter__ = __getitem__ = __call__ = _asked
 
 
 def _block(cells: list[Atom], shape: Shape, stmts: list[Stmt]) -> Atom:

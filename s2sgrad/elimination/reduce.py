@@ -14,15 +14,15 @@ def safe(graph: Graph) -> list[int]:
     """
     order = []
     left = set(graph.inner)
-    again = True
-    while again:
-        again = False
-        for v in sorted(left):
-            if graph.price(v) <= 1:
-                graph.eliminate(v)
-                left.remove(v)
-                order.append(v)
-                again = True
+    while True:
+        # What costs nothing first: it may make others cost nothing, too.
+        cheap = [v for v in left if graph.price(v) == 0] or [v for v in left if graph.price(v) == 1]
+        if not cheap:
+            break
+        v = min(cheap)
+        graph.eliminate(v)
+        left.remove(v)
+        order.append(v)
     graph.inner = sorted(left)
     return order
 

@@ -24,18 +24,19 @@ _WRITES = (ops.setitem, ops.additem)
 _SAME = (float, np.float64, ops.copy, ops.identity, np.copy)  # of a number
 
 
-def trace(func: Func, args: Sequence[Any], table: Table) -> tuple[Any, ...]:
+def trace(func: Func, args: Sequence[Any], table: Table, products: bool = True) -> tuple[Any, ...]:
     """The results of `func` on arguments that are `Value`s, arrays of such, or plain data.
 
+    `products`: are products of arrays followed number by number, too?
     Raises `Dynamic` where the program branches on a number, and for what is not done number by
     number (a linear solve, an eigenvalue).
     """
-    return _Tracer(table).block(func.body, args)
+    return _Tracer(table, products).block(func.body, args)
 
 
 class _Tracer:
-    def __init__(self, table: Table) -> None:
-        self.table = table
+    def __init__(self, table: Table, products: bool) -> None:
+        self.table, self.products = table, products
         self.env: dict[Var, Any] = {}
 
     def read(self, a: Atom) -> Any:
@@ -67,7 +68,7 @@ class _Tracer:
         pos, kw = call_args(s, values)
         if not any(map(_is_symbolic, values)):
             return s.op(*pos, **kw)
-        if s.effect or s.raises:
+        if s.effect:
             raise Dynamic(f"{s.op.__name__} of a number")
         if s.op in _PLAIN:
             return s.op(*(_as_objects(v) for v in pos))
@@ -78,7 +79,13 @@ class _Tracer:
         rule = lookup(s.op)
         if rule is not None and rule.elementwise and not kw:
             return _each(s.op, pos)
-        if s.op in _STRUCTURAL or getattr(s.op, "__module__", "") == ops.__name__:
+        if s.op in _PRODUCTS and not self.products:
+            raise Dynamic("a product of arrays is better left to NumPy")
+        if (
+            s.op in _STRUCTURAL
+            or s.op in _PRODUCTS
+            or getattr(s.op, "__module__", "") == ops.__name__
+        ):
             return self.structural(s, pos, kw)
         raise Dynamic(f"{getattr(s.op, '__name__', s.op)} is not done number by number")
 
@@ -150,12 +157,6 @@ _STRUCTURAL = {
     np.prod,
     np.mean,
     np.cumsum,
-    np.dot,
-    np.vdot,
-    np.inner,
-    np.outer,
-    np.matmul,
-    np.kron,
     np.cross,
     np.diff,
     np.shape,
@@ -163,10 +164,20 @@ _STRUCTURAL = {
     np.ndim,
     np.zeros_like,
     np.full_like,
-    np.einsum,
-    operator.matmul,
     len,
     sum,
+}
+
+
+_PRODUCTS = {
+    np.dot,
+    np.vdot,
+    np.inner,
+    np.outer,
+    np.matmul,
+    np.kron,
+    np.einsum,
+    operator.matmul,
 }
 
 

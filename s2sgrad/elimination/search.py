@@ -92,7 +92,10 @@ def search(program: Program, order: str | Sequence[int] = "auto", triangle: bool
 
 def _by_order(program: Program, order: str | Sequence[int], triangle: bool) -> Found:
     one = _Search(program, Policy(), triangle)
-    chosen = MODES[order](one.linear.graph) if isinstance(order, str) else list(order)
+    graph = one.linear.graph
+    chosen = MODES[order](graph) if isinstance(order, str) else list(order)
+    if sorted(chosen) != sorted(graph.inner):
+        raise ValueError(f"order has each of the vertices {sorted(graph.inner)} once")
     return one.judge(chosen)
 
 
