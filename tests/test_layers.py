@@ -44,7 +44,6 @@ UPWARDS = {
     ): "a helper's text names functions as the emitter does; in a method",
 }
 LONG = {
-    "s2sgrad/rules/shaping.py": "a table of rules",
     "tests/array_programs.py": "a table of programs",
     "tests/array_programs_more.py": "a table of programs",
     "tests/container_aliases.py": "a table of programs",

@@ -110,7 +110,8 @@ class Folding:
         assert e.form is not None
         X = e.args[0]
         all_of_it = size.op is np.size and size.form is None and size.args[0] is X
-        whole = all_of_it and _is(s.over.start, 0) and _is(s.over.step, 1) and _is(size.args[1], 0)
+        all_of_it = all_of_it and len(size.args) == 2 and _is(size.args[1], 0)
+        whole = all_of_it and _is(s.over.start, 0) and _is(s.over.step, 1)
         plain = e.out not in self.folded and bool(e.out.hint) and not (e.effect or e.raises)
         if not (whole and plain and X in self.params and e.form.args[1] == Hole(1)):
             return None
@@ -197,6 +198,8 @@ class Folding:
         if not all(self.is_in_expression(v, use) for use in self.where[v]):
             return False
         if s.op is np.transpose and s.form is None:
+            if s.args[0] in self.params:
+                return True
             same = all(where is block for where, _ in self.where[v])
             return same and all(self.order.may_wait(v, block, u) for _, u in self.where[v])
         stays = all(isinstance(a, Lit) or a in self.fixed or a in self.folded for a in s.args)
@@ -226,7 +229,9 @@ class Folding:
         target = len(user.out.hint) or 2
         whole = self.of_text(user) + 4 * depth + target + 3
         widest = WIDEST_STORE if user.op in WRITES else WIDEST
-        return whole <= widest or self.width[v] <= 12
+        made = self.order.made(v)
+        read = made is not None and made.op is ops.getitem
+        return whole <= widest or self.width[v] <= (20 if read else 12)
 
     def of_name(self, v: Var) -> int:
         return len(v.hint) or 3

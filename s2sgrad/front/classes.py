@@ -291,17 +291,13 @@ class Classes(ListMethods):
         c = self.truth(v, at)
         return Lit(not c.value) if isinstance(c, Lit) else self.not_(c, at)
 
-    def expr_UnaryOp(self, node: ast.UnaryOp) -> Value:
+    def unary(self, operand: Value, node: ast.UnaryOp) -> Value:
         if isinstance(node.op, ast.Not):
-            return self.negated(self.expr(node.operand), node)
+            return self.negated(operand, node)
         name = f"__{_OPERATORS[type(node.op)]}__"
-        with self.block():  # asked only
-            versions, written = dict(self.versions), dict(self.written)
-            owner = self.expr(node.operand) if not isinstance(node.operand, ast.Constant) else None
-            self.versions, self.written = versions, written
-        if isinstance(owner, Tup) and _has(owner, name):
-            return self.call(self.member(self.expr(node.operand), name, node), [], {}, node)  # type: ignore[arg-type]
-        return super().expr_UnaryOp(node)
+        if isinstance(operand, Tup) and _has(operand, name):
+            return self.call(self.member(operand, name, node), [], {}, node)
+        return super().unary(operand, node)
 
 
 def _uses_super(node: ast.AST) -> bool:

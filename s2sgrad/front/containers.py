@@ -115,7 +115,12 @@ class Containers(Classes):
 
     def out_of_range(self, owner: Tup, k: int, at: ast.AST) -> Exception:
         n = len(owner.items)
-        return self.refuse(at, f"index {k} of a {owner.kind} of {n} items", "", "container")
+        why = self.refuse(at, f"index {k} of a {owner.kind} of {n} items", "", "container")
+        return self.surely(IndexError, f"{owner.kind} index out of range", why, at)
+
+    def surely(self, cls: type[Exception], argument: Any, why: Exception, at: ast.AST) -> Exception:
+        """What ends the parsing of a statement that is sure to raise `cls(argument)`."""
+        return why
 
     def constant_slice(self, node: ast.Slice, at: ast.AST) -> slice:
         parts = (node.lower, node.upper, node.step)
@@ -190,12 +195,9 @@ class Containers(Classes):
         raise NotImplementedError
 
     def no_key(self, owner: Tup, key: Any, at: ast.AST) -> Exception:
-        return self.refuse(
-            at,
-            f"the dict has no key {key!r}; it has {', '.join(map(repr, owner.keys))}",
-            "",
-            "container",
-        )
+        has = ", ".join(map(repr, owner.keys)) or "none"
+        why = self.refuse(at, f"the dict has no key {key!r}; it has {has}", "", "container")
+        return self.surely(KeyError, key, why, at)
 
     def find_key(self, owner: Tup, key: Any) -> Value | None:
         k = self.place_of_key(owner, key)

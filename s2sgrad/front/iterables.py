@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.front.elements import COUNTERS
 from s2sgrad.front.list_methods import REVERSED
 from s2sgrad.front.memory import Ref, Stale
 from s2sgrad.front.unroll import Unrolling
@@ -359,7 +360,7 @@ class Iterables(Unrolling):
             obj = fn.obj if isinstance(fn, Known) else None
             if obj is enumerate and node.args and len(node.args) + len(node.keywords) == 2:
                 return self.numbered_from(node)
-            if obj is not reversed and obj not in (range, enumerate, zip):
+            if obj is not reversed and obj not in (range, enumerate, zip, *COUNTERS):
                 value = self.expr(node)
                 if isinstance(value, Rows) or self.is_list_part(value):
                     return self.over_list(value, node)

@@ -82,6 +82,7 @@ class Scope:
     found: dict[tuple[int, str], Value] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
     taken: frozenset[str] = frozenset()  # names that what is read from outside must not have
+    local: dict[Any, Closure] = field(default_factory=dict)  # methods of classes in functions
     runs = True  # what the program imports may be imported
 
     @property
@@ -91,6 +92,8 @@ class Scope:
 
     def closure(self, fun: types.FunctionType, with_defaults: bool = True) -> Closure:
         """A Python function as the parser knows it."""
+        if fun in self.local:
+            return self.local[fun]
         source = find(fun)
         node = source.node
         refuse_kind(node, source.name, source.file)

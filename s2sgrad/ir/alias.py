@@ -104,7 +104,7 @@ def makes_memory(op: Callable[..., Any], form: Form | None) -> bool:
         return not given or (isinstance(given[0], int) and given[0] > 0)
     if op in FRESH:
         asked = op in (np.array, np.meshgrid, np.ndarray.astype) and form is not None
-        return not (asked and any(k == "copy" for k, _ in form.kwargs))  # type: ignore[union-attr]
+        return not (asked and any(k == "copy" and v is not True for k, v in form.kwargs))  # type: ignore[union-attr]
     if isinstance(op, np.ufunc):
         return form is None or all(k != "out" for k, _ in form.kwargs)
     return getattr(math, getattr(op, "__name__", ""), None) is op

@@ -66,12 +66,7 @@ def forward(func: Func, tangents: Mapping[Var, Atom]) -> Func:
 
     Raises `DifferentiationError`, with the place, where an operation has no forward rule.
     """
-    return _Forward(func, tangents, PushedCalls(_pushed)).build()
-
-
-def _pushed(func: Func, tangents: Mapping[Var, Atom], calls: PushedCalls) -> Func:
-    """A kept function with the tangents of its results."""
-    return _Forward(func, tangents, calls).build()
+    return _Forward(func, tangents, PushedCalls(_Forward)).build()
 
 
 def has_tangent(result: Atom) -> bool:
@@ -195,7 +190,6 @@ class _Forward:
             self.stmts.extend((s, *reads))
             return
         if isinstance(s.op, Kept):
-            self.recorder.at = s.at
             push_call(self, s, reads)
             return
         outer, self.recorder.stmts, self.recorder.at = self.stmts, [], s.at
