@@ -276,7 +276,10 @@ class Derivative(Generic[P, R]):
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Every parameter of the function to its value; ints in `wrt` are taken as floats."""
-        bound = self._callee.shown.bind(*args, **kwargs)
+        try:
+            bound = self._callee.shown.bind(*args, **kwargs)
+        except TypeError as e:
+            raise TypeError(f"{self._callee.name}(): {e}") from None
         bound.apply_defaults()
         given = {**self._callee.fixed, **bound.arguments}
         values = {n: given[n] for n in self._callee.whole.parameters if not absent(given[n])}

@@ -233,10 +233,12 @@ def is_generator(node: ast.AST) -> bool:
 
 def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a function without those of the functions in it."""
-    for child in ast.iter_child_nodes(node):
+    todo = [*ast.iter_child_nodes(node)][::-1]
+    while todo:
+        child = todo.pop()
         yield child
         if not isinstance(child, ast.FunctionDef | ast.Lambda | ast.ClassDef):
-            yield from own_nodes(child)
+            todo += [*ast.iter_child_nodes(child)][::-1]
 
 
 def refuse_kind(node: ast.AST, name: str, file: str, primal: bool = False) -> None:
