@@ -28,7 +28,7 @@ W = np.array([0.5, 1.5, -0.7, 0.9])
 REFUSED = set(
     """alias_branch alias_branch_read shared_rows_dyn list_held_array same_array_twice
     same_array_twice_static popped_array_written mutate_while_iterating change_ahead dict_ahead
-    gen_twice zip_twice mutable_default append_row_then_write key_added_in_branch""".split()
+    gen_twice zip_twice mutable_default append_row_then_write key_added_in_branch rec_writes rec_ident""".split()
 )
 
 
@@ -606,3 +606,29 @@ def slice_copy_indep(x):
     b[0] = 100.0 * x[1]
     a.append(1.0)
     return sum(a) * sum(b)
+
+
+def wr(xs, n):
+    if n <= 0:
+        return xs[0]
+    xs[0] = xs[0] * 0.5
+    return wr(xs, n - 1) + xs[0]
+
+
+@program(0.7, 3)
+def rec_writes(x, n):
+    ys = [x, 1.0]
+    return wr(ys, n) * ys[0]
+
+
+@program(0.7, 3)
+def rec_ident(x, n):
+    def f(d, n):
+        if n <= 0:
+            return d
+        return f(d, n - 1)
+
+    a = {"v": x}
+    b = f(a, n)
+    b["v"] = x * x
+    return a["v"] + b["v"]

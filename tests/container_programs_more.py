@@ -401,3 +401,30 @@ def tuple_accum2(x):
 @program([0.5, 0.2], [1.0, 2.0])
 def dot_lists(xs, ys):
     return sum(a * b for a, b in zip(xs, ys, strict=True)) + sum(map(operator.mul, xs, ys))
+
+
+def g(x, n):
+    if n <= 0:
+        return {"v": x, "k": [x, x * 2]}
+    d = g(x * 0.5 + 0.1, n - 1)
+    return {"v": d["v"] + x * d["k"][1], "k": d["k"]}
+
+
+@program(0.7, 3)
+def rec_dict(x, n):
+    a = g(x, n)
+    b = g(x * 2, n)
+    a["v"] = a["v"] * 3
+    a["k"][0] = 5.0
+    return a["v"] * b["v"] + b["k"][0] + a["k"][1]
+
+
+def h(xs, n):
+    if n <= 0:
+        return xs[0] * xs[1]
+    return h([xs[1], xs[0] * 0.5], n - 1) + xs[0]
+
+
+@program(0.7, 3)
+def rec_list(x, n):
+    return h([x, x * x], n)

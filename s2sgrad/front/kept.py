@@ -16,6 +16,7 @@ from typing import Any
 
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front import signature
+from s2sgrad.front.heap import cells
 from s2sgrad.front.join import Unreached
 from s2sgrad.front.memory import Ref, is_array, now, refs
 from s2sgrad.front.resolve import is_generator
@@ -183,7 +184,8 @@ class Keeping(Statements):
         given = [p for _, p in pairs if spec.shares]
         roots = [r for p in given if isinstance(p, Ref) for r in (p.root, *p.root.linked)]
         values = [self.own(v, roots if is_array(v) else ()) for v in outs]
-        return signature.with_parts(spec.result, list(values))
+        owners = [c for v in bound.values() for c in cells(v)]
+        return self.recelled(signature.with_parts(spec.result, list(values)), owners)
 
     def emit_kept(
         self, kept: Kept, args: tuple[Atom, ...], types: list[Type], at: ast.AST

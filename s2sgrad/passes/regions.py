@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import SHAPE_ONLY, WRITES, is_memory, sources
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Pack, Range, Var, atom_type
-from s2sgrad.ir.types import List
+from s2sgrad.ir.types import List, Type
 
 Place = tuple[Loop, ...]  # the loops around, from the outside in
 Pointers = frozenset[Var]
@@ -48,6 +48,11 @@ def _inverse(points: dict[Var, Pointers]) -> dict[Var, set[Var]]:
         for r in regions:
             found[r].add(v)
     return found
+
+
+def _depth(t: Type) -> int:
+    """How many lists are in one another."""
+    return 1 + _depth(t.item) if isinstance(t, List) else 0
 
 
 def is_nested(v: Var) -> bool:
@@ -133,8 +138,7 @@ class Regions:
             return
         if isinstance(s.out.type, List):
             skip = SHAPE_ONLY.get(s.op, ())
-            ask = self.all_of if is_nested(s.out) else self.given
-            given = (ask(a) for k, a in enumerate(s.args) if k not in skip)
+            given = (self.given(a, s.out) for k, a in enumerate(s.args) if k not in skip)
             self.held[s.out] = NOWHERE.union(*given)
             if s.op is ops.copy_items or (s.op is ops.copy and is_nested(s.out)):
                 inner = Var(s.out.hint)
@@ -153,9 +157,12 @@ class Regions:
         else:
             self.region(s.out, place)
 
-    def given(self, a: Atom) -> Pointers:
-        """What becomes an item of the list that an operation makes of `a`."""
-        return self.items(a) if isinstance(atom_type(a), List) else self.of(a)
+    def given(self, a: Atom, made: Var) -> Pointers:
+        """What `a` brings along to the items of the list that an operation makes of it."""
+        if not isinstance(atom_type(a), List):
+            return self.of(a)
+        # A list of the same kind hands on its items; a list in it is an item itself.
+        return self.items(a) if _depth(atom_type(a)) >= _depth(made.type) else self.all_of(a)
 
     def branch(self, s: Branch, place: Place) -> None:
         for k, arm in enumerate(s.arms):
