@@ -101,7 +101,10 @@ def test_added_axes_need_no_buffer() -> None:
 
 
 def test_rows_are_walked_as_they_were() -> None:
-    text = "def f(X, w):\n    s = 0.0\n    for x in X:\n        s = s * 0.5 + np.sin(x @ w)\n    return s\n"
+    text = (
+        "def f(X, w):\n    s = 0.0\n    for x in X:\n        s = s * 0.5 + np.sin(x @ w)\n"
+        "    return s\n"
+    )
     source = checked(text, R((5, 3)), R(3))
     assert "for x in X:" in source
     assert "for i in range(X.shape[0] - 1, -1, -1):" in source  # X_bar[i] is asked for
@@ -113,7 +116,7 @@ def test_rows_are_walked_as_they_were() -> None:
     )
     checked(text, R((5, 3)), R(3))
     text = (
-        "def f(X, w):\n    for x in X:\n        X[0] = X[0] * w[0] + x[0]\n        w = w * x\n"
-        "    return np.sum(w) + np.sum(X)\n"
+        "def f(X, w):\n    X = X.copy()\n    for x in X:\n"
+        "        X[0] = X[0] * w[0] + x[0]\n        w = w * x\n    return np.sum(w) + np.sum(X)\n"
     )
     checked(text, R((4, 3)), R(3))

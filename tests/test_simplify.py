@@ -134,3 +134,9 @@ def test_empty_arrays() -> None:
     gx, ga = grad(f, (0, 1))(np.zeros(0), 2.0)
     assert gx.shape == (0,)
     assert ga == 0.0
+
+
+def test_a_factor_that_lacks_the_summed_axis_is_multiplied_afterwards() -> None:
+    text = "def f(x, y, m):\n    return np.sum(np.sin((m - x) * y))\n"
+    source = checked(text, VALUES["x"], VALUES["y"], VALUES["m"], wrt=(0,))
+    assert "axis=0) * y" in backward(source), source

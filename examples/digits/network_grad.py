@@ -34,34 +34,34 @@ def cost_value_and_grad(theta, X, Y, hidden, lam):
     split = hidden * t
     t1 = theta[:split]
     W1 = np.reshape(t1, (hidden, t))
-    t = theta[split:]
-    W2 = np.reshape(t, (k, hidden + 1))
+    t2 = theta[split:]
+    W2 = np.reshape(t2, (k, hidden + 1))
     ones = np.ones((m, 1))
     a1 = np.hstack([ones, X])
-    t2 = np.exp(-(a1 @ W1.T))
-    t3 = 1.0 + t2
-    value = 1.0 / t3
-    a2 = np.hstack([ones, value])
-    t4 = np.exp(-(a2 @ W2.T))
-    t5 = 1.0 + t4
-    value1 = 1.0 / t5
+    exp = np.exp(-(a1 @ W1.T))
+    t3 = 1.0 + exp
+    t4 = 1.0 / t3
+    a2 = np.hstack([ones, t4])
+    exp1 = np.exp(-(a2 @ W2.T))
+    t5 = 1.0 + exp1
+    a3 = 1.0 / t5
     t6 = 1.0 - Y
-    t7 = 1.0 - value1
-    J = -np.sum(Y * np.log(value1) + t6 * np.log(t7)) / m
+    t7 = 1.0 - a3
+    J = -np.sum(Y * np.log(a3) + t6 * np.log(t7)) / m
     t8 = W1[:, 1:]
     t9 = W2[:, 1:]
     decay = np.sum(t8 * t8) + np.sum(t9 * t9)
     t10 = lam / (2.0 * m)
-    value2 = J + t10 * decay
+    value = J + t10 * decay
     # backward
-    t10 *= 2.0
-    value_bar = t6 / t7 / m - Y / value1 / m
-    t4 = value_bar * value1 / t5 * t4
-    W2_bar = t4.T @ a2
-    W1_bar = ((t4 @ W2)[:, 1:] * value / t3 * t2).T @ a1
-    W2_bar[:, 1:] += t10 * t9
-    W1_bar[:, 1:] += t10 * t8
+    g = 2.0 * t10
+    a3_bar = t6 / t7 / m - Y / a3 / m
+    g1 = a3_bar * a3 / t5 * np.where(exp1 == np.inf, 0.0, exp1)
+    W2_bar = g1.T @ a2
+    W1_bar = ((g1 @ W2)[:, 1:] * t4 / t3 * np.where(exp == np.inf, 0.0, exp)).T @ a1
+    W2_bar[:, 1:] += g * t9
+    W1_bar[:, 1:] += g * t8
     theta_bar = np.zeros_like(theta)
-    theta_bar[split:] += np.reshape(W2_bar, t.shape)
+    theta_bar[split:] = np.reshape(W2_bar, t2.shape)
     theta_bar[:split] += np.reshape(W1_bar, t1.shape)
-    return value2, theta_bar
+    return value, theta_bar

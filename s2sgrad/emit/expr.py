@@ -189,11 +189,29 @@ class Spelling:
         return text
 
 
+def positive(node: ast.expr) -> ast.expr | None:
+    """What `node` is the negative of, if it is written with a sign; the same to the last bit."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return node.operand
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        left = positive(node.left)
+        return None if left is None else ast.BinOp(left, node.op, node.right)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+        left = positive(node.left)
+        return None if left is None else ast.BinOp(left, ast.Add(), node.right)
+    return None
+
+
 def call(
     op: Any, args: list[ast.expr], form: Any, spelling: Spelling, operands: Sequence[Type] = ()
 ) -> ast.expr:
     """The expression `op(*args)`; `operands` are their types."""
     if form is None:
+        if op in (operator.add, operator.sub):
+            opposite = positive(args[1])
+            if opposite is not None:  # `a - -b` is `a + b`
+                op = operator.sub if op is operator.add else operator.add
+                args = [args[0], opposite]
         if op in BINARY:
             return ast.BinOp(args[0], BINARY[op](), args[1])
         if op in COMPARE:

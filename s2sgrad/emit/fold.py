@@ -198,10 +198,12 @@ class Folding:
         if not all(self.is_in_expression(v, use) for use in self.where[v]):
             return False
         if s.op is np.transpose and s.form is None:
+            if s.args[0] in self.params:
+                return True
             same = all(where is block for where, _ in self.where[v])
             return same and all(self.order.may_wait(v, block, u) for _, u in self.where[v])
         stays = all(isinstance(a, Lit) or a in self.fixed or a in self.folded for a in s.args)
-        if not stays or s.form is not None:
+        if not stays or s.form is not None or not s.args:
             return False
         if s.op is np.size:
             return isinstance(atom_type(s.args[0]), Array)
@@ -227,7 +229,9 @@ class Folding:
         target = len(user.out.hint) or 2
         whole = self.of_text(user) + 4 * depth + target + 3
         widest = WIDEST_STORE if user.op in WRITES else WIDEST
-        return whole <= widest or self.width[v] <= 12
+        made = self.order.made(v)
+        read = made is not None and made.op is ops.getitem
+        return whole <= widest or self.width[v] <= (20 if read else 12)
 
     def of_name(self, v: Var) -> int:
         return len(v.hint) or 3

@@ -181,13 +181,13 @@ class Names:
                 if named is not None:
                     return named, False
         for m in members:
-            primal = self.bars.get(m)
+            primal = self.bars.get(m) if m in self.backward else None
             word = self.called(primal) if primal is not None else ""
             if word:
                 return f"{word}_bar", False
         mine = [m for m in members if not self.words.is_taken(m)]
         if mine and all(m in self.backward for m in mine):
-            if not any(m in self.words.made and self.words.is_read(m) for m in members):
+            if not any(self.words.is_read(m) or self.words.is_function(m) for m in mine):
                 return "g", True
         return self.words.of_class(members)
 

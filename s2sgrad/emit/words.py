@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import math
 import operator
 from typing import Any
+
+import numpy as np
 
 from s2sgrad.emit.expr import BINARY, COMPARE, UNARY
 from s2sgrad.emit.live import is_tape
@@ -18,6 +21,7 @@ from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Hole, Lit, Pack, Range, Var
 from s2sgrad.ir.types import Array, Several, kind_of
 
+_MATH = {f for f in vars(math).values() if callable(f)}
 _OTHER = {
     "sum": "total", "max": "peak", "min": "low", "abs": "size", "absolute": "size",
     "fabs": "size", "reshape": "t", "array": "t", "transpose": "t", "swapaxes": "t", "full": "t",
@@ -104,6 +108,12 @@ class Words:
         text = _OTHER.get(text, text)
         taken = keyword.iskeyword(text) or hasattr(builtins, text)
         return text if text.isidentifier() and len(text) <= LONGEST and not taken else "t"
+
+    def is_function(self, v: Atom) -> bool:
+        """Is it `exp` of something, or the like: what is computed again in the backward sweep?"""
+        s = self.made.get(v) if isinstance(v, Var) else None
+        ufunc = s is not None and (isinstance(s.op, np.ufunc) or s.op in _MATH)
+        return ufunc and self.word(v) != "t"
 
     def is_read(self, v: Atom) -> bool:
         """Is it named after the place that it was read from?"""

@@ -21,19 +21,6 @@ SIGNS: dict[object, str] = {
 FLIPPED = {"+": "-", "-": "+"}
 
 
-def positive(node: ast.expr) -> ast.expr | None:
-    """What `node` is the negative of, if it is written with a sign; the same to the last bit."""
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return node.operand
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
-        left = positive(node.left)
-        return None if left is None else ast.BinOp(left, node.op, node.right)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
-        left = positive(node.left)
-        return None if left is None else ast.BinOp(left, ast.Add(), node.right)
-    return None
-
-
 def summed(terms: list[tuple[str, ast.expr]]) -> tuple[str, ast.expr]:
     """Terms with signs as one sum and the sign before it."""
     sign = terms[0][0]
@@ -91,7 +78,7 @@ class Writes(Writer):
 
     def changing(self, place: str, sign: str, value: ast.expr) -> str:
         """`place += value`, or `-=` what `value` is the negative of."""
-        opposite = positive(value) if sign in ("+", "-") else None
+        opposite = expr.positive(value) if sign in ("+", "-") else None
         if opposite is not None:
             sign, value = FLIPPED[sign], opposite
         return f"{place} {sign}= {self.text(value)}"
@@ -119,13 +106,13 @@ class Writes(Writer):
         place = expr.place(expr.name(target), index, args)
         if not isinstance(place, ast.Subscript):
             place = ast.Subscript(place, ast.Constant(...), ast.Load())
-        value = args[-1]
+        value = args[-2 if s.op is ops.replace else -1]
         sign = "+" if s.op is ops.additem else ""
         if s.op is ops.setitem:
             change = self.changed(s)
             if change is not None:
                 sign, value = change
-        elif not is_distinct(index, s.args[:-1], self.made):
+        elif s.op is ops.additem and not is_distinct(index, s.args[:-1], self.made):
             self.accumulate(target, index, args, depth)
             return
         part = lists.part_of(s.out.type, index) if sign else None

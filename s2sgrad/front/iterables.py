@@ -1,4 +1,4 @@
-"""What is made of things with items: `itertools`, `collections`, `sorted`, text, and loops over them.
+"""What is made of things with items: `itertools`, `collections`, `sorted`, text, and their loops.
 
 Over items that are known these are applied while parsing; over arrays and lists of the IR they are
 the loop that they stand for.
@@ -68,7 +68,7 @@ class Iterables(Unrolling):
         if obj in (str, repr) and len(args) == 1 and not isinstance(args[0], Lit):
             self.take_turns()
             return None
-        if args and all(isinstance(v, Lit) for v in (*args, *kw.values())):
+        if all(isinstance(v, Lit) for v in (*args, *kw.values())):
             values = [a.value for a in args]  # type: ignore[union-attr]
             try:
                 return self.known(obj(*values, **{k: v.value for k, v in kw.items()}))  # type: ignore[union-attr]
@@ -229,7 +229,7 @@ class Iterables(Unrolling):
             more = {"key": key} if key is not None else {}
             call = f"{name}(_x, key=_k)" if more else f"{name}(_x)"
             given = {"_x": over, "_d": default, **({"_k": key} if key is not None else {})}
-            return self.evaluate(f"{call} if len(_x) > 0 else _d", at, given)  # type: ignore[arg-type]
+            return self.evaluate(f"{call} if len(_x) > 0 else _d", at, given)
         if items == [] and default is not None:
             return default
         if key is None:
@@ -294,7 +294,7 @@ class Iterables(Unrolling):
             how = "_t = _f(_t, _x) if len(_r) > 0 else _x"
             text = f"{first}{'' if start is not None else '_t = 0.0' + chr(10)}for _x in _a:\n"
             given = {"_a": args[0], "_f": fn, **({"_s": start} if start is not None else {})}
-            return self.evaluate("_r", at, given, f"{text}    {how}\n    _r.append(_t)")  # type: ignore[arg-type]
+            return self.evaluate("_r", at, given, f"{text}    {how}\n    _r.append(_t)")
         items = items if start is None else [start, *items]
         made: list[Value] = []
         for v in items:

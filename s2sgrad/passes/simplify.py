@@ -47,6 +47,8 @@ class _Simplify(Choices):
             return s.args[1]
         if s.op is np.transpose and s.form is None:
             return self.transpose(s)
+        if s.op is ops.broadcast_like and isinstance(s.args[0], Lit):  # a seed, too
+            self.spread[s.out] = (s.args[0], s.args[1])
         if (
             not self.adjoint
             or (s.out in self.exact and s.op is not operator.ne)
@@ -63,6 +65,8 @@ class _Simplify(Choices):
             s = replace(s, form=None)
         if s.op is np.sum and len(s.args) == 1 and s.args[0] in self.spread:
             return self.counted(s, *self.spread[s.args[0]])
+        if s.op is np.sum and len(s.args) == 1:
+            s = self.factored(s)
         s = self.unspread(s)
         if s.op is np.where and s.form is None and len(s.args) == 3:
             return self.choice(s)
@@ -199,6 +203,24 @@ class _Simplify(Choices):
         if found is None or not found[1] or found[0] != axes:
             return s
         return replace(s, op=np.sum, args=made.args, form=_over_axes(axes, False))
+
+    def factored(self, s: Eqn) -> Eqn:
+        """`np.sum(x * q, axis=0)` is `np.sum(x, axis=0) * q`, where `q` has no such axis."""
+        made = self.made.get(s.args[0]) if isinstance(s.args[0], Var) else None
+        if made is None or made.op is not operator.mul or not self.is_own(made.out):
+            return s
+        found = _summed(s, made.out.type)
+        for x, q in (made.args, made.args[::-1]):
+            t, u = atom_type(x), atom_type(q)
+            if not (isinstance(t, Array) and isinstance(u, Array) and same(t, made.out.type)):
+                continue
+            if found is None or found[1] or not self.is_product(made):
+                continue
+            lead = len(t.shape) - len(u.shape)
+            if found[0] == list(range(lead)) and same(u, s.out.type):
+                total = self.emit(np.sum, (x,), _over_axes(found[0], False))
+                return replace(s, op=operator.mul, args=(total, q), form=None)
+        return s
 
     def quotient(self, s: Eqn) -> Eqn:
         """`1.0 / a * b` is `b / a` for arrays."""
