@@ -199,3 +199,25 @@ def test_a_long_comprehension_is_broken_where_python_allows() -> None:
     x = np.array([1.0, -0.5])
     _, (bar,) = generic(f, (0,))(x)
     np.testing.assert_allclose(bar, 28.0 * x + np.array([2.0, 0.0]))
+
+
+def test_methods() -> None:
+    """Methods whose arguments are not those of the function, and conversions."""
+    x, m = np.array([1.0, -2.0, 3.0, 0.5]), np.array([True, False, True, True])
+    X = np.arange(6.0).reshape(2, 3)
+
+    def listed(x: Any) -> Any:
+        items = x.tolist()
+        return items[0] * items[2]
+
+    programs: list[tuple[Any, Any, Any]] = [
+        (lambda x: np.sum(x.compress(m) ** 2), x, [2, 0, 6, 1]),
+        (lambda x: np.sum(x.compress([True, False, True, False]) ** 2), x, [2, 0, 6, 0]),
+        (lambda x: np.sum((x > 0).astype(int).choose([x**2, -x])), x, [-1, -4, -1, -1]),
+        (lambda x: np.sum(x.compress([False, True], axis=0) ** 2), X, [[0, 0, 0], [6, 8, 10]]),
+        (lambda x: x.item(4) * x.item(0, 1) + x[:1, :1].item(), X, [[1, 4, 0], [0, 1, 0]]),
+        (lambda x: np.sum(x.astype(int) * x), x, [1, -2, 3, 0]),
+        (listed, x, [3, 0, 1, 0]),
+    ]
+    for f, a, expected in programs:
+        np.testing.assert_allclose(grad(f)(a), expected)

@@ -17,7 +17,7 @@ from s2sgrad.ir.graph import Lit, Var
 from s2sgrad.ir.types import Array, Scalar, kind_of
 
 _NAMES = """sum mean prod var std max min cumsum cumprod reshape ravel transpose swapaxes squeeze
-dot clip trace diagonal repeat take argmax argmin argsort all any round conj conjugate compress
+dot clip trace diagonal repeat take argmax argmin argsort all any round conj conjugate
 choose searchsorted nonzero"""
 METHODS: dict[str, Callable[..., Any]] = {name: getattr(np, name) for name in _NAMES.split()}
 METHODS["copy"] = np.ndarray.copy  # in C order, which `np.copy` is not
@@ -94,6 +94,12 @@ class Methods(Writers):
             return None
         self.into(x, self.read(self.emit_call(np.sort, [x, *args], kwargs, node), node), node)
         return Lit(None)
+
+    def method_compress(
+        self, x: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call
+    ) -> Value | None:
+        """The function takes the condition first."""
+        return self.emit_call(np.compress, [*args[:1], x, *args[1:]], kwargs, node)
 
     def method_put(
         self, x: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call
