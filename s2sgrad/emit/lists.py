@@ -1,4 +1,4 @@
-"""Operations on lists of the IR as expressions: comprehensions, one in another for lists of lists."""
+"""Operations on lists of the IR as expressions: comprehensions, nested for lists of lists."""
 
 from __future__ import annotations
 
