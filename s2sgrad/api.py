@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, overload
 
 from s2sgrad.derivative import Derivative, Wrt
@@ -19,6 +19,12 @@ class Options(TypedDict, total=False):
     has_aux: bool
     optimize: int
     jit: str | None
+
+
+class JacobianOptions(Options, total=False):
+    """What `jacobian` may be told."""
+
+    order: str | Sequence[int]
 
 
 class _Grad(Protocol):
@@ -42,11 +48,28 @@ def _transform(
     has_aux: bool,
     optimize: int,
     jit: str | None,
+    order: str | tuple[int, ...] | None = None,
 ) -> Any:
     kind = {"pullback": Pullback, "jacobian": Jacobian, "hessian": Jacobian}.get(what, Derivative)
-    if fun is None:
-        return lambda f: kind(f, wrt, what, has_aux, optimize, jit)
-    return kind(fun, wrt, what, has_aux, optimize, jit)
+
+    def made(f: Callable[..., Any]) -> Any:
+        derivative = kind(f, wrt, what, has_aux, optimize, jit)
+        if isinstance(derivative, Jacobian) and order is not None:
+            derivative.in_order(order)
+        return derivative
+
+    return made if fun is None else made(fun)
+
+
+ORDERS = ("auto", "forward", "reverse", "markowitz")
+
+
+def _order(order: str | Sequence[int]) -> str | tuple[int, ...]:
+    if isinstance(order, str):
+        if order not in ORDERS:
+            raise ValueError(f"order is one of {', '.join(ORDERS)}, or vertices: not {order!r}")
+        return order
+    return tuple(order)
 
 
 @overload
@@ -208,14 +231,15 @@ def hvp(
 
 @overload
 def jacobian(
-    fun: Callable[P, Any], wrt: Wrt = 0, **options: Unpack[Options]
+    fun: Callable[P, Any], wrt: Wrt = 0, **options: Unpack[JacobianOptions]
 ) -> Derivative[P, Any]: ...
 @overload
-def jacobian(fun: None = None, wrt: Wrt = 0, **options: Unpack[Options]) -> _Grad: ...
+def jacobian(fun: None = None, wrt: Wrt = 0, **options: Unpack[JacobianOptions]) -> _Grad: ...
 def jacobian(
     fun: Callable[..., Any] | None = None,
     wrt: Wrt = 0,
     *,
+    order: str | Sequence[int] = "auto",
     has_aux: bool = False,
     optimize: int = 1,
     jit: str | None = None,
@@ -223,10 +247,17 @@ def jacobian(
     """The matrix of partial derivatives, an array of the shape `out.shape + arg.shape`.
 
     Several results, or a tuple or container in `wrt`, give the structure of the results, and in
-    each place that of the arguments; a number by a number gives a number.  Columns by forward mode
-    or rows by reverse mode, whichever are fewer: for arguments of new shapes the function is run
-    once to see how many results it has.  With `has_aux` the function returns `(out, aux)`, this
-    `(matrix, aux)`.  Raises `TypeError` for complex arguments.
+    each place that of the arguments; a number by a number gives a number.  With `has_aux` the
+    function returns `(out, aux)`, this `(matrix, aux)`.
+
+    Functions of a few numbers become straight code, for arguments of these shapes, in which the
+    local derivatives are multiplied in the cheapest `order` that is found ("auto": vertex
+    elimination, Griewank and Walther, Evaluating Derivatives, 2008, chapters 9 and 10), or in that
+    of "forward", "reverse" or "markowitz".  Others are made of columns by forward mode or of rows
+    by reverse mode, whichever are fewer: for arguments of new shapes the function is run once to
+    see how many results it has.
+
+    Raises `TypeError` for complex arguments, `ValueError` for an order that is none.
 
     >>> import numpy as np
     >>> from s2sgrad import jacobian
@@ -234,7 +265,7 @@ def jacobian(
     array([[2., 0.],
            [0., 4.]])
     """
-    return _transform(fun, wrt, "jacobian", has_aux, optimize, jit)
+    return _transform(fun, wrt, "jacobian", has_aux, optimize, jit, order=_order(order))
 
 
 @overload

@@ -26,6 +26,7 @@ from s2sgrad.passes.inner import INNER
 from s2sgrad.passes.seeds import Seeds
 from s2sgrad.pipeline import final, scratch, settled, tidy_kept, verified
 from s2sgrad.request import Request
+from s2sgrad.straight import Straight, straight
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +104,11 @@ def differentiate(
     for stage in request.inner:
         func, result = staged(func, arguments, request, stage, result, stages)
     whole = "_".join([_identifier(name), *(stage.what for stage in request.inner), request.what])
+    if isinstance(request.seed, Straight):
+        func, structure, _ = straight(func, arguments, request, result, stages)
+        func = final(replace(func, name=whole), stages)
+        emitted = emit([(func, structure, _header(request, func.names, fixed))])
+        return Derived(emitted, stages, Seeds(), written, arguments.leaves, changes)
     request = by_rows_or_columns(request, result)
     asked = directional(request) if request.what in MATRICES else request
     if asked.what in ("jvp", "hvp") and asked is not request:

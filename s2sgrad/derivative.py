@@ -259,7 +259,7 @@ class Derivative(Generic[P, R]):
         out_bar = compiled.seeds.coerce(1.0 if seed is None else seed)
         try:
             result = compiled.run(*pos, **named, out_bar=out_bar)
-        except ValueError:
+        except (ValueError, IndexError):
             # A seed of the wrong shape may not even broadcast; say so rather than how it failed.
             with contextlib.suppress(ValueError):  # the error is the primal's own
                 compiled.seeds.check_shapes(self._value_of(values), out_bar)
@@ -276,7 +276,10 @@ class Derivative(Generic[P, R]):
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Every parameter of the function to its value; ints in `wrt` are taken as floats."""
-        bound = self._callee.shown.bind(*args, **kwargs)
+        try:
+            bound = self._callee.shown.bind(*args, **kwargs)
+        except TypeError as e:
+            raise TypeError(f"{self._callee.name}(): {e}") from None
         bound.apply_defaults()
         given = {**self._callee.fixed, **bound.arguments}
         values = {n: given[n] for n in self._callee.whole.parameters if not absent(given[n])}

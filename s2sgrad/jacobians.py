@@ -9,13 +9,18 @@ import numpy as np
 
 from s2sgrad.compile import Compiled
 from s2sgrad.derivative import Derivative
-from s2sgrad.errors import DifferentiationError
+from s2sgrad.elimination.table import Dynamic
+from s2sgrad.errors import DifferentiationError, S2SGradError
 from s2sgrad.front.structure import Signature
 from s2sgrad.request import Target
+from s2sgrad.straight import Straight
 from s2sgrad.tree import leaves
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+MOST_ELEMENTS = 200  # of an array, to be followed one by one
 
 
 class Jacobian(Derivative[P, R]):
@@ -27,12 +32,17 @@ class Jacobian(Derivative[P, R]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._by_rows: dict[Any, bool] = {}
+        self._order: Any = "auto"
+        self._followed: dict[Any, bool] = {}
         self._only_rows = False
         super().__init__(*args, **kwargs)
 
     def _compilation(self, values: dict[str, Any], seed: Any) -> tuple[Compiled, Any]:
         try:
             return super()._compilation(values, seed)
+        except Dynamic as e:
+            self._lead(values, e)
+            return self._compilation(values, seed)
         except DifferentiationError:
             if self._what == "hessian":
                 raise
@@ -40,9 +50,29 @@ class Jacobian(Derivative[P, R]):
         self._only_rows = True
         try:
             return super()._compilation(values, seed)
+        except Dynamic as e:
+            self._lead(values, e)
+            return self._compilation(values, seed)
         except DifferentiationError:
             self._only_rows = False
             raise
+
+    def in_order(self, order: str | tuple[int, ...]) -> None:
+        """Multiply local derivatives in this order."""
+        self._order = order
+
+    def _follows(self) -> bool:
+        """May the whole matrix be one straight function?"""
+        return not (self._has_aux or self._callee.inner or self._options[-1] == 0)
+
+    def _lead(self, values: dict[str, Any], why: Dynamic) -> None:
+        """The program cannot be followed number by number: rows or columns, if that will do."""
+        if self._order not in ("auto", "forward", "reverse"):
+            raise S2SGradError(
+                f"{self._what}: the order of products cannot be chosen here: {why}; "
+                "leave out `order`"
+            ) from why
+        self._followed[_shapes(values)] = False
 
     def _seed(
         self,
@@ -54,10 +84,15 @@ class Jacobian(Derivative[P, R]):
         wrt = self._parts(targets, values)
         if any(np.iscomplexobj(x) for x in leaves(wrt)):
             raise TypeError(f"{self._what}: an argument is complex: use jvp or vjp")
+        shapes = _shapes(values)
+        if shapes is not None and self._followed.get(shapes, self._follows()):
+            return Straight(shapes, self._order), None
         if self._what == "hessian":
             return "columns", None
-        if self._only_rows:
+        if self._only_rows or self._order == "reverse":
             return "rows", None
+        if self._order == "forward":
+            return "columns", None
         shapes = tuple(np.shape(x) for x in leaves(list(values.values())))
         key = (tuple(given.items()), shapes)
         known = self._by_rows
@@ -66,3 +101,16 @@ class Jacobian(Derivative[P, R]):
             sizes = [sum(map(np.size, parts)) for parts in (value, leaves(wrt))]
             known[key] = sizes[0] < sizes[1] and not any(map(np.iscomplexobj, value))
         return "rows" if known[key] else "columns", None
+
+
+def _shapes(values: dict[str, Any]) -> Any:
+    """The shapes of the arrays among the arguments, by name; None if there are containers."""
+    found = []
+    for name, v in values.items():
+        if isinstance(v, np.ndarray):
+            if v.size > MOST_ELEMENTS:
+                return None
+            found.append((name, v.shape))
+        elif not isinstance(v, float | int | str | None):
+            return None
+    return tuple(found)

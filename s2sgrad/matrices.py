@@ -72,7 +72,7 @@ def around(
         for y, row in zip(outs, cells, strict=True)
         for x, cell in zip(args, row, strict=True)
     ]
-    shown, owners = _table(request, arguments, out, len(flat))
+    shown, owners = table_of(request, arguments, out, len(flat))
     values: list[ast.expr] = [*flat, *map(expr.name, owners)]
     if aux is not None:
         shown = Display("tuple", (shown, structure(aux, iter(range(len(values), 1 << 30)))))
@@ -83,7 +83,7 @@ def around(
     return "\n".join([f"def {name}({', '.join(header)}):", *m.lines]) + "\n"
 
 
-def _table(
+def table_of(
     request: Request, arguments: Arguments, out: Value, size: int
 ) -> tuple[Result, list[str]]:
     """Results outside, arguments inside, and the arguments whose classes are taken."""

@@ -30,6 +30,7 @@ class Pullback(Derivative[P, R]):
                 note(e)
                 raise
 
+        back.__qualname__ = "back"  # as its errors say it
         return value, back
 
 

@@ -119,6 +119,11 @@ def grid_cases() -> Iterator[Case]:
     yield from (Case(np.gradient, m(4), places, fixed=(1,)),
                 Case(np.gradient, m(4, 3), places, axis=0, fixed=(1,)),
                 Case(np.gradient, m(3, 4), 0.5, places, fixed=(2,)))  # fmt: skip
+    grid = np.array([0.0, 0.4, 1.0])
+    sides: dict[str, Any]
+    for sides in ({}, {"left": 0.3}, {"right": -0.2}, {"left": 0.3, "right": 0.1}):
+        yield Case(np.interp, np.array([-0.5, 0.2, 0.7, 1.4]), grid, m(3), fixed=(), **sides)
+    yield from (Case(np.frexp, np.array([0.3, -5.0, 12.0])), Case(np.frexp, 0.7))
     yield from (Case(np.cumulative_sum, m(3, 4), axis=1), Case(np.cumulative_prod, m(4)))
     yield from (Case(op, m(3, 4), axis=0, include_initial=True)
                 for op in (np.cumulative_sum, np.cumulative_prod))  # fmt: skip

@@ -387,3 +387,18 @@ def test_graph() -> None:
         else:  # the partial of x * x in x, on the edge
             assert "x + x" in texts
         assert picture._repr_svg_() == picture.svg()
+
+
+def test_wrong_calls_name_the_function() -> None:
+    derivatives: Any = (grad(importable), jacobian(importable), pullback(importable))
+    for d in derivatives:
+        for _ in range(2):
+            with pytest.raises(TypeError, match=r"importable\(\).*'y'"):
+                d(R(3))
+            with pytest.raises(TypeError, match=r"importable\(\)"):
+                d(R(3), R(3), R(3))
+            d(R(3), R(3))
+    with pytest.raises(TypeError, match=r"back\(\) missing 1 required"):
+        derivatives[2](R(3), R(3))[1]()
+    with pytest.raises(KeyError, match="there are parse"):
+        grad(importable).lower(R(3), R(3)).ir("nothing")

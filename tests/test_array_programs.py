@@ -12,11 +12,12 @@ from scipy.linalg import solve
 
 from s2sgrad import grad, jvp, value_and_grad
 from s2sgrad.errors import DifferentiationError
-from tests import array_programs_more
+from tests import array_programs_kernels, array_programs_more
 from tests.array_programs import PROGRAMS, W
 from tests.test_generic import generic
 
 assert array_programs_more  # which enters its programs
+assert array_programs_kernels
 
 
 def copies(args: Any) -> list[Any]:
@@ -147,6 +148,8 @@ _NAMES = """
 apply3 apply_axis apply_axis0 argmin_set complex_arg dict_of_views fft_cplx fill_diag
 flatten_m iadd_views inplace_alias item_assign_tuple mask_rw masked_rows ndenumerate
 ndindex nditer_own neg_steps nonzero_where piecewise pivot place_cycle put_along putmask
+iter_cols pairwise_bcast swap_rows_views complex_mat mask_2d_rows inplace_func returned_view
+hist_weights
 stacking swap_elems tolist trapz ufunc_where ufunc_where2 vec_two vectorize views_of_views
 """
 UNTYPED = set(_NAMES.split())

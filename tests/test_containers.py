@@ -446,20 +446,15 @@ class Chain:
 
 def test_refused() -> None:
     def index(ws, k):
-        return np.sum(ws[k])
+        return np.sum(ws[k][0])
 
     def missing(p):
         return p["nothing"]
 
-    def pops(ws):
-        return ws.pop() + ws[0]
-
     with pytest.raises(DifferentiationError, match="not constant"):
-        grad(index)([R(3), R(3)], 1)
+        grad(index)([(R(3),), {"a": R(3)}], 1)
     with pytest.raises(DifferentiationError, match="has no key 'nothing'"):
         grad(missing)({"w": 1.0})
-    with pytest.raises(DifferentiationError, match=r"\.pop"):
-        grad(pops)([1.0, 2.0])
     loop: list[Any] = [1.0]
     loop.append(loop)
     with pytest.raises(DifferentiationError, match="contains itself"):

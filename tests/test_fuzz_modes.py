@@ -9,7 +9,7 @@ from tests.fuzz.modes import expect_right
 # Of the programs that the oracle can judge: tangents of recursive functions are refused as yet.
 REFUSED = 0.25
 KINDS = pytest.mark.parametrize("kind", ["control", "mutate"])
-MODES = pytest.mark.parametrize("what", ["forward", "hvp", "reverse"])
+MODES = pytest.mark.parametrize("what", ["forward", "pullback", "hvp", "reverse"])
 
 
 @KINDS

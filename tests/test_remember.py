@@ -160,6 +160,13 @@ def from_the_end(x, n):
     return s[-1] + s[0]
 
 
+def the_last_in_the_first_turn(x, n):
+    s = [x, 2 * x]
+    for t in range(n):
+        s.append(s[t - 1] * s[t - 1] * x + math.sin(s[t + 1]))
+    return s[-1]
+
+
 def overwritten(x, n):
     s = [x, 2 * x]
     for t in range(2, n):
@@ -213,17 +220,47 @@ def grown_in_a_loop(x, n):
     return total
 
 
-@pytest.mark.parametrize(
-    ("f", "args", "wrt"),
-    [
-        (from_the_end, (0.7, 4), 0),
-        (overwritten, (0.4, 7), 0),
-        (left_early_and_appended_later, (0.4, 3), 0),
-        (left_early_and_appended_later, (0.4, 6), 0),
-        (two_at_first, (R((3, 3)), R((5, 3))), (0, 1)),
-        (in_an_inner_loop, (R((3, 3)), R(3), 4), (0, 1)),
-        (grown_in_a_loop, (0.3, 4), 0),
-    ],
-)
+LISTS: list[tuple[Callable[..., Any], tuple[Any, ...], Any]] = [
+    (from_the_end, (0.7, 4), 0),
+    (the_last_in_the_first_turn, (0.7, 4), 0),
+    (overwritten, (0.4, 7), 0),
+    (left_early_and_appended_later, (0.4, 3), 0),
+    (left_early_and_appended_later, (0.4, 6), 0),
+    (two_at_first, (R((3, 3)), R((5, 3))), (0, 1)),
+    (in_an_inner_loop, (R((3, 3)), R(3), 4), (0, 1)),
+    (grown_in_a_loop, (0.3, 4), 0),
+]
+
+
+@pytest.mark.parametrize(("f", "args", "wrt"), LISTS)
 def test_other_lists(f: Callable[..., Any], args: tuple[Any, ...], wrt: Any) -> None:
     check_grad(f, *args, wrt=wrt)
+
+
+def test_parts_of_what_was_appended() -> None:
+    """They are read of the item itself; another turn's items are read in the list."""
+
+    def f(W, h, n):
+        hs, total = [h], 0.0
+        for t in range(n):
+            hs.append(np.tanh(W @ hs[t]))
+            total = total + hs[t + 1][0] * hs[t][1] + np.sum(hs[t + 1][1:] * hs[t + 1][:-1])
+            total = total + hs[t + 1][t % 3] ** 2
+        return total
+
+    text = source(f, R((3, 3)), R(3), 4, wrt=(0, 1))
+    assert "hs[t + 1]" not in text.split("# backward")[0]
+
+
+def test_sums_after_a_loop_that_writes() -> None:
+    """The mirror stores into a cotangent of its own, and into a list of them."""
+
+    def f(W, X):
+        hs, total = [X[0]], 0.0
+        for t in range(X.shape[0]):
+            hs.append(np.tanh(W @ hs[t] + X[t]))
+            p = np.exp(hs[t + 1])
+            total = total + np.log(p[t] * p[0])
+        return total
+
+    check_grad(f, R((3, 3)), R((3, 3)), wrt=(0, 1))

@@ -49,7 +49,7 @@ def states(x, n):
     return np.sum(y**2)
 
 
-KEPT = [
+KEPT: list[tuple[Callable[..., Any], tuple[Any, ...], Any]] = [
     (rows, (R((3, 3)), R(3), 4), (0, 1)),
     (upwards, (R(6), 6), 0),
     (downwards, (2.0 + R(6) ** 2, R(6)), (0, 1)),
@@ -187,27 +187,27 @@ def numbers_of_rows(x, n):
     return np.sum(y**2)
 
 
-@pytest.mark.parametrize(
-    ("f", "args", "wrt"),
-    [
-        (around_the_end, (R(5), 5), 0),
-        (ahead, (R(5), 5), 0),
-        (the_place_itself, (R(4), 4), 0),
-        (twice, (R(5), 5), 0),
-        (afterwards, (R(5), 5), 0),
-        (left_early, (np.abs(R(6)), 6), 0),
-        (left_early, (-np.abs(R(6)), 6), 0),
-        (inner, (0.5 * R(5), 5), 0),
-        (in_an_outer_loop, (R(5), 5), 0),
-        (swapped, (R(5), 5), 0),
-        (swapped, (R(6), 6), 0),
-        (through_a_view, (R(6), 6), 0),
-        (ints, (0.4, 5), 0),
-        (other_columns, (0.8, 5), 0),
-        (by_two, (R(7), 7), 0),
-        (numbers_of_rows, (R(5), 5), 0),
-    ],
-)
+OTHERS: list[tuple[Callable[..., Any], tuple[Any, ...], Any]] = [
+    (around_the_end, (R(5), 5), 0),
+    (ahead, (R(5), 5), 0),
+    (the_place_itself, (R(4), 4), 0),
+    (twice, (R(5), 5), 0),
+    (afterwards, (R(5), 5), 0),
+    (left_early, (np.abs(R(6)), 6), 0),
+    (left_early, (-np.abs(R(6)), 6), 0),
+    (inner, (0.5 * R(5), 5), 0),
+    (in_an_outer_loop, (R(5), 5), 0),
+    (swapped, (R(5), 5), 0),
+    (swapped, (R(6), 6), 0),
+    (through_a_view, (R(6), 6), 0),
+    (ints, (0.4, 5), 0),
+    (other_columns, (0.8, 5), 0),
+    (by_two, (R(7), 7), 0),
+    (numbers_of_rows, (R(5), 5), 0),
+]
+
+
+@pytest.mark.parametrize(("f", "args", "wrt"), OTHERS)
 def test_others(f: Callable[..., Any], args: tuple[Any, ...], wrt: Any) -> None:
     check_grad(f, *args, wrt=wrt)
 

@@ -110,7 +110,8 @@ class Folding:
         assert e.form is not None
         X = e.args[0]
         all_of_it = size.op is np.size and size.form is None and size.args[0] is X
-        whole = all_of_it and _is(s.over.start, 0) and _is(s.over.step, 1) and _is(size.args[1], 0)
+        all_of_it = all_of_it and len(size.args) == 2 and _is(size.args[1], 0)
+        whole = all_of_it and _is(s.over.start, 0) and _is(s.over.step, 1)
         plain = e.out not in self.folded and bool(e.out.hint) and not (e.effect or e.raises)
         if not (whole and plain and X in self.params and e.form.args[1] == Hole(1)):
             return None
@@ -202,7 +203,7 @@ class Folding:
             same = all(where is block for where, _ in self.where[v])
             return same and all(self.order.may_wait(v, block, u) for _, u in self.where[v])
         stays = all(isinstance(a, Lit) or a in self.fixed or a in self.folded for a in s.args)
-        if not stays or s.form is not None:
+        if not stays or s.form is not None or not s.args:
             return False
         if s.op is np.size:
             return isinstance(atom_type(s.args[0]), Array)

@@ -106,13 +106,13 @@ class Writes(Writer):
         place = expr.place(expr.name(target), index, args)
         if not isinstance(place, ast.Subscript):
             place = ast.Subscript(place, ast.Constant(...), ast.Load())
-        value = args[-1]
+        value = args[-2 if s.op is ops.replace else -1]
         sign = "+" if s.op is ops.additem else ""
         if s.op is ops.setitem:
             change = self.changed(s)
             if change is not None:
                 sign, value = change
-        elif not is_distinct(index, s.args[:-1], self.made):
+        elif s.op is ops.additem and not is_distinct(index, s.args[:-1], self.made):
             self.accumulate(target, index, args, depth)
             return
         part = lists.part_of(s.out.type, index) if sign else None

@@ -56,6 +56,14 @@ class _Step:
     mark: int
 
 
+class _Left(Exception):
+    """The statement that is parsed is sure to raise an exception of this class."""
+
+    def __init__(self, cls: type[Exception]) -> None:
+        super().__init__()
+        self.cls = cls
+
+
 class Attempts(Generators):
     """Exceptions that are handled."""
 
@@ -64,7 +72,8 @@ class Attempts(Generators):
 
     def __init__(self) -> None:
         super().__init__()
-        self.handled: list[Types] = []  # by the `try`s around
+        self.handled: list[tuple[Types, int]] = []  # by the `try`s around; how deep they are
+        self.left: type[Exception] | None = None  # what the body that was parsed last surely raises
 
     # -- statements
 
@@ -137,11 +146,17 @@ class Attempts(Generators):
         risky = [k for k in range(len(steps)) if _raise(_made_by(steps, k, stmts), classes)]
         if not risky:
             self.stmts += stmts
-            self.env.clear()
-            self.env.update(after[0])
-            self.versions = after[1]
+            self.adopt(*after)
             orelse()
             return
+        sure, self.left = self.left, None
+        if sure is not None and not _raise(stmts[:-1], classes):
+            one = next(h for h in handlers if issubclass(sure, h.classes))
+            if not (one.asks or one.again):  # what is raised is known, and who handles it
+                self.stmts += stmts[:-1]
+                self.adopt({n: v for n, v in after[0].items() if n != RAISED}, after[1])
+                self.run_handler(one, None)
+                return
         first = steps[risky[0]]
         if len(risky) > 1 and not any(h.again for h in handlers):
             certain = self.certain(steps, risky, after[0])
@@ -170,6 +185,12 @@ class Attempts(Generators):
             self.branch(ok, orelse, lambda: None, at)
         else:
             orelse()
+
+    def adopt(self, env: dict[str, Value], versions: dict[Root, Var | Stale]) -> None:
+        """Go on from this state of the program."""
+        self.env.clear()
+        self.env.update(env)
+        self.versions = versions
 
     def step_by_step(
         self,
@@ -232,7 +253,8 @@ class Attempts(Generators):
         before = dict(self.env), self.versions
         self.versions = dict(self.versions)
         steps: list[_Step] = []
-        self.handled.append(tuple(c for h in handlers for c in h.classes))
+        classes = tuple(c for h in handlers for c in h.classes)
+        self.handled.append((classes, len(self.views.maps) + 1))
         try:
             with self.block() as stmts:
                 for node in body:
@@ -240,6 +262,9 @@ class Attempts(Generators):
                         _Step(node, dict(self.env), dict(self.versions), len(stmts), now())
                     )
                     self.parse_block([node])
+        except _Left as e:
+            self.env[RAISED] = Lit(True)
+            self.left = e.cls
         finally:
             self.handled.pop()
         after = dict(self.env), self.versions
@@ -247,6 +272,15 @@ class Attempts(Generators):
         self.env.update(before[0])
         self.versions = before[1]
         return steps, stmts, after
+
+    def surely(self, cls: type[Exception], argument: Any, why: Exception, at: ast.AST) -> Exception:
+        """In the body of a `try` that catches it, what is sure to raise is a `raise`."""
+        classes, depth = self.handled[-1] if self.handled else ((), 0)
+        if depth != len(self.views.maps) or not any(issubclass(cls, c) for c in classes):
+            return why
+        text = f"raise {cls.__name__}({argument!r})"
+        self.emit(ops.raise_, (Lit(text), Lit(())), at=at, effect=True)
+        return _Left(cls)
 
     def handle(self, handlers: list[Handler], at: ast.AST) -> None:
         """The handlers, one after another asked whether the exception is theirs."""

@@ -40,6 +40,7 @@ _OWN: set[Any] = {
     ops.concat,
     ops.repeat_list,
     ops.total,
+    ops.replace,
     ops.reshape_like,
     ops.bound,
 }

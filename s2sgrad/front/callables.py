@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import enum
 import functools
 import itertools
 import operator
@@ -33,6 +34,7 @@ _OPERATORS: dict[Any, ast.operator] = {
     operator.mod: ast.Mod(),
     operator.floordiv: ast.FloorDiv(),
 }
+_IDENTITY = (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)
 _MOST_ITEMS = 512  # of a `range` that is a value
 _serial = itertools.count(1)
 
@@ -64,6 +66,9 @@ class Callables(Effects):
         return super().call(fn, args, kwargs, node)
 
     def attribute(self, owner: Value, node: ast.Attribute) -> Value:
+        if isinstance(owner, Known) and isinstance(owner.obj, enum.Enum | enum.EnumMeta):
+            if hasattr(owner.obj, node.attr):  # members of an enumeration stand still
+                return self.known(getattr(owner.obj, node.attr))
         function = owner.function if isinstance(owner, Bound) else owner
         if isinstance(function, Closure) and node.attr in ("__name__", "__qualname__", "__doc__"):
             named = isinstance(function.node, ast.FunctionDef)
@@ -223,6 +228,9 @@ class Callables(Effects):
 
     def compare_two(self, a: Value, op: ast.cmpop, b: Value, at: ast.Compare) -> Value:
         """Sequences of known length are equal if their items are."""
+        if isinstance(a, Known) and isinstance(b, Known) and isinstance(op, _IDENTITY):
+            same = a.obj is b.obj or (isinstance(op, ast.Eq | ast.NotEq) and a.obj == b.obj)
+            return Lit(bool(same) == isinstance(op, ast.Is | ast.Eq))
         both = isinstance(a, Tup) and isinstance(b, Tup) and a.is_sequence and b.is_sequence
         if not (both and isinstance(op, ast.Eq | ast.NotEq)):
             return super().compare_two(a, op, b, at)

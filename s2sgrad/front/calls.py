@@ -100,6 +100,8 @@ class Calls(Elements):
         written = self.call_writer(op, args, kwargs, node)
         if written is not None:
             return written
+        if isinstance(op, np.ufunc) and "dtype" in kwargs and op.nout == 1:
+            args = self.in_dtype(args, kwargs.pop("dtype"), node)
         if isinstance(op, np.ufunc) and "where" in kwargs:
             return self.masked(op, args, kwargs, node)
         target = kwargs.pop("out", None)

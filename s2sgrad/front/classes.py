@@ -7,6 +7,7 @@ would make it.
 from __future__ import annotations
 
 import ast
+import builtins
 import dataclasses
 import enum
 import types
@@ -14,9 +15,13 @@ from abc import ABCMeta
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from s2sgrad.front.list_methods import ListMethods
+from s2sgrad.front.memory import Ref
 from s2sgrad.front.values import Bound, Known, Method, Super, Tup, Value
-from s2sgrad.ir.graph import Lit
+from s2sgrad.ir.graph import Lit, Var
+from s2sgrad.ir.types import BOOL, FLOAT, INT, Array, Scalar, Type
 
 _OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.Pow: "pow",
@@ -187,7 +192,7 @@ class Classes(ListMethods):
             if f.name in given:
                 values[f.name] = given[f.name]
             elif f.default is not dataclasses.MISSING:
-                values[f.name] = self.scope.value(f.default, f.name, lambda f=f: f.default)  # type: ignore[misc]
+                values[f.name] = self.scope.value(f.default, f.name, lambda f=f: f.default)
             elif f.default_factory is not dataclasses.MISSING:
                 factory = self.scope.static(f.default_factory)
                 call = ast.copy_location(ast.Call(at, [], []), at)  # type: ignore[arg-type]
@@ -222,6 +227,46 @@ class Classes(ListMethods):
         fields = zip(v.keys, v.items, strict=True)
         return self.instance(v.cls, [], {k: x for k, x in fields if k in given} | kwargs, at)
 
+    # -- what a value is
+
+    def call_isinstance(self, args: list[Value], node: ast.Call) -> Value | None:
+        value, wanted = args
+        classes = wanted.items if isinstance(wanted, Tup) else (wanted,)
+        if not all(isinstance(c, Known) and isinstance(c.obj, type) for c in classes):
+            return None
+        cls = self.class_of(value)
+        if cls is None:
+            return None
+        known = [c.obj for c in classes if isinstance(c, Known)]
+        return Lit(issubclass(cls, tuple(known)))
+
+    def class_of(self, v: Value) -> type | None:
+        if isinstance(v, Tup):
+            return v.cls or getattr(builtins, v.kind)
+        if isinstance(v, Lit):
+            return type(v.value)
+        if isinstance(v, Var | Ref):
+            return _class(self.type_of(v))
+        return None
+
+    def call_hasattr(self, args: list[Value], node: ast.Call) -> Value | None:
+        owner, name = args
+        if isinstance(owner, Tup) and isinstance(name, Lit) and owner.cls is not None:
+            return Lit(owner.get(name.value) is not None or hasattr(owner.cls, name.value))
+        return None
+
+    def call_getattr(self, args: list[Value], node: ast.Call) -> Value | None:
+        owner, name = args[:2]
+        if isinstance(owner, Tup) and isinstance(name, Lit) and owner.cls is not None:
+            if (
+                len(args) == 3
+                and owner.get(name.value) is None
+                and not hasattr(owner.cls, name.value)
+            ):
+                return args[2]
+            return self.member(owner, name.value, node)
+        return None
+
     # -- operators
 
     def binary(self, op: ast.operator, a: Value, b: Value, at: ast.AST) -> Value:
@@ -246,17 +291,13 @@ class Classes(ListMethods):
         c = self.truth(v, at)
         return Lit(not c.value) if isinstance(c, Lit) else self.not_(c, at)
 
-    def expr_UnaryOp(self, node: ast.UnaryOp) -> Value:
+    def unary(self, operand: Value, node: ast.UnaryOp) -> Value:
         if isinstance(node.op, ast.Not):
-            return self.negated(self.expr(node.operand), node)
+            return self.negated(operand, node)
         name = f"__{_OPERATORS[type(node.op)]}__"
-        with self.block():  # asked only
-            versions, written = dict(self.versions), dict(self.written)
-            owner = self.expr(node.operand) if not isinstance(node.operand, ast.Constant) else None
-            self.versions, self.written = versions, written
-        if isinstance(owner, Tup) and _has(owner, name):
-            return self.call(self.member(self.expr(node.operand), name, node), [], {}, node)  # type: ignore[arg-type]
-        return super().expr_UnaryOp(node)
+        if isinstance(operand, Tup) and _has(operand, name):
+            return self.call(self.member(operand, name, node), [], {}, node)
+        return super().unary(operand, node)
 
 
 def _uses_super(node: ast.AST) -> bool:
@@ -324,3 +365,12 @@ def _is_foreign(cls: type) -> bool:
 
 _LIBRARIES = {"numpy", "scipy", "builtins", "collections", "functools", "itertools", "s2sgrad",
               "math", "operator", "typing", "types", "abc", "enum", "dataclasses"}  # fmt: skip
+
+
+def _class(t: Type) -> type | None:
+    """The class of a value of this type, if it is sure."""
+    if isinstance(t, Array):
+        return np.ndarray if t.shape else None  # NumPy makes scalars of 0-d results
+    if isinstance(t, Scalar) and t.char:
+        return np.dtype(t.char).type
+    return {FLOAT: float, INT: int, BOOL: bool}.get(t) if isinstance(t, Scalar) else None

@@ -7,7 +7,7 @@ time.  What changes them is in `updates`, the user's classes in `classes`, loops
 from __future__ import annotations
 
 import ast
-import builtins
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -20,7 +20,7 @@ from s2sgrad.front.memory import Ref
 from s2sgrad.front.values import Bound, Closure, Known, Method, Tup, Value, leaves
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Lit, Var
-from s2sgrad.ir.types import BOOL, FLOAT, INT, Array, Scalar, Type, kind_of
+from s2sgrad.ir.types import kind_of
 
 
 class TakeTurns(Exception):
@@ -115,7 +115,12 @@ class Containers(Classes):
 
     def out_of_range(self, owner: Tup, k: int, at: ast.AST) -> Exception:
         n = len(owner.items)
-        return self.refuse(at, f"index {k} of a {owner.kind} of {n} items", "", "container")
+        why = self.refuse(at, f"index {k} of a {owner.kind} of {n} items", "", "container")
+        return self.surely(IndexError, f"{owner.kind} index out of range", why, at)
+
+    def surely(self, cls: type[Exception], argument: Any, why: Exception, at: ast.AST) -> Exception:
+        """What ends the parsing of a statement that is sure to raise `cls(argument)`."""
+        return why
 
     def constant_slice(self, node: ast.Slice, at: ast.AST) -> slice:
         parts = (node.lower, node.upper, node.step)
@@ -169,15 +174,30 @@ class Containers(Classes):
         return found
 
     def missing(self, owner: Tup, key: Any, at: ast.AST) -> Value | None:
+        """What a `defaultdict` or a `Counter` gives for a key that it has not got."""
+        factory = owner.cell.factory if owner.cell is not None else None
+        if factory is None:
+            return None
+        if owner.cls is not defaultdict:
+            return Lit(0)
+        made = self.boxed(self.call(factory, [], {}, ast.copy_location(ast.Call(at, [], []), at)))  # type: ignore[arg-type]
+        self.set_key(owner, key, made, at)
+        return made
+
+    def constant_position(self, t: Tup, k: Value, at: ast.AST) -> int | None:
+        """A position that is known; None where the list has to be one of the IR."""
+        if isinstance(k, Lit) and isinstance(k.value, int):
+            return k.value
+        self.take_turns()
+        return None
+
+    def set_key(self, owner: Tup, key: Any, value: Value, at: ast.AST) -> None:
         raise NotImplementedError
 
     def no_key(self, owner: Tup, key: Any, at: ast.AST) -> Exception:
-        return self.refuse(
-            at,
-            f"the dict has no key {key!r}; it has {', '.join(map(repr, owner.keys))}",
-            "",
-            "container",
-        )
+        has = ", ".join(map(repr, owner.keys)) or "none"
+        why = self.refuse(at, f"the dict has no key {key!r}; it has {has}", "", "container")
+        return self.surely(KeyError, key, why, at)
 
     def find_key(self, owner: Tup, key: Any) -> Value | None:
         k = self.place_of_key(owner, key)
@@ -323,9 +343,8 @@ class Containers(Classes):
         """`item in owner`: True, False, or a value that says so when the program runs."""
         if owner.kind == "dict":
             return self.find_key(owner, self.key(item, at)) is not None
-        known, rest = [], []
-        for i in owner.items:
-            (known if isinstance(i, Lit) else rest).append(i)
+        known = [i for i in owner.items if isinstance(i, Lit)]
+        rest = [i for i in owner.items if not isinstance(i, Lit)]
         keys = None if isinstance(item, Var | Ref) else self.key(item, at)
         if keys is not None or isinstance(item, Lit):
             if any(self.key(i, at) == keys for i in known):
@@ -418,56 +437,9 @@ class Containers(Classes):
         made = {self.key(k, node): v for k, v in pairs}
         return Tup(tuple(made.values()), "dict", tuple(made))
 
-    def call_isinstance(self, args: list[Value], node: ast.Call) -> Value | None:
-        value, wanted = args
-        classes = wanted.items if isinstance(wanted, Tup) else (wanted,)
-        if not all(isinstance(c, Known) and isinstance(c.obj, type) for c in classes):
-            return None
-        cls = self.class_of(value)
-        if cls is None:
-            return None
-        known = [c.obj for c in classes if isinstance(c, Known)]
-        return Lit(issubclass(cls, tuple(known)))
-
-    def class_of(self, v: Value) -> type | None:
-        if isinstance(v, Tup):
-            return v.cls or getattr(builtins, v.kind)
-        if isinstance(v, Lit):
-            return type(v.value)
-        if isinstance(v, Var | Ref):
-            return _class(self.type_of(v))
-        return None
-
-    def call_hasattr(self, args: list[Value], node: ast.Call) -> Value | None:
-        owner, name = args
-        if isinstance(owner, Tup) and isinstance(name, Lit) and owner.cls is not None:
-            return Lit(owner.get(name.value) is not None or hasattr(owner.cls, name.value))
-        return None
-
-    def call_getattr(self, args: list[Value], node: ast.Call) -> Value | None:
-        owner, name = args[:2]
-        if isinstance(owner, Tup) and isinstance(name, Lit) and owner.cls is not None:
-            if (
-                len(args) == 3
-                and owner.get(name.value) is None
-                and not hasattr(owner.cls, name.value)
-            ):
-                return args[2]
-            return self.member(owner, name.value, node)
-        return None
-
 
 TAKES_SEQUENCES = {
     np.array, np.asarray, np.concatenate, np.stack, np.vstack, np.hstack, np.dstack,
     np.column_stack, np.block, np.select, np.choose, np.meshgrid, np.einsum, np.linalg.multi_dot,
     np.broadcast_arrays, np.ix_, np.piecewise,
 }  # fmt: skip
-
-
-def _class(t: Type) -> type | None:
-    """The class of a value of this type, if it is sure."""
-    if isinstance(t, Array):
-        return np.ndarray if t.shape else None  # NumPy makes scalars of 0-d results
-    if isinstance(t, Scalar) and t.char:
-        return np.dtype(t.char).type
-    return {FLOAT: float, INT: int, BOOL: bool}.get(t) if isinstance(t, Scalar) else None

@@ -28,8 +28,8 @@ class Heap(Memory):
         if not isinstance(v, Tup) or v.cell is not None or v.kind not in MUTABLE:
             return v
         cell = Cell(v, kind)
-        cell.first = replace(v, cell=cell)
-        return cell.first
+        made = cell.first = replace(v, cell=cell)
+        return made
 
     def owned(self, v: Value, kind: str) -> Value:
         """A container from outside, and those in it, get identities."""
@@ -39,8 +39,8 @@ class Heap(Memory):
 
     def content(self, cell: Cell) -> Tup | Ref | Rows | Stale:
         """What a cell holds now, as it was written: its items may be out of date."""
-        found: Any = self.versions.get(cell)
-        return cell.first if found is None else found
+        found: Any = self.versions.get(cell, cell.first)
+        return found  # type: ignore[no-any-return]
 
     def refreshed(self, v: Value, at: ast.AST) -> Value:
         """The value as it is now."""
@@ -88,6 +88,10 @@ class Heap(Memory):
 
     def take_turns(self) -> None:
         """Where a loop with constant bounds knows turn by turn what is needed: take its turns."""
+
+    def listed_value(self, v: Value, at: ast.AST, like: Value | None = None) -> Value | None:
+        """A list as one of the IR (`front/lists`), if its items are such that it can be."""
+        raise NotImplementedError
 
     def viewed(self, owner: Tup, what: str) -> Tup:
         raise NotImplementedError

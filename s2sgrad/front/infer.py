@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-import functools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +10,7 @@ import numpy as np
 
 from s2sgrad.front import sizes
 from s2sgrad.front.indexed import broadcast, indexed, is_int
+from s2sgrad.front.list_types import ANY, LISTS, listed, of_list
 from s2sgrad.front.probe import ask, fresh_dim, is_elementwise, stand_in, type_of_value
 from s2sgrad.front.unknown import OPEN, infer_unknown
 from s2sgrad.ir import ops
@@ -27,7 +26,6 @@ from s2sgrad.ir.graph import (
 )
 from s2sgrad.ir.types import (
     FLOAT,
-    INT,
     UNDEFINED,
     UNKNOWN,
     Array,
@@ -40,7 +38,6 @@ from s2sgrad.ir.types import (
     Undefined,
     Unknown,
     is_real,
-    join,
     kind_of,
     may_be_one,
     type_of,
@@ -61,11 +58,6 @@ _SAME_TYPE = {
     ops.stop_gradient,
     ops.finite,
 }
-
-
-# What they hold need not be known.
-_ANY = {ops.list_, ops.append, ops.insert, ops.concat, ops.setitem, ops.place, len}
-_LISTS = {*_ANY, ops.spread_list, ops.split_like, builtins.list}
 
 
 REDUCTIONS = {
@@ -98,7 +90,7 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     """The type of `op(*args)`: `UNKNOWN` when it depends on more than the types."""
     types = [a.type if isinstance(a, Var) else None for a in args]
     if any(isinstance(t, Undefined) for t in types) and not (
-        op is ops.list_ or (op in _ANY and _of_list(types))
+        op is ops.list_ or (op in ANY and of_list(types))
     ):
         return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
     if op in _SAME_TYPE and not (op is ops.setitem and isinstance(types[0], List)):
@@ -109,10 +101,10 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
     if op in (ops.unbroadcast, ops.broadcast_like, ops.reshape_like, ops.cast_like):
         return _like(op, atom_type(args[0]), atom_type(args[1]))
     first = types[0] if types else None
-    if op in _LISTS or isinstance(first, List):
-        listed = _listed(op, args, form)
-        if listed is not None:
-            return listed
+    if op in LISTS or isinstance(first, List):
+        known = listed(op, args, form, _read)
+        if known is not None:
+            return known
     if op is ops.getitem and isinstance(first, Several):
         index = form.args[1] if form is not None else None
         return first.items[index] if isinstance(index, int) and not first.open else UNKNOWN
@@ -164,95 +156,6 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         loose = is_elementwise(op) and bool(arrays) and all(u.loose for u in arrays)
         return Array(t.char, _shape(op, args, types, t, form), loose)
     return t
-
-
-def _of_list(types: list[Type | None]) -> bool:
-    """Is it an operation of a list, or one that makes one?"""
-    return not types or isinstance(types[0], List)
-
-
-def _item_at(t: Type, index: Any, args: tuple[Atom, ...]) -> Type:
-    """The type of a part of a list."""
-    steps = index.items if isinstance(index, Pack) and index.kind == "path" else (index,)
-    for k, step in enumerate(steps):
-        if isinstance(t, List):
-            sliced = isinstance(step, slice) or (isinstance(step, Pack) and step.kind == "slice")
-            t = t if sliced else t.item
-            continue
-        if isinstance(t, Undefined):
-            return t
-        rest = Pack("path", steps[k:])
-        shape = _read(t.shape, rest, args) if isinstance(t, Array) else None
-        if shape is None or not isinstance(t, Array):
-            return UNKNOWN
-        return Array(t.char, shape) if shape else Scalar(t.kind, t.char)
-    return t
-
-
-def _with_item(t: List, index: Any, value: Type) -> Type:
-    """The type of a list in which something was stored."""
-    path = isinstance(index, Pack) and index.kind == "path"
-    steps = index.items if path else (index,)
-    sliced = isinstance(steps[0], slice) or (
-        isinstance(steps[0], Pack) and steps[0].kind == "slice"
-    )
-    if sliced:
-        return join(t, value)
-    rest = steps[1:]
-    if not rest:
-        return List(join(t.item, value))
-    if isinstance(t.item, List):
-        return List(_with_item(t.item, Pack("path", rest), value))
-    return t  # a part of an array is stored
-
-
-def _listed(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> Type | None:
-    """Lists: what is known without asking NumPy."""
-    types = [atom_type(a) for a in args]
-    if op is ops.list_:
-        start: Type = UNDEFINED
-        return List(functools.reduce(join, types, start))
-    first = types[0]
-    if op is ops.spread_list or op is ops.split_like:
-        return List(first)
-    if op is builtins.list and isinstance(first, Array):
-        row = first.shape[1:]
-        return List(Array(first.char, row) if row else Scalar(first.kind, first.char))
-    if not isinstance(first, List):
-        return None
-    if op in (ops.append, ops.insert):
-        return List(join(first.item, types[-1]))
-    if op is ops.concat and isinstance(types[1], List):
-        return List(join(first.item, types[1].item))
-    if op is ops.getitem:
-        return _item_at(first, form.args[1] if form is not None else 0, args)
-    if op is ops.setitem and form is not None:
-        return _with_item(first, form.args[1], types[-1])
-    if op is ops.place:
-        return INT
-    if op in (
-        ops.additem,
-        ops.drop,
-        ops.repeat_list,
-        ops.fold_list,
-        ops.drop_last,
-        ops.zeros_list,
-        ops.copy,
-        ops.copy_items,
-        ops.add_lists,
-    ):
-        return first
-    if op is len:
-        return INT
-    if op in (builtins.sum, ops.total) and isinstance(first.item, Array):
-        return first.item
-    if op is ops.total and isinstance(first.item, Scalar):
-        return INT if first.item.kind == "bool" else first.item
-    if isinstance(first.item, Undefined):
-        return UNDEFINED
-    if op is np.array and isinstance(first.item, Array) and form is None:
-        return Array(first.item.char, (fresh_dim(), *first.item.shape))
-    return None
 
 
 def _sure_count(

@@ -1,4 +1,4 @@
-"""What is made of things with items: `itertools`, `collections`, `sorted`, text, and loops over them.
+"""What is made of things with items: `itertools`, `collections`, `sorted`, text, and their loops.
 
 Over items that are known these are applied while parsing; over arrays and lists of the IR they are
 the loop that they stand for.
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from s2sgrad.front.elements import COUNTERS
 from s2sgrad.front.list_methods import REVERSED
 from s2sgrad.front.memory import Ref, Stale
 from s2sgrad.front.unroll import Unrolling
@@ -67,7 +68,7 @@ class Iterables(Unrolling):
         if obj in (str, repr) and len(args) == 1 and not isinstance(args[0], Lit):
             self.take_turns()
             return None
-        if args and all(isinstance(v, Lit) for v in (*args, *kw.values())):
+        if all(isinstance(v, Lit) for v in (*args, *kw.values())):
             values = [a.value for a in args]  # type: ignore[union-attr]
             try:
                 return self.known(obj(*values, **{k: v.value for k, v in kw.items()}))  # type: ignore[union-attr]
@@ -228,7 +229,7 @@ class Iterables(Unrolling):
             more = {"key": key} if key is not None else {}
             call = f"{name}(_x, key=_k)" if more else f"{name}(_x)"
             given = {"_x": over, "_d": default, **({"_k": key} if key is not None else {})}
-            return self.evaluate(f"{call} if len(_x) > 0 else _d", at, given)  # type: ignore[arg-type]
+            return self.evaluate(f"{call} if len(_x) > 0 else _d", at, given)
         if items == [] and default is not None:
             return default
         if key is None:
@@ -293,7 +294,7 @@ class Iterables(Unrolling):
             how = "_t = _f(_t, _x) if len(_r) > 0 else _x"
             text = f"{first}{'' if start is not None else '_t = 0.0' + chr(10)}for _x in _a:\n"
             given = {"_a": args[0], "_f": fn, **({"_s": start} if start is not None else {})}
-            return self.evaluate("_r", at, given, f"{text}    {how}\n    _r.append(_t)")  # type: ignore[arg-type]
+            return self.evaluate("_r", at, given, f"{text}    {how}\n    _r.append(_t)")
         items = items if start is None else [start, *items]
         made: list[Value] = []
         for v in items:
@@ -359,7 +360,7 @@ class Iterables(Unrolling):
             obj = fn.obj if isinstance(fn, Known) else None
             if obj is enumerate and node.args and len(node.args) + len(node.keywords) == 2:
                 return self.numbered_from(node)
-            if obj is not reversed and obj not in (range, enumerate, zip):
+            if obj is not reversed and obj not in (range, enumerate, zip, *COUNTERS):
                 value = self.expr(node)
                 if isinstance(value, Rows) or self.is_list_part(value):
                     return self.over_list(value, node)

@@ -98,7 +98,8 @@ class Join:
             phis = (self.phi(k if isinstance(k, str) else "", x, y) for k, x, y in parts)
             made = replace(a, items=tuple(phis))
         else:
-            made = a if same(a, b) else Stale(self.at, "it has another structure on each path")
+            one = not isinstance(a, Tup) and same(a, b)
+            made = a if one else Stale(self.at, "it has another structure on each path")
         self.p.versions[cell] = made
         self.p.has_cells = True
 
@@ -167,14 +168,17 @@ class Join:
         elif isinstance(y, Tup) and is_undefined(x):
             made = replace(y, items=tuple(self.phi(name, UNDEF, v) for v in y.items), cell=None)
         else:
-            lists = [self.at_end(k, lambda v=v: self.p.listed_value(v, self.at))
-                     for k, v in enumerate((x, y))]  # type: ignore[misc]  # fmt: skip
+            lists = [
+                self.at_end(k, lambda v=v: self.p.listed_value(v, self.at))  # type: ignore[misc]
+                for k, v in enumerate((x, y))
+            ]
             if None in lists or any(isinstance(v, Tup) for v in lists):
                 return self.p.poison(f"`{name}` is not the same kind of thing on every path")
             value = self.phi(name, *lists)
             for v in leaves(value) or ():
-                for owner in owners if isinstance(v, Ref) else ():
-                    link(v.root, owner)
+                if isinstance(v, Ref):
+                    for owner in owners:
+                        link(v.root, owner)
             return value
         return self.linked(made, a, b)
 
@@ -182,8 +186,8 @@ class Join:
         """The joined container is one of two, if it is one that may change."""
         if not any(isinstance(v, Tup) and v.cell is not None for v in (a, b)):
             return made
-        value: Tup = self.p.boxed(made)
-        new = value.cell
+        value = self.p.boxed(made)
+        new = value.cell if isinstance(value, Tup) else None
         for v in (a, b):
             if new is None or not isinstance(v, Tup) or v.cell is None:
                 continue

@@ -1,4 +1,4 @@
-"""What a program does to a list of the IR: its methods, `+`, `*`, `del`, items and slices stored."""
+"""What a program does to a list of the IR: methods, `+`, `*`, `del`, stores."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.front.heap import structure
-from s2sgrad.front.lists import list_path, steps_of
+from s2sgrad.front.infer import fits
+from s2sgrad.front.list_types import list_path, steps_in
 from s2sgrad.front.loops import Loops
 from s2sgrad.front.memory import Ref, Root, Stale, holes, refs
 from s2sgrad.front.values import Method, Rows, Tup, Value, leaves, rebuild
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Var
-from s2sgrad.ir.types import List, Scalar, Unknown
+from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Var, atom_type
+from s2sgrad.ir.types import Array, List, Scalar, Undefined, Unknown
 
 REVERSED = Pack("slice", (None, None, -1))
 
@@ -150,8 +151,22 @@ class ListMethods(Loops):
         args: list[Atom] = [now]
         template = holes(list_path(now.type, owner.path), args)
         args.append(new)
-        form = Form((Hole(0), template, Hole(len(args) - 1)))
-        self.put(owner.root, self.emit(ops.setitem, tuple(args), form, at, now.hint), at)
+        op: Callable[..., Any] = ops.setitem
+        like = self.size_of_old(owner, now, new, at)
+        if like is not None:  # its cotangent is of the size of the old item
+            op = ops.replace
+            args.append(like)
+        form = Form((Hole(0), template, *map(Hole, range(args.index(new), len(args)))))
+        self.put(owner.root, self.emit(op, tuple(args), form, at, now.hint), at)
+
+    def size_of_old(self, place: Ref, now: Var, new: Atom, at: ast.AST) -> Atom | None:
+        """What tells the size of the item that is replaced; None where that of the new one does."""
+        old, t = self.view(now, place.path, at), atom_type(new)
+        if isinstance(old.type, List):
+            numbers = isinstance(old.type.item, Scalar | Undefined)
+            return self.emit(len, (old,), at=at) if numbers else old
+        same = isinstance(old.type, Array) and isinstance(t, Array) and fits(old.type, t)
+        return None if same or isinstance(old.type, Scalar | Undefined) else old
 
     def append(self, owner: Ref, v: Value, at: ast.AST) -> Value:
         atom = self.item_of(v, at)
@@ -207,12 +222,18 @@ class ListMethods(Loops):
                 value.root.linked[r] = None
                 r.linked[value.root] = None
         now = self.read(owner, at)
-        if step == -1:
+        item = self.read(value, at)
+        if step == -1 and isinstance(item.type, Scalar):
             new = self.emit(ops.drop_last, (now,), at=at, hint=now.hint)
         else:
-            new = self.edit(ops.drop, now, step, (self.emit(len, (now,), at=at),), at)
+            new = self.drop(now, step, item, at)
         self.renew(owner, new, at)
         return value
+
+    def drop(self, now: Var, step: Any, item: Var, at: ast.AST) -> Var:
+        """The list without an item; what that was like its cotangent has to know."""
+        taken = () if isinstance(item.type, Scalar) else (item,)
+        return self.edit(ops.drop, now, step, (self.count(now, at), *taken), at)
 
     def insert(self, owner: Ref, k: Value, v: Value, at: ast.AST) -> Value:
         step = self.position(k, at)
@@ -283,16 +304,16 @@ class ListMethods(Loops):
         if isinstance(op, ast.Add) and (self.is_list_part(a) or self.is_list_part(b)):
             if all(isinstance(v, Tup) or self.is_list_part(v) for v in (a, b)):
                 x, y = self.as_list(a, at), self.as_list(b, at)
-                made = self.own(self.concat(self.read(x, at), self.read(y, at), at))
-                assert isinstance(made, Ref)
-                self.holds_alike(made.root, x.root)
-                self.holds_alike(made.root, y.root)
-                return made
+                both = self.own(self.concat(self.read(x, at), self.read(y, at), at))
+                assert isinstance(both, Ref)
+                self.holds_alike(both.root, x.root)
+                self.holds_alike(both.root, y.root)
+                return both
         if isinstance(op, ast.Mult):
-            for x, n in ((a, b), (b, a)):
-                is_list = self.is_list_part(x) or (isinstance(x, Tup) and x.kind == "list")
+            for v, n in ((a, b), (b, a)):
+                is_list = self.is_list_part(v) or (isinstance(v, Tup) and v.kind == "list")
                 if is_list and isinstance(n, Var) and n.type == Scalar("int"):
-                    return self.repeated(x, n, at)
+                    return self.repeated(v, n, at)
         return super().binary(op, a, b, at)
 
     def repeated(self, v: Value, n: Var, at: ast.AST) -> Value:
@@ -322,10 +343,8 @@ class ListMethods(Loops):
         rank = getattr(self.type_of(array), "shape", ())
         if len(rank) != 1:
             raise self.refuse(at, "`sorted` of things that are no numbers", "", "list")
-        made = self.own(self.emit(np.sort, (self.read(array, at),), at=at))
-        if down.value:
-            made = self.element(made, REVERSED, at)  # type: ignore[arg-type]
-        return self.as_list(made, at)
+        made: Value = self.own(self.emit(np.sort, (self.read(array, at),), at=at))
+        return self.as_list(self.at(made, REVERSED, at) if down.value else made, at)
 
     def call_sum(self, args: list[Value], node: ast.Call) -> Value | None:
         if isinstance(args[0], Rows):
@@ -354,9 +373,10 @@ class ListMethods(Loops):
 
     def at(self, value: Value, step: Any, at: ast.AST) -> Value:
         """An item, or a slice, of a list of the IR."""
-        return (
-            self.row(value, step, at) if isinstance(value, Rows) else self.element(value, step, at)
-        )  # type: ignore[arg-type]
+        if isinstance(value, Rows):
+            return self.row(value, step, at)
+        assert isinstance(value, Ref)
+        return self.element(value, step, at)
 
     def check_length(self, value: Value, n: int, how: str, at: ast.AST) -> None:
         """Python raises where another number of items is unpacked."""
@@ -387,4 +407,9 @@ class ListMethods(Loops):
 
 
 def _atom(step: Any) -> Atom:
-    return Lit(step) if isinstance(step, int) else step  # type: ignore[no-any-return]
+    return Lit(step) if isinstance(step, int) else step
+
+
+def steps_of(v: Ref) -> list[Any]:
+    """The steps from a list to a part of it."""
+    return steps_in(v.root.first.type, v.path)

@@ -20,11 +20,12 @@ import numpy as np
 
 from s2sgrad.front.calls import Calls
 from s2sgrad.front.heap import structure
+from s2sgrad.front.list_types import list_path, steps_in
 from s2sgrad.front.memory import Cell, Ref, Root, Stale, hold, holes, is_array, link
 from s2sgrad.front.values import Rows, Tup, Value, alike, leaves, rebuild
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Var
-from s2sgrad.ir.types import List, Scalar, Static, Undefined
+from s2sgrad.ir.types import List, Scalar, Static
 
 # What takes a list as it is; for everything else it is made an array first.
 TAKE_LISTS: set[Any] = {np.array, np.stack, np.concatenate, builtins.sum, builtins.len, print}
@@ -227,7 +228,7 @@ class Lists(Calls):
             super().write(target, value, at, op)
             return
         now = self.may_write(target.root, at)
-        if not isinstance(self.type_of(target), List) and len(_steps(now.type, target.path)) < 2:
+        if not isinstance(self.type_of(target), List) and len(steps_in(now.type, target.path)) < 2:
             target = Ref(target.root, (*target.path, ...))  # an array that is a whole item
         args: list[Atom] = [now]
         template = holes(list_path(now.type, target.path), args)
@@ -245,7 +246,7 @@ class Lists(Calls):
         return self.item(owner, step, at)
 
     def item(self, owner: Ref, step: Any, at: ast.AST) -> Value:
-        """`owner[step]`; an array in a list is a part of the list, as long as nobody else has it."""
+        """`owner[step]`; an array in a list is a part of it, as long as nobody else has it."""
         part = owner.part(step)
         value = self.read(part, at)
         if not is_array(value):
@@ -337,7 +338,7 @@ class Lists(Calls):
             return False
         now = self.versions.get(v.root, v.root.first)
         t = v.root.first.type if isinstance(now, Stale) else now.type
-        for step in _steps(t, v.path):
+        for step in steps_in(t, v.path):
             if not isinstance(t, List):
                 return False
             t = t if isinstance(step, Pack) and step.kind == "slice" else t.item
@@ -411,34 +412,6 @@ class Lists(Calls):
         if isinstance(v, Rows) or self.is_list_part(v):
             return self.length(v, at)
         return super().truth(v, at)
-
-
-def _steps(t: Any, path: tuple[Any, ...]) -> list[Any]:
-    """The steps of a view into a list: one for each list, the rest as it is."""
-    found: list[Any] = []
-    left = list(path)
-    while left and isinstance(t, List | Undefined):
-        step = left.pop(0)
-        if isinstance(step, Pack) and step.kind == "tuple":  # `x[i][j]` was taken for `x[i, j]`
-            step, *rest = step.items
-            left[:0] = (
-                [] if not rest else [rest[0] if len(rest) == 1 else Pack("tuple", tuple(rest))]
-            )
-        found.append(step)
-        if isinstance(t, List) and not (isinstance(step, Pack) and step.kind == "slice"):
-            t = t.item
-    return [*found, *left]
-
-
-def steps_of(v: Ref) -> list[Any]:
-    """The steps from a list to a part of it."""
-    return _steps(v.root.first.type, v.path)
-
-
-def list_path(t: Any, path: tuple[Any, ...]) -> Any:
-    """The index that leads to a part of a list."""
-    steps = _steps(t, path)
-    return steps[0] if len(steps) == 1 else Pack("path", tuple(steps))
 
 
 def _is_item(a: Any) -> bool:

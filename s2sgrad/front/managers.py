@@ -17,7 +17,7 @@ import numpy as np
 from s2sgrad.front.attempts import Attempts, Handler
 from s2sgrad.front.desugar import Managed
 from s2sgrad.front.effects import NONE
-from s2sgrad.front.generators import Wrap
+from s2sgrad.front.inlined import Wrap
 from s2sgrad.front.values import Bound, Closure, Generated, Known, Manager, Tup, Value
 from s2sgrad.ir.graph import Lit
 from s2sgrad.ir.opaque import MethodOf

@@ -47,7 +47,7 @@ class Root:
 
 @dataclass(eq=False, slots=True)
 class Cell:
-    """The identity of a container that may change; see `front/heap`.  `first` is what it held first."""
+    """The identity of a container that may change (`front/heap`); `first` is what it held first."""
 
     first: Any
     kind: str = "own"  # 'own' | 'argument' | 'captured'

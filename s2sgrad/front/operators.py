@@ -66,7 +66,12 @@ class Operators(Choices):
         return self.own(self.emit(fn, (a, b), at=at))
 
     def expr_UnaryOp(self, node: ast.UnaryOp) -> Value:
-        a = self.atom(node.operand)
+        return self.unary(self.expr(node.operand), node)
+
+    def unary(self, operand: Value, node: ast.UnaryOp) -> Value:
+        a = self.read(operand, node)
+        if not isinstance(a, Var | Lit):
+            raise self.refuse(node, "a number or an array is needed here", "")
         if isinstance(node.op, ast.Not):
             return Lit(not a.value) if isinstance(a, Lit) else self.not_(a, node)
         fn = UNARY.get(type(node.op))

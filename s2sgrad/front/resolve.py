@@ -82,6 +82,7 @@ class Scope:
     found: dict[tuple[int, str], Value] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
     taken: frozenset[str] = frozenset()  # names that what is read from outside must not have
+    local: dict[Any, Closure] = field(default_factory=dict)  # methods of classes in functions
     runs = True  # what the program imports may be imported
 
     @property
@@ -91,6 +92,8 @@ class Scope:
 
     def closure(self, fun: types.FunctionType, with_defaults: bool = True) -> Closure:
         """A Python function as the parser knows it."""
+        if fun in self.local:
+            return self.local[fun]
         source = find(fun)
         node = source.node
         refuse_kind(node, source.name, source.file)
@@ -156,7 +159,7 @@ class Scope:
         return self.static(obj)
 
     def container(self, obj: Any, name: str, get: Getter) -> Value | None:
-        """A container outside of the function: its leaves are read anew, its structure is compared."""
+        """A container outside: its leaves are read anew at each call, its structure is compared."""
         try:
             signature = signature_of(obj, name)
         except UnsupportedArgument:
@@ -230,10 +233,12 @@ def is_generator(node: ast.AST) -> bool:
 
 def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a function without those of the functions in it."""
-    for child in ast.iter_child_nodes(node):
+    todo = [*ast.iter_child_nodes(node)][::-1]
+    while todo:
+        child = todo.pop()
         yield child
         if not isinstance(child, ast.FunctionDef | ast.Lambda | ast.ClassDef):
-            yield from own_nodes(child)
+            todo += [*ast.iter_child_nodes(child)][::-1]
 
 
 def refuse_kind(node: ast.AST, name: str, file: str, primal: bool = False) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from s2sgrad.front.building import RAISED
 from s2sgrad.front.desugar import Positional, Rest, Shaped
-from s2sgrad.front.transforms import Transforms
+from s2sgrad.front.local_classes import LocalClasses
 from s2sgrad.front.values import Known, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import UNDEF, Atom, Lit, Var
@@ -18,7 +18,7 @@ IMPORTABLE = {"numpy", "scipy", "math", "operator", "functools", "itertools"}
 _NUMBERS = (int, float, complex, str, bool, bytes)
 
 
-class Statements(Transforms):
+class Statements(LocalClasses):
     """Simple statements other than assignments."""
 
     def stmt_Delete(self, s: ast.Delete) -> None:

@@ -59,7 +59,7 @@ class Transforms(Managers):
             return self.transformed(str(what), fn, args, kwargs, node)
         made = getattr(fn.obj, "_s2sgrad_derivative", False) if isinstance(fn, Known) else False
         if made and isinstance(fn, Known):
-            wrt, name, has_aux = fn.obj._options
+            wrt, name, has_aux = fn.obj._options[:3]
             primal = self.scope.static(fn.obj.primal)
             return self.derivative(Transformed(name, primal, wrt, has_aux), args, kwargs, node)
         return super().call(fn, args, kwargs, node)
@@ -263,7 +263,9 @@ class Transforms(Managers):
         if isinstance(t, Array) != isinstance(atom_type(s), Array) or (
             isinstance(t, Array) and fits(atom_type(s), t) is False
         ):
-            raise self.refuse(node, "a seed has another shape than what it is for", "", "inner")
+            raise self.refuse(
+                node, "a seed has another shape than what it is for", "one of that shape", "inner"
+            )
         return [s]
 
     def mirrored(self, v: Value, bars: dict[Var, Value]) -> Value:

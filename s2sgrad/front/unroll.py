@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -229,6 +230,10 @@ class Unrolling(Updates):
         return None
 
     def stmt_For(self, s: ast.For) -> None:
+        if isinstance(s.iter, ast.Call) and any(isinstance(a, ast.Starred) for a in s.iter.args):
+            over = self.unstarred(s.iter)
+            s = copy.copy(s)  # the tree is the user's, and parsed again for other types
+            s.iter = over
         self.sources = []
         items, sources = self.static_items(s.iter), list(self.sources)
         if items is None:
@@ -254,6 +259,20 @@ class Unrolling(Updates):
                 "loop over a copy: list(...); or over the indices",
                 "container",
             )
+
+    def unstarred(self, node: ast.Call) -> ast.Call:
+        """`zip(*rows)` with the rows under names of their own."""
+        args: list[ast.expr] = []
+        for a in node.args:
+            items = self.items(self.expr(a.value), a) if isinstance(a, ast.Starred) else None
+            if items is None:
+                args.append(a)
+                continue
+            for item in items:
+                name = f".star{len(self.env)}"
+                self.env[name] = item
+                args.append(ast.copy_location(ast.Name(name, ast.Load()), a))
+        return ast.copy_location(ast.Call(node.func, args, node.keywords), node)
 
     def stmt_Unrolled(self, s: Unrolled) -> None:
         """The turns one after another; the rest in an `if` once one may have left the loop."""

@@ -8,13 +8,14 @@ indexed by anything else that is computed becomes a list of the IR.
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.containers import Containers
 from s2sgrad.front.infer import fits
-from s2sgrad.front.memory import Ref, is_array
+from s2sgrad.front.memory import Ref, Root, is_array
 from s2sgrad.front.values import Method, Rows, Tup, Value
 from s2sgrad.ir.graph import Atom, Lit, Var
 from s2sgrad.ir.types import Array, List
@@ -22,6 +23,10 @@ from s2sgrad.ir.types import Array, List
 
 class Updates(Containers):
     """Stores into containers, and the methods that change them."""
+
+    refuse_write: Callable[[ast.AST], DifferentiationError]
+    store: Callable[[Ref, Value, ast.AST], None]
+    is_shared: Callable[[Root], bool]
 
     # -- stores
 
@@ -95,7 +100,7 @@ class Updates(Containers):
             self.call(self.bound(found.fset, owner, cls), [value], {}, at)
             return
         parameters = getattr(cls, "__dataclass_params__", None)
-        own = cls.__setattr__ is not object.__setattr__
+        own = any("__setattr__" in c.__dict__ for c in cls.__mro__[:-1])
         if own or isinstance(found, property) or (parameters is not None and parameters.frozen):
             raise self.refuse(
                 at, f"attributes of a `{cls.__name__}` cannot be set", "a new object", "container"
@@ -418,26 +423,6 @@ class Updates(Containers):
     def dict_clear(self, t: Tup, args: list[Value], kw: Any, at: ast.AST) -> Value:
         self.change(t, (), at, ())
         return Lit(None)
-
-    # -- positions
-
-    def constant_position(self, t: Tup, k: Value, at: ast.AST) -> int | None:
-        """A position that is known; None where the list has to be one of the IR."""
-        if isinstance(k, Lit) and isinstance(k.value, int):
-            return k.value
-        self.take_turns()
-        return None
-
-    def missing(self, owner: Tup, key: Any, at: ast.AST) -> Value | None:
-        """What a `defaultdict` or a `Counter` gives for a key that it has not got."""
-        factory = owner.cell.factory if owner.cell is not None else None
-        if factory is None:
-            return None
-        if owner.cls is not defaultdict:
-            return Lit(0)
-        made = self.boxed(self.call(factory, [], {}, ast.copy_location(ast.Call(at, [], []), at)))  # type: ignore[arg-type]
-        self.set_key(owner, key, made, at)
-        return made
 
 
 _WORDS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.Pow: "pow",

@@ -203,6 +203,19 @@ class Writers(Expressions):
         given = {"_x": target, "_at": at, "_v": value, "_op": Known(ufunc)}
         self.evaluate("None", node, given, text)
 
+    def in_dtype(self, args: list[Value], dtype: Value, node: ast.AST) -> list[Value]:
+        """`np.add(x, y, dtype=d)` casts its arrays first."""
+        wanted = dtype.obj if isinstance(dtype, Known) else getattr(dtype, "value", None)
+        if wanted is None:
+            return args
+        found: list[Value] = []
+        for a in args:
+            t = self.type_of_number(a)
+            if isinstance(t, Array) and t.char != np.dtype(wanted).char:
+                a = self.emit_call(np.ndarray.astype, [a, dtype], {}, node)
+            found.append(a)
+        return found
+
     def masked(
         self, ufunc: np.ufunc, args: list[Value], kwargs: dict[str, Value], node: ast.AST
     ) -> Value:

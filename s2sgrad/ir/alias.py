@@ -54,6 +54,7 @@ SHAPE_ONLY: dict[Any, tuple[int, ...]] = {
     ops.fold_list: (1, 2),
     ops.total: (1,),
     ops.concat: (2,),
+    ops.drop: (2, 3, 4),
     ops.zeros_list: (0,),
     ops.spread_list: (1,),
     ops.split_like: (1,),
@@ -70,7 +71,9 @@ ALLOCATIONS: frozenset[Any] = frozenset(
     ]
     + [np.full_like, np.array, np.ndarray.copy, ops.copy, ops.zeros_like, ops.list_]
 )
-WRITES = frozenset({ops.setitem, ops.additem, ops.append, ops.drop_last, ops.drop, ops.insert})
+WRITES = frozenset(
+    {ops.setitem, ops.additem, ops.append, ops.drop_last, ops.drop, ops.insert, ops.replace}
+)
 
 
 def shape_only(eqn: Eqn) -> tuple[int, ...]:
@@ -101,7 +104,7 @@ def makes_memory(op: Callable[..., Any], form: Form | None) -> bool:
         return not given or (isinstance(given[0], int) and given[0] > 0)
     if op in FRESH:
         asked = op in (np.array, np.meshgrid, np.ndarray.astype) and form is not None
-        return not (asked and any(k == "copy" for k, _ in form.kwargs))  # type: ignore[union-attr]
+        return not (asked and any(k == "copy" and v is not True for k, v in form.kwargs))  # type: ignore[union-attr]
     if isinstance(op, np.ufunc):
         return form is None or all(k != "out" for k, _ in form.kwargs)
     return getattr(math, getattr(op, "__name__", ""), None) is op

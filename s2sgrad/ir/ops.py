@@ -84,6 +84,12 @@ def setitem(x: Any, index: Any, value: Any) -> Any:
     return out
 
 
+def replace(x: list[Any], index: Any, value: Any, like: Any) -> list[Any]:
+    """`x[index] = value` of an item of another size; `like` is the old one, or its length."""
+    made: list[Any] = setitem(x, index, value)
+    return made
+
+
 def additem(x: Any, index: Any, value: Any) -> Any:
     """A copy of `x` with `value` added at `index`; repeated indices add up."""
     if isinstance(x, list):
@@ -140,8 +146,8 @@ def drop_last(x: list[Any]) -> list[Any]:
     return x[:-1]
 
 
-def drop(x: list[Any], k: int, n: int) -> list[Any]:
-    """A copy of the list without its item `k`; `n` is its length."""
+def drop(x: list[Any], k: int, n: int, item: Any = None) -> list[Any]:
+    """A copy of the list without its item `k`; `n` is its length, `item` what is taken away."""
     made = list(x)
     del made[k]
     return made

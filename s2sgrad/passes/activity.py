@@ -35,6 +35,7 @@ STRUCTURAL = {
     ops.repeat_list,
     ops.fold_list,
     ops.total,
+    ops.replace,
     ops.add_lists,
     ops.spread_list,
     ops.split_like,

@@ -135,6 +135,8 @@ class Ranges:
         """Are the partials of `s`, whose rule is singular somewhere, finite here?"""
         op = canonical(s.op)
         parts = [self.of(a) for a in s.args]
+        if not parts:
+            return True  # `np.sqrt(2)`: it has no derivative
         if op is np.divide and len(parts) == 2:
             a, b = parts
             return not a.steep and (b.low >= LEAST or b.high <= -LEAST)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from s2sgrad.ir.alias import WRITES, is_memory, shape_only
 from s2sgrad.ir.graph import Atom, Branch, Eqn, Func, Loop, Pack, Range, Stmt, Var, is_attempt
-from s2sgrad.ir.ops import additem, setitem
+from s2sgrad.ir.ops import additem, replace, setitem
 from s2sgrad.ir.types import List
 from s2sgrad.ir.walk import reads
 from s2sgrad.passes.regions import Regions
@@ -36,7 +36,7 @@ def into_item(s: Eqn) -> bool:
     """Does a write to a list change an item of it in place?"""
     if not isinstance(s.out.type, List):
         return False
-    index = s.form.args[1] if s.form is not None and s.op in (setitem, additem) else None
+    index = s.form.args[1] if s.form is not None and s.op in (setitem, additem, replace) else None
     return isinstance(index, Pack) and index.kind == "path" and len(index.items) > 1
 
 

@@ -88,7 +88,7 @@ class Cotangents(Taping):
         return self.recorder.emit(op, (base, *atoms, g), form, hint=bar_name(v))
 
     def sum(self, a: Atom, b: Atom, v: Var) -> Atom:
-        if isinstance(atom_type(a), List):
+        if any(isinstance(t, List) for t in (v.type, atom_type(a), atom_type(b))):
             return self.recorder.emit(ops.add_lists, (a, b), hint=bar_name(v))
         total = self.recorder.emit(operator.add, (a, b), hint=bar_name(v))
         self.selected.sum((a, b), total)

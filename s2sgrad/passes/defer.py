@@ -18,7 +18,6 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
     Atom,
     Block,
-    Branch,
     Eqn,
     Form,
     Func,
@@ -32,7 +31,7 @@ from s2sgrad.ir.graph import (
     atom_type,
 )
 from s2sgrad.ir.types import INT, Array, List, Seq
-from s2sgrad.ir.walk import bound_by
+from s2sgrad.passes.costs import written
 from s2sgrad.passes.hoist import runs
 from s2sgrad.passes.rewrite import Rewriter
 
@@ -43,13 +42,14 @@ _DOWN = Form((Hole(0),), (("axis", 0),))
 
 def defer(func: Func) -> Func:
     """`func` with its sums of outer products after the loops."""
-    mirror = func.notes.get("mirror")
-    if mirror is None or any(_writes(s) for s in func.body.stmts if mirror & set(bound_by(s))):
-        return func  # what is collected by reference must not be written afterwards
-    return _Defer(func).run()
+    return func if func.notes.get("mirror") is None else _Defer(func).run()
 
 
 class _Defer(Rewriter):
+    def __init__(self, func: Func) -> None:
+        super().__init__(func)
+        self.spoiled = written(func.body)  # it must not be collected by reference
+
     def eqn(self, s: Eqn) -> Eqn | Atom:
         return s
 
@@ -132,13 +132,19 @@ class _Sums:
 
     def is_kept(self, v: Var) -> bool:
         """May `v` be collected: does each turn bind it, to memory that stays as it is?"""
-        n = len(self.loop.carried)
+        n, spoiled = len(self.loop.carried), self.owner.spoiled
+        if v in spoiled:
+            return False
         if v in self.made:
             s = self.made[v]
             if s.op is not ops.getitem:
                 return True
-            listed = isinstance(atom_type(s.args[0]), List)  # arrays in lists are not written to
-            return listed or s.args[0] in self.owner.old.body.params
+            base = s.args[0]
+            if base in spoiled:
+                return False
+            outside = base not in self.made and base not in self.loop.body.params
+            listed = isinstance(atom_type(base), List) and outside  # of the forward sweep: it stays
+            return listed or base in self.owner.old.body.params
         return v in self.loop.body.params[n + 1 :]
 
     def shorter(self) -> Loop:
@@ -221,11 +227,3 @@ def _is_vector(a: Atom) -> bool:
 
 def _hint(v: Var) -> str:
     return f"{v.hint}_rows" if v.hint else "rows"
-
-
-def _writes(s: Stmt) -> bool:
-    if isinstance(s, Eqn):
-        return s.op is ops.setitem
-    return any(
-        _writes(t) for b in (s.arms if isinstance(s, Branch) else (s.body,)) for t in b.stmts
-    )

@@ -15,10 +15,25 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from s2sgrad.ir import ops
 from s2sgrad.ir.build import resolve, substitute
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Hole, Lit, Loop, Range, Stmt, Var
+from s2sgrad.ir.graph import (
+    Atom,
+    Block,
+    Branch,
+    Eqn,
+    Form,
+    Func,
+    Hole,
+    Lit,
+    Loop,
+    Pack,
+    Range,
+    Stmt,
+    Var,
+)
 from s2sgrad.ir.types import INT, List
 from s2sgrad.passes.costs import again
 from s2sgrad.passes.cut import INFINITE
@@ -38,7 +53,7 @@ class Filled:
 
     def place(self, made: dict[Var, Eqn], read: Eqn) -> int | None:
         """`k`, where `read` reads the item number `index + k` of the list; None: not so simple."""
-        if read.op is not ops.getitem or read.form != _ITEM:
+        if read.op is not ops.getitem or read.form is None or _steps(read.form)[0] != Hole(1):
             return None
         if read.args[0] is not self.before and read.args[0] is not self.after:
             return None
@@ -60,12 +75,11 @@ class Filled:
 
         Values that are cheap to compute stay what they are.
         """
+        index, k = self.loop.body.params[0], self.last
         for s in self.loop.body.stmts:
-            k = self.place(made, s) if isinstance(s, Eqn) else None
-            if isinstance(s, Eqn) and s.out is self.item and again(s) == INFINITE:
-                k = self.last
-            if k is not None and isinstance(s, Eqn):
-                index = self.loop.body.params[0]
+            if isinstance(s, Eqn) and self.place(made, s) is not None:
+                yield [], Eqn(s.out, ops.getitem, (self.out, *s.args[1:]), s.form)
+            elif isinstance(s, Eqn) and s.out is self.item and again(s) == INFINITE:
                 place = Var("", INT) if k else index
                 op = operator.add if k > 0 else operator.sub
                 sums = [Eqn(place, op, (index, Lit(abs(k))))] if k else []
@@ -75,16 +89,23 @@ class Filled:
 _ITEM = Form((Hole(0), Hole(1)))
 
 
+def _steps(form: Form) -> tuple[Any, ...]:
+    """The indices of a read, one after another."""
+    path = form.args[1]
+    return path.items if isinstance(path, Pack) and path.kind == "path" else (path,)
+
+
 def filled(func: Func) -> Func:
     """`func`, where what was just appended is not read back."""
     one = _Items()
     body = one.block(func.body, {})
-    return replace(func, body=substitute(body, one.mapping)) if one.mapping else func
+    return replace(func, body=substitute(body, one.mapping))
 
 
 class _Items:
     def __init__(self) -> None:
         self.mapping: dict[Var, Atom] = {}
+        self.parts: dict[Var, Eqn] = {}  # what is read of an item that was just appended
 
     def block(self, block: Block, around: dict[Var, Eqn]) -> Block:
         made = {**around, **{s.out: s for s in block.stmts if isinstance(s, Eqn)}}
@@ -96,8 +117,11 @@ class _Items:
                 s = replace(s, body=self.block(s.body, made))
             elif isinstance(s, Branch):
                 s = replace(s, then=self.block(s.then, made), orelse=self.block(s.orelse, made))
-            if not (isinstance(s, Eqn) and s.out in self.mapping):
-                stmts.append(s)
+            if isinstance(s, Eqn):
+                s = self.parts.get(s.out, s)
+                if s.out in self.mapping:
+                    continue
+            stmts.append(s)
         return replace(block, stmts=tuple(stmts))
 
     def read(self, block: Block, one: Filled, made: dict[Var, Eqn]) -> None:
@@ -110,7 +134,28 @@ class _Items:
                 self.read(s.then, one, made)
                 self.read(s.orelse, one, made)
             elif s.args and s.args[0] is one.after and one.place(made, s) == one.last:
-                self.mapping[s.out] = resolve(one.item, self.mapping)
+                self.found(s, resolve(one.item, self.mapping))
+
+    def found(self, s: Eqn, item: Atom) -> None:
+        """`s` reads the item, or a part of it."""
+        assert s.form is not None
+        rest = _steps(s.form)[1:]
+        if not rest:
+            self.mapping[s.out] = item
+            return
+        path = _one_less(rest[0] if len(rest) == 1 else Pack("path", rest))
+        if len(rest) == 1 and isinstance(path, Pack) and path.kind == "transpose":
+            path = Pack("path", (path,))
+        self.parts[s.out] = replace(s, args=(item, *s.args[2:]), form=Form((Hole(0), path)))
+
+
+def _one_less(template: Any) -> Any:
+    """The template of what has one operand less at the front."""
+    if isinstance(template, Hole):
+        return Hole(template.k - 1)
+    if isinstance(template, Pack):
+        return replace(template, items=tuple(map(_one_less, template.items)))
+    return template
 
 
 def fillings(s: Loop, made: dict[Var, Eqn]) -> list[Filled]:

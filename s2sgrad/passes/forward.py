@@ -52,22 +52,10 @@ from s2sgrad.rules.registry import canonical, lookup
 _SUMS: dict[Any, Any] = {np.add: operator.add, np.subtract: operator.sub}
 # Of lists: linear in the operands of these positions.
 _OF_LISTS: dict[Any, tuple[int, ...]] = {
-    ops.drop_last: (0,),
-    ops.drop: (0,),
-    ops.concat: (0, 1),
-    ops.repeat_list: (0,),
-    ops.fold_list: (0,),
-    ops.total: (0,),
-    ops.add_lists: (0, 1),
-    ops.spread_list: (0,),
-    ops.split_like: (0,),
-    ops.copy_items: (0,),
-    list: (0,),
-    sum: (0, 1),
-    np.array: (0,),
-    np.asarray: (0,),
-    np.stack: (0,),
-    np.concatenate: (0,),
+    **dict.fromkeys((ops.drop_last, ops.drop, ops.repeat_list, ops.fold_list, ops.total), (0,)),
+    **dict.fromkeys((ops.spread_list, ops.split_like, ops.copy_items, list), (0,)),
+    **dict.fromkeys((np.array, np.asarray, np.stack, np.concatenate), (0,)),
+    **dict.fromkeys((ops.concat, ops.add_lists, sum), (0, 1)),
 }
 
 
@@ -78,12 +66,7 @@ def forward(func: Func, tangents: Mapping[Var, Atom]) -> Func:
 
     Raises `DifferentiationError`, with the place, where an operation has no forward rule.
     """
-    return _Forward(func, tangents, PushedCalls(_pushed)).build()
-
-
-def _pushed(func: Func, tangents: Mapping[Var, Atom], calls: PushedCalls) -> Func:
-    """A kept function with the tangents of its results."""
-    return _Forward(func, tangents, calls).build()
+    return _Forward(func, tangents, PushedCalls(_Forward)).build()
 
 
 def has_tangent(result: Atom) -> bool:
@@ -207,7 +190,6 @@ class _Forward:
             self.stmts.extend((s, *reads))
             return
         if isinstance(s.op, Kept):
-            self.recorder.at = s.at
             push_call(self, s, reads)
             return
         outer, self.recorder.stmts, self.recorder.at = self.stmts, [], s.at
@@ -276,9 +258,11 @@ class _Forward:
             return self.write(s)
         if s.op in (ops.list_, ops.append):
             return self.again(s, tuple(map(self.filled, s.args)))
-        if s.op is ops.insert:
-            first, *place, last = s.args
-            return self.again(s, (self.filled(first), *place, self.filled(last)))
+        put = {ops.insert: -1, ops.replace: -2}.get(s.op)
+        if put is not None:
+            first, *rest = s.args
+            rest[put] = self.filled(rest[put])
+            return self.again(s, (self.filled(first), *rest))
         linear = _OF_LISTS.get(s.op, ())
         known = {*linear, *SHAPE_ONLY.get(s.op, ())}
         if any(self.dot(a) is not None and k not in known for k, a in enumerate(s.args)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import operator
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ LISTS = {
     ops.repeat_list,
     ops.fold_list,
     ops.total,
+    ops.replace,
     ops.add_lists,
     ops.spread_list,
     ops.split_like,
@@ -43,8 +43,10 @@ def list_cotangents(
         last = _item(r, g, -1)  # before the list is shorter, so that it may be so in place
         return [r.emit(ops.drop_last, (g,), hint=_hint(s.args[0])), last]
     if s.op is ops.drop_last:
-        zero = need_item(r, s, need, -1, ())
+        zero = need_item(r, s, need)
         return [r.emit(ops.append, (g, zero), hint=_hint(s.args[0]))]
+    if s.op is ops.replace:
+        return _replaced(r, s, g, need)
     if s.op in (ops.drop, ops.insert):
         return _edited(r, s, g, need)
     if s.op is ops.concat:
@@ -98,6 +100,23 @@ def list_cotangents(
     )
 
 
+def _replaced(r: Recorder, s: Eqn, g: Atom, need: Callable[[Atom], Atom]) -> list[Atom | None]:
+    """The new item has its cotangent; the old one, which may be of another size, has none."""
+    assert s.form is not None
+    index, atoms = s.form.args[1], tuple(map(need, s.args[1:-2]))
+    taken = r.emit(ops.getitem, (g, *atoms), Form((Hole(0), index)))
+    size, t = need(s.args[-1]), atom_type(taken)
+    if isinstance(atom_type(s.args[-1]), Scalar):
+        zero = r.emit(ops.repeat_list, (r.emit(ops.list_, (Lit(0.0),)), size, Lit(1)))
+        like = r.emit(len, (taken,))
+    else:
+        zero, like = zeros_of(r, size), taken
+    assert isinstance(t, List) or like is taken
+    form = Form((Hole(0), index, Hole(len(atoms) + 1), Hole(len(atoms) + 2)))
+    bar = r.emit(ops.replace, (g, *atoms, zero, like), form, _hint(s.args[0]))
+    return [bar, *[None] * len(atoms), taken, None]
+
+
 def _edited(r: Recorder, s: Eqn, g: Atom, need: Callable[[Atom], Atom]) -> list[Atom | None]:
     """`drop` and `insert` undo each other; the place is counted from the start, or is -1."""
     assert s.form is not None
@@ -105,33 +124,36 @@ def _edited(r: Recorder, s: Eqn, g: Atom, need: Callable[[Atom], Atom]) -> list[
     index = s.form.args[1]
     atoms = tuple(need(s.args[t.k]) for t in (index,) if isinstance(t, Hole))
     if s.op is ops.insert:
-        bars[-1] = r.emit(ops.getitem, (g, *atoms), Form((Hole(0), index)))
-        bars[0] = r.emit(ops.drop, (g, *atoms), Form((Hole(0), index)), _hint(s.args[0]))
+        bars[-1] = item_bar = r.emit(ops.getitem, (g, *atoms), Form((Hole(0), index)))
+        n = r.emit(len, (g,))
+        more = tuple(Hole(len(atoms) + 1 + j) for j in range(2))
+        form = Form((Hole(0), index, *more))
+        bars[0] = r.emit(ops.drop, (g, *atoms, n, item_bar), form, _hint(s.args[0]))
         return bars
-    zero = need_item(r, s, need, index, atoms)
+    length, *item = s.args[len(atoms) + 1 :]
+    zero = zeros_of(r, need(item[0])) if item else Lit(0.0)
     if not (isinstance(index, int) and index >= 0):  # counted from the end of the longer list
         k = atoms[0] if atoms else Lit(index)
-        index, atoms = Hole(1), (r.emit(operator.mod, (k, need(s.args[-1]))),)
+        index, atoms = Hole(1), (r.emit(operator.mod, (k, need(length))),)
     form = Form((Hole(0), index, Hole(len(atoms) + 1)))
     bars[0] = r.emit(ops.insert, (g, *atoms, zero), form, _hint(s.args[0]))
     return bars
 
 
-def need_item(
-    r: Recorder, s: Eqn, need: Callable[[Atom], Atom], index: Any, atoms: tuple[Atom, ...]
-) -> Atom:
-    """The zero cotangent of the item that is taken away."""
+def need_item(r: Recorder, s: Eqn, need: Callable[[Atom], Atom]) -> Atom:
+    """The zero cotangent of the last item, which is taken away."""
     t = atom_type(s.args[0])
     assert isinstance(t, List)
     if isinstance(t.item, Scalar):
         return Lit(0.0)
-    item = r.emit(ops.getitem, (need(s.args[0]), *atoms), Form((Hole(0), index)))
-    return zeros_of(r, item)
+    return zeros_of(r, r.emit(ops.getitem, (need(s.args[0]),), Form((Hole(0), -1))))
 
 
 def zeros_of(r: Recorder, item: Atom, hint: str = "") -> Atom:
-    """The zero cotangent of an array or a list."""
+    """The zero cotangent of a number, an array or a list."""
     t = atom_type(item)
+    if isinstance(t, Scalar):
+        return Lit(0.0)
     if not isinstance(t, List):
         return r.emit(ops.zeros_like, (item,), hint=hint)
     if isinstance(t.item, Scalar):

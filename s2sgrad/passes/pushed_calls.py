@@ -6,13 +6,13 @@ of `g_dual` in `g_dual`, so it ends as the function does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
-from s2sgrad.ir.graph import Block, Eqn, Form, Func, Hole, Var, atom_type
+from s2sgrad.ir.graph import Atom, Block, Eqn, Form, Func, Hole, Var, atom_type
 from s2sgrad.ir.types import Several, Type, is_differentiable
 from s2sgrad.passes.pushing import dot_hint
 
@@ -26,7 +26,7 @@ Key = tuple[Kept, tuple[bool, ...]]
 class PushedCalls:
     """The functions with tangents of one compilation; `make` pushes a function forward."""
 
-    make: Callable[[Func, dict[Var, Var], PushedCalls], Func]
+    make: Callable[[Func, Mapping[Var, Atom], PushedCalls], _Forward]
     made: dict[Key, Kept] = field(default_factory=dict)
 
     def of(self, kept: Kept, moving: tuple[bool, ...]) -> Kept:
@@ -40,7 +40,7 @@ class PushedCalls:
         func = kept.body
         params = func.body.params
         dots = {p: Var(dot_hint(p), p.type) for p, m in zip(params, moving, strict=True) if m}
-        made = self.make(func, dict(dots), self)
+        made = self.make(func, dict(dots), self).build()
         body = Block((*params, *dots.values()), made.body.stmts, made.body.results)
         names = list(func.names)
         for p, own in zip(params, func.names, strict=True):
@@ -53,6 +53,7 @@ class PushedCalls:
 def push_call(f: _Forward, s: Eqn, reads: Sequence[Eqn]) -> None:
     """The call, which returns values and tangents; `reads` read its several results."""
     assert isinstance(s.op, Kept)
+    f.recorder.at = s.at
     moving = tuple(is_differentiable(atom_type(a)) and f.dot(a) is not None for a in s.args)
     new = f.calls.of(s.op, moving)
     given = [f.filled(a) for a, m in zip(s.args, moving, strict=True) if m]

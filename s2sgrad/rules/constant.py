@@ -41,7 +41,8 @@ zero(
     np.isscalar, np.iterable, np.tril_indices, np.triu_indices, np.diag_indices,
     np.unravel_index, np.ravel_multi_index, np.ix_, np.fft.fftfreq, np.fft.rfftfreq,
     np.histogram_bin_edges, np.mask_indices, np.tril_indices_from, np.triu_indices_from,
-    np.diag_indices_from, np.finfo, np.iinfo, np.issubdtype,
+    np.diag_indices_from,
+    np.hanning, np.hamming, np.blackman, np.bartlett, np.finfo, np.iinfo, np.issubdtype,
 )  # fmt: skip
 zero(
     toolbox.is_complex, toolbox.zeros_like, toolbox.length, toolbox.count, toolbox.identity,

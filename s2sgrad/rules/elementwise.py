@@ -201,3 +201,9 @@ def bessel_i1_(out: Any, x: Any) -> Any:
     """DLMF 10.29.1-2; 1/2 at 0."""
     at_zero = x == 0
     return np.i0(x) - np.where(at_zero, 0.5, out / np.where(at_zero, 1.0, x))
+
+
+@rule(np.frexp)
+def frexp(g: Any, out: Any, x: Any) -> Any:
+    """The exponent is constant between the powers of two."""
+    return 0.0 if g[0] is None else np.ldexp(g[0], -out[1])

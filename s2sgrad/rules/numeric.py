@@ -11,19 +11,24 @@ from s2sgrad.rules.toolbox import length, part, scatter, scatter_part, select
 
 
 @rule(np.interp)
-def interp(g: Any, out: Any, x: Any, xp: Any, fp: Any) -> Any:
-    """Piecewise linear; constant outside."""
+def interp(g: Any, out: Any, x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Any:
+    """Piecewise linear; outside constant: the first and last value, or `left` and `right`."""
     last = length(xp, 0) - 1
-    right = np.clip(np.searchsorted(xp, x, side="right"), 1, last)
-    x0, x1 = np.take(xp, right - 1), np.take(xp, right)
-    slope = (np.take(fp, right) - np.take(fp, right - 1)) / (x1 - x0)
+    above = np.clip(np.searchsorted(xp, x, side="right"), 1, last)
+    x0, x1 = np.take(xp, above - 1), np.take(xp, above)
+    slope = (np.take(fp, above) - np.take(fp, above - 1)) / (x1 - x0)
     low, high = x < np.take(xp, 0), x > np.take(xp, last)
     inside = np.logical_not(np.logical_or(low, high))
     t = np.where(low, 0.0, np.where(high, 1.0, (x - x0) / (x1 - x0)))
     gx = select(inside, g * slope)
-    gxp = scatter(xp, right - 1, -gx * (1.0 - t)) + scatter(xp, right, -gx * t)
-    gfp = scatter(fp, right - 1, g * (1.0 - t)) + scatter(fp, right, g * t)
-    return gx, gxp, gfp
+    gf, gl, gr = g, 0.0, 0.0
+    if left is not None:
+        gf, gl = select(np.logical_not(low), gf), np.sum(select(low, g))
+    if right is not None:
+        gf, gr = select(np.logical_not(high), gf), np.sum(select(high, g))
+    gxp = scatter(xp, above - 1, -gx * (1.0 - t)) + scatter(xp, above, -gx * t)
+    gfp = scatter(fp, above - 1, gf * (1.0 - t)) + scatter(fp, above, gf * t)
+    return gx, gxp, gfp, gl, gr
 
 
 @rule(np.convolve, multilinear=(0, 1))

@@ -4,6 +4,8 @@
     python -m tests.fuzz.modes hvp mutate --programs 500 --jobs 2
 
 `forward`: the jvp is the tangent of the dual numbers, and <out_bar, jvp(v)> = <vjp(out_bar), v>.
+`pullback`: `back` gives the tangent as often as it is called, whatever is written to in between;
+the Jacobian gives it too.
 `hvp`, `reverse` (reverse over reverse), `over` (reverse over forward): u'Hv is the central
 difference, along v, of the derivative along u by dual numbers.
 """
@@ -79,7 +81,8 @@ def check(what: str, program: Program) -> Outcome:
                 try:
                     _primal(program, args)
                     want = dual.run(program, args, v).tangent
-                    second = 0.0 if what == "forward" else curvature(program, args, u, v)
+                    simple = what in ("forward", "pullback")
+                    second = 0.0 if simple else curvature(program, args, u, v)
                 except Skip as e:
                     why = str(e)
                     continue
@@ -88,6 +91,8 @@ def check(what: str, program: Program) -> Outcome:
                 with _time_limit(SECONDS):
                     if what == "forward":
                         found = _forward(loaded.f, program, args, vs, want)
+                    elif what == "pullback":
+                        found = _pullback(loaded.f, program, args, vs, want)
                     else:
                         found = _second(what, loaded.f, program, args, us, vs, second)
                 fault, derivative = found
@@ -119,6 +124,39 @@ def _forward(
     if not abs(float(tangent) - pair(bars, v)) <= EXACT * scale:
         return "forward and reverse mode differ", d
     return "", d
+
+
+def _pullback(
+    f: Any, program: Program, args: Any, v: tuple[Any, ...], want: float
+) -> tuple[str, Any]:
+    d = s2sgrad.pullback(f, wrt=program.wrt)
+    given = copied(args)
+    value, back = d(*given)
+    if not all(map(same, given, args)):
+        return "an argument was changed", d
+    if abs(float(value) - _primal(program, args)) > 1e-10 * (1 + abs(float(value))):
+        return "the value", d
+    _spoil(given)
+    for seed in (1.0, -2.0, 1.0):
+        bars = back(seed)
+        scale = 1 + abs(seed * want) + pair(map(np.abs, bars), map(np.abs, v))
+        if not abs(pair(bars, v) - seed * want) <= EXACT * scale:
+            return f"the cotangents of back({seed})", d
+        _spoil(bars)
+    d = s2sgrad.jacobian(f, wrt=program.wrt)
+    rows = d(*copied(args))
+    if not abs(pair(rows, v) - want) <= EXACT * (
+        1 + abs(want) + pair(map(np.abs, rows), map(np.abs, v))
+    ):
+        return "the Jacobian", d
+    return "", d
+
+
+def _spoil(arrays: Any) -> None:
+    """Write to all that the caller has."""
+    for a in arrays:
+        if isinstance(a, np.ndarray):
+            a[...] = np.nan if a.dtype.kind == "f" else 0
 
 
 def _second(
@@ -177,7 +215,7 @@ def expect_right(what: str, kind: str, seeds: range, refused: float) -> None:
 def main() -> int:
     """The command line; 1 if a program was wrong or crashed."""
     parser = argparse.ArgumentParser("python -m tests.fuzz.modes")
-    parser.add_argument("what", choices=["forward", "hvp", "reverse"])
+    parser.add_argument("what", choices=["forward", "pullback", "hvp", "reverse"])
     parser.add_argument("kind", choices=sorted(GENERATORS))
     parser.add_argument("--programs", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0, help="the first seed")

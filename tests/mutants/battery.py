@@ -24,6 +24,8 @@ def checks() -> Iterator[Check]:
         test_guards,
         test_kernels,
         test_memory,
+        test_remember,
+        test_stored,
     )
     from tests import test_programs as programs
     from tests.goldens.programs import GOLDENS
@@ -60,6 +62,8 @@ def checks() -> Iterator[Check]:
             f"program {case[0].__name__}",
             lambda c=case: programs.test_gradient_against_differences(c),  # type: ignore[misc]
         )
+    for case in (*test_stored.KEPT, *test_stored.OTHERS, *test_remember.LISTS):
+        yield f"filled {case[0].__name__}", lambda c=case: test_remember.test_other_lists(*c)  # type: ignore[misc]
     for golden in GOLDENS:
         if not golden.generic:
             yield f"golden {golden.name}", lambda g=golden: numbers(g)  # type: ignore[misc]

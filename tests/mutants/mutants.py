@@ -18,7 +18,8 @@ class Mutant:
 
 
 # Tried and left out.  No wrong number comes of them, since `bufferize` copies what would be: hoisting
-# what is written to, and not asking whether a gradient is fresh (`passes/finish`).  No program is
+# what is written to, reading it in a mirror (`passes/remember`), and not asking whether a gradient is
+# fresh (`passes/finish`).  No program is
 # known that tells `emit/live` without its care for the target of a store (`stored`).
 MUTANTS = [
     # bufferize: what runs in place
@@ -137,6 +138,55 @@ MUTANTS = [
         "passes/cotangents.py",
         "        if isinstance(x.type, Array) and isinstance(t, Array) and t.char != x.type.char:",
         "        if False:",
+    ),
+    # what mirrors remember
+    Mutant(
+        "what is read in an array was stored over in a later turn",
+        "passes/stored.py",
+        "        return all(c >= k if self.up else c <= k for _, c in self.stores)\n",
+        "        return True\n",
+    ),
+    Mutant(
+        "what is read in an array was stored over in the same turn",
+        "passes/stored.py",
+        "        if any(c == k and not _apart(s, place) for s, c in self.stores[n:]):\n",
+        "        if False:\n",
+    ),
+    Mutant(
+        "places in an array may count from its end",
+        "passes/stored.py",
+        "    return c if least + c >= 0 else None\n",
+        "    return c\n",
+    ),
+    Mutant(
+        "the items of a list are one place further down",
+        "passes/filled.py",
+        "found.append(Filled(s, p, last.out, last.args[1], out, start, length - start))",
+        "found.append(Filled(s, p, last.out, last.args[1], out, start, length - start - 1))",
+    ),
+    Mutant(
+        "places in a list may count from its end",
+        "passes/filled.py",
+        "        return n if n >= -self.start else None  # less may count from the end\n",
+        "        return n\n",
+    ),
+    Mutant(
+        "a tape for the shape is taken for one of another rank",
+        "passes/shapes.py",
+        "        return here.get(a.type, a)\n",
+        "        return next(iter(here.values()), a)\n",
+    ),
+    Mutant(
+        "the items of a tuple change places",
+        "passes/bundle.py",
+        "        forms = [Form((Hole(0), k)) for k in range(len(params))]\n",
+        "        forms = [Form((Hole(0), k)) for k in reversed(range(len(params)))]\n",
+    ),
+    Mutant(
+        "what is computed again takes its operands from anywhere",
+        "passes/remember.py",
+        "        args = tuple(self.have(a, pair) for a in made.args)\n",
+        "        args = tuple(self.have(a, pair) for a in reversed(made.args))\n",
     ),
     # activity
     Mutant(

@@ -1,0 +1,1 @@
+"""Jacobians by elimination: the order of multiplying local derivatives, and what it costs."""
