@@ -18,8 +18,10 @@ def checks() -> Iterator[Check]:
     """Names and checks, quick ones first."""
     # Imported here: a fault may already show when a module of tests is imported.
     from tests import (
+        test_emitted,
         test_fuzz_arrays,
         test_fuzz_containers,
+        test_guards,
         test_kernels,
         test_memory,
         test_remember,
@@ -74,6 +76,16 @@ def checks() -> Iterator[Check]:
         yield (
             f"memory {view}",
             lambda v=view: test_memory.test_names_of_the_same_memory(v),  # type: ignore[misc]
+        )
+    for expression in test_guards.SINGULAR:
+        yield (
+            f"zeros of {expression}",
+            lambda e=expression: test_guards.test_zeros_annihilate(e),  # type: ignore[misc]
+        )
+    for store, text in test_emitted.STORES:
+        yield (
+            f"store {store}",
+            lambda s=store, t=text: test_emitted.test_stores(s, t),  # type: ignore[misc]
         )
     for write in test_memory.lines(test_memory.WRITES):
         yield f"write {write}", lambda w=write: test_memory.test_ways_to_write(w)  # type: ignore[misc]

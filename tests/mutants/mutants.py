@@ -222,7 +222,31 @@ MUTANTS = [
         "            self.bars.add(bar)\n",
         "            pass\n",
     ),
+    Mutant(
+        "what a mask protects may be divided by, zero or not",
+        "passes/masked.py",
+        "        return canonical(s.op) in _GUARDED and mask in self.positive.get(s.args[-1], ())\n",
+        "        return True\n",
+    ),
+    Mutant(
+        "the other alternative of an inner choice is taken",
+        "passes/choices.py",
+        "                arms[k] = inner.args[1 + k]\n",
+        "                arms[k] = inner.args[2 - k]\n",
+    ),
     # the passes that tidy
+    Mutant(
+        "equal terms are collected without their signs",
+        "passes/sums.py",
+        "coefs.get(f.key, 0.0) + sign * f.coef",
+        "coefs.get(f.key, 0.0) + f.coef",
+    ),
+    Mutant(
+        "a sum is added to what was scaled in place",
+        "emit/writes.py",
+        "            if self.is_old(first, s) and not terms:\n",
+        "            if self.is_old(first, s):\n",
+    ),
     Mutant(
         "allocations are shared",
         "passes/share.py",
