@@ -239,10 +239,10 @@ def jacobian(
     fun: Callable[..., Any] | None = None,
     wrt: Wrt = 0,
     *,
-    order: str | Sequence[int] = "auto",
     has_aux: bool = False,
     optimize: int = 1,
     jit: str | None = None,
+    order: str | Sequence[int] = "auto",
 ) -> Any:
     """The matrix of partial derivatives, an array of the shape `out.shape + arg.shape`.
 

@@ -122,7 +122,9 @@ def back(node: Taped) -> None:
         pos, rest, _ = by_position(rule, args, kwargs)
         values = [bare(a) for a in pos]
         named = {k: bare(v) for k, v in rest.items()}
-        for a, bar in zip(pos, pullback(rule, node.bar, node.value, values, named), strict=True):
+        # Options of the rule may have cotangents, too.
+        bars = pullback(rule, node.bar, node.value, values, named)
+        for a, bar in zip(pos, bars, strict=False):
             if isinstance(a, Taped | list | tuple):
                 add(a, bar)
 

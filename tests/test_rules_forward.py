@@ -26,7 +26,7 @@ NO_FORWARD = {
     "add.outer", "subtract.outer", "multiply.outer", "divide.outer", "power.outer",
     "maximum.outer", "minimum.outer", "hypot.outer", "arctan2.outer", "logaddexp.outer",
     "multiply.reduce", "maximum.reduce", "minimum.reduce", "logaddexp.reduce",
-    "multiply.accumulate", "maximum.accumulate", "logaddexp.accumulate", "divmod", "math.dist",
+    "multiply.accumulate", "np.frexp", "maximum.accumulate", "logaddexp.accumulate", "divmod", "math.dist",
     "math.modf", "math.prod", "np.angle", "np.apply_over_axes", "np.arange", "np.block",
     "np.broadcast_arrays", "np.choose", "np.corrcoef", "np.cov", "np.cumulative_prod",
     "np.divmod", "np.geomspace", "np.heaviside", "np.histogram", "np.interp", "np.linalg.cond",

@@ -339,8 +339,13 @@ ARITHMETIC = (
 def on_numbers(op: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     """`op` on numbers, some of which may be `Value`s."""
     table = next((a.table for a in args if isinstance(a, Value)), None)
-    if table is None or op in ARITHMETIC:
+    if table is None:
         return op(*args)
+    if op is operator.pow:
+        base, power = args
+        return base**power if isinstance(base, Value) else table.apply(op, (float(base), power))
+    if op in ARITHMETIC:  # of Values: a NumPy number would ask for the ufunc again
+        return op(*map(table.value, args))
     if op is np.square:
         return args[0] * args[0]
     if op is np.reciprocal:

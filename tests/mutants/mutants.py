@@ -299,7 +299,7 @@ MUTANTS = [
     ),
     Mutant(
         "a loop's links are those of its first turn",
-        "front/loops.py",
+        "front/carried.py",
         "        self.settle_links(assumed, turn, mark)\n",
         "",
     ),
