@@ -28,6 +28,7 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Form, Func, Hole, Pack, Stmt, Var
 from s2sgrad.ir.types import FLOAT, Array, Scalar
 from s2sgrad.matrices import table_of
+from s2sgrad.passes.saturating import saturating
 from s2sgrad.pipeline import PURE, Stages, tidy
 from s2sgrad.request import Request
 
@@ -56,6 +57,8 @@ def straight(
     Raises `Dynamic` where the program cannot be followed number by number, or is long.
     """
     func = tidy(func, stages, "parse", list(func.body.params), PURE)
+    if request.seed.order == "auto" and saturating(func.body):
+        raise Dynamic("an exponential that may overflow in a denominator")
     work = _Straight(func, arguments, request, leaves(result) or [])
     most = MOST if request.seed.order == "auto" else MOST_ASKED
     program = work.program()

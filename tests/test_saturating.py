@@ -43,10 +43,10 @@ def test_gradients(f: Any) -> None:
 def test_second_derivatives(f: Any) -> None:
     with np.errstate(over="ignore"):
         got = hvp(f)(Z, vector=np.ones(7))
+        whole = hessian(f)(Z)
     s = 1 / (1 + np.exp(-np.clip(Z, -700, 700)))
     np.testing.assert_allclose(got, exact(Z) * (1 - 2 * s), rtol=1e-12, atol=1e-300)
-    whole = hessian(f)(Z[1:-1])  # by elimination, which is not guarded where `exp` overflows
-    np.testing.assert_allclose(np.diag(whole), got[1:-1], rtol=1e-9, atol=1e-20)
+    np.testing.assert_allclose(np.diag(whole), got, rtol=1e-9, atol=1e-20)
 
 
 def test_numbers() -> None:

@@ -372,3 +372,52 @@ def test_nonlocal_names_of_a_frame_that_has_gone() -> None:
         return a(x) * b(3.0)
 
     check(f, 1.3)
+
+
+def read_twice(x: Any) -> Any:
+    g = (v * v for v in x)
+    return sum(g) + sum(g)
+
+
+def mapped_twice(x: Any) -> Any:
+    g = map(lambda v: v * v, x)
+    s = 0.0
+    for v in g:
+        s += v
+    for v in g:
+        s += v
+    return s
+
+
+def in_each_turn(x: Any) -> Any:
+    g = (v * v for v in x)
+    s = 0.0
+    for _ in range(x.shape[0]):
+        s += sum(g)
+    return s
+
+
+def _twice(it: Any) -> Any:
+    return sum(it) + sum(it)
+
+
+def handed_on(x: Any) -> Any:
+    return _twice(v * v for v in x)
+
+
+@pytest.mark.parametrize("f", [read_twice, mapped_twice, in_each_turn, handed_on])
+def test_an_iterator_is_read_once(f: Any) -> None:
+    """A second reading finds nothing: it was once taken for the list of its items."""
+    with pytest.raises(DifferentiationError, match="iterator, which can be read once"):
+        grad(f)(np.arange(3.0))
+
+
+def test_iterators_that_are_read_once() -> None:
+    def f(x: Any) -> Any:
+        s = 0.0
+        for _ in range(2):
+            g = (v * v for v in x)
+            s += sum(g)
+        return s
+
+    np.testing.assert_allclose(grad(f)(np.arange(3.0)), 4.0 * np.arange(3.0))

@@ -18,6 +18,7 @@ import numpy as np
 
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.building import RAISED
+from s2sgrad.front.iterables import LAZY
 from s2sgrad.front.join import Arm, Join, Unreached
 from s2sgrad.front.kept import Keeping, packed
 from s2sgrad.front.memory import Ref, Root, may_overlap_unequally, refs
@@ -25,7 +26,7 @@ from s2sgrad.front.normalize import RESULT, normalize
 from s2sgrad.front.resolve import own_nodes, refuse_kind
 from s2sgrad.front.signature import shape
 from s2sgrad.front.transforms import Passes
-from s2sgrad.front.values import Closure, Outside, Rows, Tup, Value, leaves, same
+from s2sgrad.front.values import Closure, Known, Outside, Rows, Tup, Value, leaves, same
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Func, Lit, Var
 
 _serial = itertools.count(1)
@@ -81,6 +82,7 @@ class Parser(Keeping):
     def __init__(self) -> None:
         super().__init__()
         self.outer_rebound: list[str] = []  # what calls may rebind, in the frame of the caller
+        self.function: ast.AST = ast.Module([], [])  # whose body is parsed
         self.ended: list[dict[str, Value]] = []  # frames whose variables live on in functions
 
     def argument(self, v: Value) -> Value:
@@ -96,6 +98,9 @@ class Parser(Keeping):
     def inline(self, closure: Closure, bound: dict[str, Value], at: ast.AST) -> Value:
         """The value of a call: its body is parsed where it stands."""
         saved = self.env, self.lookup, self.file, self.stored, self.rebound
+        caller, self.function = self.function, closure.node
+        for name, value in bound.items():
+            self.read_once(name, value, closure.node, closure.node)
         chain, self.chain = self.chain, closure.chain
         called, self.called = self.called, calls_by_name(closure.node)
         outer, self.outer_rebound = self.outer_rebound, self.rebound
@@ -109,6 +114,7 @@ class Parser(Keeping):
             return self.inner(self.env.get(RESULT, Lit(None)))
         finally:
             self.outer_rebound, self.chain, self.called = outer, chain, called
+            self.function = caller
             self.frames.pop()
             self.active_calls.pop()
             self.env, self.lookup, self.file, self.stored, self.rebound = saved
@@ -172,6 +178,14 @@ class Parser(Keeping):
 
     # -- simple statements
 
+    def expr_Call(self, node: ast.Call) -> Value:
+        value = super().expr_Call(node)
+        if isinstance(value, Ref | Rows) and isinstance(node.func, ast.Name):
+            fn = self.expr(node.func)
+            if isinstance(fn, Known) and any(fn.obj is f for f in LAZY):
+                return self.iterator(value)
+        return value
+
     def stmt_Pass(self, s: ast.Pass) -> None: ...
 
     def stmt_Expr(self, s: ast.Expr) -> None:
@@ -182,6 +196,8 @@ class Parser(Keeping):
     def stmt_Assign(self, s: ast.Assign) -> None:
         value = self.expr(s.value)
         for target in s.targets:
+            if isinstance(target, ast.Name):
+                self.read_once(target.id, value, self.function, s)
             self.assign(target, value)
 
     def stmt_AnnAssign(self, s: ast.AnnAssign) -> None:
