@@ -380,7 +380,7 @@ def read_twice(x: Any) -> Any:
 
 
 def mapped_twice(x: Any) -> Any:
-    g = map(lambda v: v * v, x)
+    g = map(np.square, x)
     s = 0.0
     for v in g:
         s += v
