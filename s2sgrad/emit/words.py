@@ -1,7 +1,7 @@
 """What a temporary is called: after the function that made it, the place it was read from.
 
 `exp = np.exp(x)`, `x_i = x[i]`, `mask = x > 0.0`; `t` where nothing tells.  What a tape hands back
-is called what was put there.  docs/decisions/0001-names-of-temporaries.md has the whole scheme.
+is called what was put there.  docs/decisions/0011-names-of-temporaries.md has the whole scheme.
 """
 
 from __future__ import annotations
