@@ -13,15 +13,15 @@ import copy
 import dataclasses
 import itertools
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from s2sgrad.front.elements import COUNTERS
+from s2sgrad.front.iterators import Iterators
 from s2sgrad.front.list_methods import REVERSED
-from s2sgrad.front.memory import Ref, Root, Stale
-from s2sgrad.front.unroll import Unrolling
+from s2sgrad.front.memory import Ref, Stale
 from s2sgrad.front.values import Known, Method, Rows, Tup, Value
 from s2sgrad.ir.graph import Lit, Range, Var
 from s2sgrad.ir.types import Static
@@ -34,38 +34,8 @@ _TEXT: set[str] = {
 }
 
 
-LAZY = (map, filter, zip, enumerate, reversed)
-
-
-class Iterables(Unrolling):
+class Iterables(Iterators):
     """Calls of what runs over items."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lazy: set[Root] = set()  # lists that stand for an iterator of unknown length
-
-    # -- iterators of unknown length
-
-    def expr_GeneratorExp(self, node: ast.GeneratorExp) -> Value:
-        return self.iterator(super().expr_GeneratorExp(node))
-
-    def iterator(self, value: Value) -> Value:
-        """A list in the place of an iterator."""
-        self.lazy.update(_roots(value))
-        return value
-
-    def read_once(self, name: str, value: Value, function: ast.AST, bound: ast.AST) -> None:
-        """A name for an iterator is read once: a second reading finds it exhausted."""
-        if self.lazy.isdisjoint(_roots(value)):
-            return
-        loads = list(_loads(function, name, bound))
-        if len(loads) > 1 or any(again for _, again in loads):
-            raise self.refuse(
-                loads[-1][0],
-                f"`{name}` is an iterator, which can be read once",
-                f"{name} = list(...), to read it more than once",
-                "generator",
-            )
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: Any) -> Value:
         obj = fn.obj if isinstance(fn, Known) else None
@@ -461,32 +431,3 @@ _HANDLERS: dict[Any, str] = {
         if hasattr(itertools, n)
     },
 }  # fmt: skip
-
-
-def _same_place(a: ast.AST, b: ast.AST) -> bool:
-    """Statements are copied on the way: they are the same where they stand at one place."""
-    where = ("lineno", "col_offset")
-    return type(a) is type(b) and all(getattr(a, n, 0) == getattr(b, n, 0) for n in where)
-
-
-def _roots(value: Value) -> list[Root]:
-    if isinstance(value, Rows):
-        return [c.root for c in value.columns]
-    return [value.root] if isinstance(value, Ref) else []
-
-
-def _loads(
-    node: ast.AST, name: str, bound: ast.AST, again: bool = False
-) -> Iterator[tuple[ast.AST, bool]]:
-    """The reads of a name, and whether a loop that does not bind it repeats them."""
-    if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load):
-        yield node, again
-    for field, part in ast.iter_fields(node):
-        inside = again
-        if isinstance(node, ast.For | ast.While) and field in ("body", "test"):
-            inside = not any(_same_place(n, bound) for n in ast.walk(node))
-        if isinstance(node, ast.comprehension) and field == "ifs":
-            inside = True
-        for child in part if isinstance(part, list) else [part]:
-            if isinstance(child, ast.AST):
-                yield from _loads(child, name, bound, inside)

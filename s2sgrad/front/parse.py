@@ -18,7 +18,7 @@ import numpy as np
 
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.building import RAISED
-from s2sgrad.front.iterables import LAZY
+from s2sgrad.front.iterators import LAZY
 from s2sgrad.front.join import Arm, Join, Unreached
 from s2sgrad.front.kept import Keeping, packed
 from s2sgrad.front.memory import Ref, Root, may_overlap_unequally, refs
