@@ -445,3 +445,16 @@ def test_results_own_their_memory(f: Any) -> None:
     arrays = [*(value if several else (value,)), gradient, x, *(seed if several else (seed,))]
     for k, a in enumerate(arrays):
         assert not any(np.shares_memory(a, b) for b in arrays[:k])
+
+
+def two_ends(x: Any) -> Any:
+    v = x.reshape(12)
+    return v[-12] * v[0] + v[3] * v[-9]
+
+
+def test_places_counted_from_both_ends_may_be_one() -> None:
+    """The second part of a cotangent of zeros was stored, not added, at what the first had."""
+    x = np.arange(1.0, 13.0).reshape(3, 4)
+    want = np.zeros((3, 4))
+    want[0, 0], want[0, 3] = 2.0 * x[0, 0], 2.0 * x[0, 3]
+    np.testing.assert_array_equal(grad(two_ends)(x), want)

@@ -157,7 +157,7 @@ class _Simplify(Choices):
             return True
         other = made.form.args[1] if made.op is ops.setitem and made.form is not None else None
         apart = type(other) is int and type(index) is int and other != index
-        return apart and other * index > -1 and self.is_zero_at(made.args[0], index)
+        return apart and (other < 0) == (index < 0) and self.is_zero_at(made.args[0], index)
 
     def signed_part(self, s: Eqn) -> Eqn:
         """`x[i] += -a * b`, where others read `-a`, is `x[i] += -(a * b)`: it is subtracted."""
