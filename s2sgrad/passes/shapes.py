@@ -10,7 +10,20 @@ from collections import ChainMap, Counter
 from dataclasses import replace
 
 from s2sgrad.ir.alias import SHAPE_ONLY
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var
+from s2sgrad.ir.graph import (
+    UNDEF,
+    Atom,
+    Block,
+    Branch,
+    Eqn,
+    Func,
+    Lit,
+    Loop,
+    Range,
+    Stmt,
+    Undef,
+    Var,
+)
 from s2sgrad.ir.types import Array, Type
 from s2sgrad.ir.walk import bound_by
 
@@ -28,7 +41,27 @@ class _Shapes:
     def __init__(self, func: Func) -> None:
         self.read: Counter[Atom] = Counter()  # uses of the contents
         self.asked: set[Var] = set()  # values in mirrors that are asked for their shape
+        self.unsure: set[Atom] = {UNDEF}  # what may be unbound
+        self.doubt(func.body)
         self.count(func.body)
+
+    def doubt(self, block: Block) -> None:
+        """What a path may leave unbound has no shape there."""
+        for s in block.stmts:
+            if isinstance(s, Branch):
+                self.doubt(s.then)
+                self.doubt(s.orelse)
+                each = zip(s.outs[: s.joined], s.then.results, s.orelse.results, strict=False)
+                self.unsure.update(v for v, *arms in each if any(map(self.is_unsure, arms)))
+            elif isinstance(s, Loop):
+                slots = list(zip(s.body.params[1:], s.outs, s.carried, strict=False))
+                self.unsure.update(v for p, o, a in slots if self.is_unsure(a) for v in (p, o))
+                self.doubt(s.body)
+                made = zip(s.outs, s.body.results, strict=False)
+                self.unsure.update(o for o, r in made if self.is_unsure(r))
+
+    def is_unsure(self, a: Atom) -> bool:
+        return a in self.unsure or (isinstance(a, Lit) and isinstance(a.value, Undef))
 
     def count(self, block: Block) -> None:
         for s in block.stmts:
@@ -49,13 +82,15 @@ class _Shapes:
     def block(self, block: Block, around: At_hand, inner: bool) -> Block:
         here = around.new_child()
         for p in block.params:
-            if inner and _is_known(p) and self.read[p]:
+            if inner and _is_known(p) and self.read[p] and p not in self.unsure:
                 here.setdefault(p.type, p)
         stmts = []
         for s in block.stmts:
             stmts.append(self.stmt(s, here, inner))
             for v in bound_by(s):
-                if _is_known(v) and self.read[v] and (inner or not isinstance(s, Eqn)):
+                if v in self.unsure or not (_is_known(v) and self.read[v]):
+                    continue
+                if inner or not isinstance(s, Eqn):
                     here.setdefault(v.type, v)
         return replace(block, stmts=tuple(stmts))
 

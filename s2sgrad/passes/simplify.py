@@ -156,8 +156,11 @@ class _Simplify(Choices):
         if made.op is ops.zeros_like:
             return True
         other = made.form.args[1] if made.op is ops.setitem and made.form is not None else None
-        apart = type(other) is int and type(index) is int and other != index
-        return apart and (other < 0) == (index < 0) and self.is_zero_at(made.args[0], index)
+        if not (isinstance(other, int) and isinstance(index, int)):
+            return False
+        # One counted from the start and one from the end may be the same place.
+        apart = other != index and (other < 0) == (index < 0)
+        return apart and self.is_zero_at(made.args[0], index)
 
     def signed_part(self, s: Eqn) -> Eqn:
         """`x[i] += -a * b`, where others read `-a`, is `x[i] += -(a * b)`: it is subtracted."""
