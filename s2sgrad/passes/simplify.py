@@ -156,7 +156,7 @@ class _Simplify(Choices):
         if made.op is ops.zeros_like:
             return True
         other = made.form.args[1] if made.op is ops.setitem and made.form is not None else None
-        if not (isinstance(other, int) and isinstance(index, int)):
+        if type(other) is not int or type(index) is not int:
             return False
         # One counted from the start and one from the end may be the same place.
         apart = other != index and (other < 0) == (index < 0)
