@@ -18,6 +18,13 @@ HOT, COLD = 3.0, 0.15  # in products: a move that costs so many more passes with
 State = tuple[list[int], list[int]]
 
 
+def nearby(source: random.Random, i: int, size: int) -> int:
+    """Another of `size` places, near ones mostly: a step of d with probability about 1 / d**2."""
+    far = int(1.0 / (1.0 - source.random()))
+    j = i + far if source.random() < 0.5 else i - far
+    return min(max(j, 0), size - 1)
+
+
 class Annealing:
     """An order, the graph before each of its vertices goes, and what each costs."""
 
@@ -49,15 +56,9 @@ class Annealing:
         for k in range(moves):
             heat = hot * (cold / hot) ** (k / moves)
             i = self.random.randrange(size)
-            j = self._place(i, size)
+            j = nearby(self.random, i, size)
             if i != j:
                 self._move(i, j, -heat * math.log(1.0 - self.random.random()))
-
-    def _place(self, i: int, size: int) -> int:
-        """Near ones mostly: a step of length d with probability about 1 / d**2."""
-        far = int(1.0 / (1.0 - self.random.random()))
-        j = i + far if self.random.random() < 0.5 else i - far
-        return min(max(j, 0), size - 1)
 
     def _move(self, i: int, j: int, slack: float) -> None:
         """Take the vertex at `i` to `j` if that costs at most `slack` more."""

@@ -13,6 +13,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from s2sgrad.elimination.anneal import nearby
 from s2sgrad.elimination.graph import Graph, eliminate, members
 
 HOT, COLD = 1.2, 0.12  # in products, as in `anneal`
@@ -117,8 +118,7 @@ class EdgeAnnealing:
         """A step goes to another place."""
         size = len(self.steps)
         i = self.random.randrange(size)
-        far = int(1.0 / (1.0 - self.random.random()))
-        j = min(max(i + far if self.random.random() < 0.5 else i - far, 0), size - 1)
+        j = nearby(self.random, i, size)
         if i == j:
             return
         low, high = min(i, j), max(i, j) + 1

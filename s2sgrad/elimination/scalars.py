@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.elimination.table import Dynamic, Table, Value, on_numbers
+from s2sgrad.elimination.table import ARITHMETIC, Dynamic, Table, Value, on_each
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Loop, Range, Var, call_args
 from s2sgrad.rules.registry import lookup
 
 MOST = 4000  # entries: longer straight-line code is nothing to read, and slow to compile
-_PLAIN = (operator.add, operator.sub, operator.mul, operator.truediv, operator.neg, operator.pow)
 _WRITES = (ops.setitem, ops.additem)
 _SAME = (float, np.float64, ops.copy, ops.identity, np.copy)  # of a number
 
@@ -70,7 +69,7 @@ class _Tracer:
             return s.op(*pos, **kw)
         if s.effect:
             raise Dynamic(f"{s.op.__name__} of a number")
-        if s.op in _PLAIN:
+        if s.op in ARITHMETIC:
             return s.op(*(_as_objects(v) for v in pos))
         if s.op in _WRITES:
             return s.op(_as_objects(pos[0]).astype(object), *pos[1:])
@@ -78,7 +77,7 @@ class _Tracer:
             return pos[0]
         rule = lookup(s.op)
         if rule is not None and rule.elementwise and not kw:
-            return _each(s.op, pos)
+            return on_each(s.op, pos)
         if s.op in _PRODUCTS and not self.products:
             raise Dynamic("a product of arrays is better left to NumPy")
         if (
@@ -194,14 +193,3 @@ def _is_symbolic(v: Any) -> bool:
 def _as_objects(v: Any) -> Any:
     """A number as it is, an array as one of objects."""
     return np.asarray(v, object) if isinstance(v, np.ndarray) else v
-
-
-def _each(op: Any, args: Sequence[Any]) -> Any:
-    """The elementwise `op` on each element."""
-    if not any(isinstance(a, np.ndarray) for a in args):
-        return on_numbers(op, tuple(args))
-    arrays = np.broadcast_arrays(*(np.asarray(a, object) for a in args))
-    out = np.empty(arrays[0].shape, object)
-    for index in np.ndindex(out.shape):
-        out[index] = on_numbers(op, tuple(a[index] for a in arrays))
-    return out if out.shape else out[()]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from s2sgrad.elimination import exact, greedy, reduce
 from s2sgrad.elimination.accumulate import Linear, accumulate, linearise
-from s2sgrad.elimination.anneal import Annealing
+from s2sgrad.elimination.anneal import Annealing, nearby
 from s2sgrad.elimination.count import operations
 from s2sgrad.elimination.edges import Whole
 from s2sgrad.elimination.graph import Graph
@@ -133,8 +133,7 @@ class _Search:
             return
         for k in range(tries):
             i = self.random.randrange(size)
-            far = int(1.0 / (1.0 - self.random.random()))
-            j = min(max(i + (far if self.random.random() < 0.5 else -far), 0), size - 1)
+            j = nearby(self.random, i, size)
             if i == j:
                 continue
             order = now.order.copy()

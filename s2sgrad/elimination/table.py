@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -312,14 +312,7 @@ class Value:
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
         if method != "__call__" or kwargs:
             raise Dynamic(f"{ufunc.__name__}.{method}")
-        op = OPERATOR_OF.get(ufunc, ufunc)
-        if not any(isinstance(a, np.ndarray) for a in args):
-            return on_numbers(op, args)
-        arrays = np.broadcast_arrays(*(np.asarray(a, object) for a in args))
-        out = np.empty(arrays[0].shape, object)
-        for index in np.ndindex(out.shape):
-            out[index] = on_numbers(op, tuple(a[index] for a in arrays))
-        return out
+        return on_each(OPERATOR_OF.get(ufunc, ufunc), args)
 
     __bool__ = __float__ = __int__ = __index__ = _asked
     __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _asked
@@ -334,6 +327,17 @@ ARITHMETIC = (
     operator.neg,
     operator.pow,
 )
+
+
+def on_each(op: Callable[..., Any], args: Sequence[Any]) -> Any:
+    """The elementwise `op` on numbers, or on each element of arrays."""
+    if not any(isinstance(a, np.ndarray) for a in args):
+        return on_numbers(op, tuple(args))
+    arrays = np.broadcast_arrays(*(np.asarray(a, object) for a in args))
+    out = np.empty(arrays[0].shape, object)
+    for index in np.ndindex(out.shape):
+        out[index] = on_numbers(op, tuple(a[index] for a in arrays))
+    return out if out.shape else out[()]
 
 
 def on_numbers(op: Callable[..., Any], args: tuple[Any, ...]) -> Any:

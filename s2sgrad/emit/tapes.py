@@ -37,10 +37,6 @@ class Tapes(Writes):
             targets.append("_" if v is None else self.tapes[v] if is_tape(v) else self.names[v])
         return ", ".join(targets) + "," * (len(targets) == 1)
 
-    def tape(self, v: Var) -> str:
-        """The list behind a collected sequence; nested collects share one."""
-        return self.tapes[v]
-
     def open_tapes(self, outs: Sequence[Var], block_results: Sequence[Atom], depth: int) -> None:
         for v in outs:
             if v not in self.tapes:

@@ -40,7 +40,6 @@ def shapes(func: Func) -> Func:
 class _Shapes:
     def __init__(self, func: Func) -> None:
         self.read: Counter[Atom] = Counter()  # uses of the contents
-        self.asked: set[Var] = set()  # values in mirrors that are asked for their shape
         self.unsure: set[Atom] = {UNDEF}  # what may be unbound
         self.doubt(func.body)
         self.count(func.body)
