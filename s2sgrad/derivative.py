@@ -14,7 +14,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar
 from s2sgrad.admission import check_differentiable, header, signatures
 from s2sgrad.callee import Callee, Stage, absent, callee
 from s2sgrad.compile import Compiled, compile_derivative
-from s2sgrad.dispatch import Call, dispatcher, fits
+from s2sgrad.dispatch import ABSENT, Call, Ways, dispatcher, fits
 from s2sgrad.emit.load import note
 from s2sgrad.errors import S2SGradError
 from s2sgrad.front.resolve import Scope
@@ -30,7 +30,8 @@ from s2sgrad.pipeline import LEVELS
 from s2sgrad.request import SEED_NAMES, Inner, Request, Target
 from s2sgrad.targets import below, check_target, named, target
 
-UNGUARDED = ("pullback", "jacobian", "hessian")  # their calls do more than to run what is emitted
+ALONE = ("grad", "value_and_grad", "elementwise_grad")  # their calls run what is emitted, no more
+GUARDED = 16  # signatures that a guard tells apart, one test after another
 MOST = 256  # signatures that a function is kept compiled for
 Wrt = int | str | tuple[int | str, ...]
 _P = inspect.Parameter
@@ -125,9 +126,7 @@ class Derivative(Generic[P, R]):
         ):
             return self._kind(), (self.primal, *self._options)
         latest = [found[0] for found in self._compiled.values() if found]
-        return freeze(
-            self._callee, self._names, [] if self._seed_name or self._what in UNGUARDED else latest
-        )
+        return freeze(self._callee, self._names, latest if self._what in ALONE else [])
 
     def __copy__(self) -> Self:
         return self
@@ -219,7 +218,7 @@ class Derivative(Generic[P, R]):
     def _taken(self, kwargs: dict[str, Any]) -> Any:
         """The seed, taken out of the keywords of a call."""
         name = self._seed_name
-        if name not in (None, NAME) and name not in kwargs:
+        if name not in (None, NAME) and kwargs.get(name, ABSENT) is ABSENT:
             raise TypeError(f"{self._what}: `{name}=` is needed, structured like wrt")
         return kwargs.pop(name, None) if name else None
 
@@ -229,7 +228,8 @@ class Derivative(Generic[P, R]):
         Raises `DifferentiationError` where arrays share memory that the function writes to.
         """
         pos: list[Any] = []
-        named = {n: compiled.scope.data[n][0]() for n in compiled.data}
+        read = {n: compiled.scope.data[n][0]() for n in compiled.data}
+        named = dict(read)
         for p in self._callee.whole.parameters.values():
             if p.name not in values:
                 continue
@@ -243,7 +243,7 @@ class Derivative(Generic[P, R]):
             else:
                 pos.append(v)
         if compiled.written:
-            refuse_overlaps(compiled, values, self._callee.name)
+            refuse_overlaps(compiled, values, self._callee.name, read)
         if compiled.changes:
             refuse_shared_containers(compiled, values, self._callee.name)
         return pos, named
@@ -267,6 +267,16 @@ class Derivative(Generic[P, R]):
         value = result[0][0] if self._has_aux else result[0]
         compiled.seeds.check_shapes(value, out_bar)
         return result
+
+    def _blame(self, compiled: Compiled, error: Exception, *args: Any, **kwargs: Any) -> None:
+        """Was it the shape of the seed?  Then that is raised, else the error is the primal's own.
+
+        A seed of the wrong shape may not even broadcast.
+        """
+        if isinstance(error, ValueError | IndexError):
+            seed = self._taken(kwargs)
+            with contextlib.suppress(ValueError):
+                compiled.seeds.check_shapes(self._value_of(self._bind(args, kwargs)), seed)
 
     def _value_of(self, values: dict[str, Any]) -> Any:
         bound = inspect.BoundArguments(self._callee.whole, values)
@@ -366,12 +376,11 @@ class Derivative(Generic[P, R]):
         )
 
     def _dispatcher(self) -> Call:
-        if self._seed_name or self._what in UNGUARDED:
-            return self._slow
-        # Where arguments are written to, each call is checked for such as are the same.
-        plain = (c[0] for c in self._compiled.values())
-        recent = [c for c in plain if not (c.written or c.changes)][-4:]
-        return dispatcher(self._callee, recent, self._slow)
+        recent = [found[0] for found in self._compiled.values() if found][-GUARDED:]
+        return dispatcher(self._callee, self._what, recent[::-1], self._ways())
+
+    def _ways(self) -> Ways:
+        return Ways(self._slow, self._blame)
 
 
 def _check_options(optimize: int, jit: str | None) -> None:
