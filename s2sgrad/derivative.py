@@ -12,13 +12,14 @@ from dataclasses import replace
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 from s2sgrad.admission import check_differentiable, header, signatures
-from s2sgrad.callee import Callee, Stage, absent, callee
+from s2sgrad.callee import Callee, Stage, absent, callee, of_derivative
 from s2sgrad.compile import Compiled, compile_derivative
 from s2sgrad.dispatch import ABSENT, Call, Ways, dispatcher, fits
 from s2sgrad.emit.load import note
 from s2sgrad.errors import S2SGradError
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.structure import Signature, type_of_argument
+from s2sgrad.front.values import Transformed, Value
 from s2sgrad.frozen import bound_name, freeze
 from s2sgrad.graph import Graph
 from s2sgrad.ir.ops import part
@@ -82,13 +83,17 @@ class Derivative(Generic[P, R]):
         self._what, self._has_aux = what, has_aux
         self._bare = not isinstance(wrt, tuple)
         self._wrt = wrt if isinstance(wrt, tuple) else (wrt,)
+        self._stage = Stage(self._wrt, self._bare, what, has_aux)
         for w in self._wrt:
             check_target(self._callee, w)
         inner = [w for stage in self._callee.inner for w in stage.wrt]
         self._names = frozenset(n for w in (*self._wrt, *inner) if (n := named(self._callee, w)))
         self._seed_name = seed = SEED_NAMES.get(what)
         if seed is not None and seed in self._callee.whole.parameters:
-            raise TypeError(f"a function with a parameter named `{seed}` cannot be given to {what}")
+            raise TypeError(
+                f"a function with a parameter named `{seed}` cannot be given to {what}: give it a "
+                "lambda whose parameter has another name"
+            )
         self._compiled: dict[Any, list[Compiled]] = {}
         self._last: Compiled | None = None
         self._sizes: Sizes = ({}, {})  # of the arguments that it was compiled for
@@ -101,10 +106,32 @@ class Derivative(Generic[P, R]):
 
     def staged(self, what: str) -> Callee:
         """The function whose derivative of the derivative `what` is asked for."""
-        if self._what not in ("grad", "value_and_grad"):
-            raise TypeError(f"{what} of {self._what}: only grad and value_and_grad can be nested")
-        stage = Stage(self._wrt, self._bare, self._what, self._has_aux)
-        return replace(self._callee, inner=(*self._callee.inner, stage))
+        if self._what in ("grad", "value_and_grad"):
+            return replace(self._callee, inner=(*self._callee.inner, self._stage))
+        return of_derivative(self, self._what, self._callee, self._seed_name)
+
+    def value(self, scope: Scope) -> Value:
+        """This transform as a program knows it."""
+        c = self._callee
+        found = c.value(scope)
+        for one in (*c.inner, self._stage):
+            wrt = tuple(w if c.library else named(c, w) or w for w in one.wrt)
+            found = Transformed(one.what, found, wrt[0] if one.bare else wrt, one.has_aux)
+        return found
+
+    def settled(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of this transform, its seed among them, in the types that it takes.
+
+        Raises `TypeError` where the seed has not the structure or the shapes of the arguments.
+        """
+        own = {n: v for n, v in values.items() if n != self._seed_name}
+        values |= self._settled(own)
+        if self._seed_name not in (None, NAME):
+            given = signatures(self._callee, own, self._names)
+            targets = tuple(target(self._callee, w, own) for w in self._wrt)
+            name = str(self._seed_name)
+            values[name] = self._seed(given, targets, own, values[name])[1]
+        return values
 
     def __repr__(self) -> str:
         return f"<{self._what} of {self._callee.name}>"
@@ -293,10 +320,15 @@ class Derivative(Generic[P, R]):
         bound.apply_defaults()
         given = {**self._callee.fixed, **bound.arguments}
         values = {n: given[n] for n in self._callee.whole.parameters if not absent(given[n])}
+        return self._settled(values)
+
+    def _settled(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The arguments as they are compiled for: ints in `wrt` are floats."""
         for n in self._names:
             if n in values and type(values[n]) is int:
                 values[n] = float(values[n])
-        return values
+        nested = self._callee.derivative
+        return nested.settled(values) if nested else values
 
     def _parts(self, targets: tuple[Target, ...], values: dict[str, Any]) -> tuple[Any, ...]:
         """What the targets stand for in a call."""
@@ -376,6 +408,8 @@ class Derivative(Generic[P, R]):
         )
 
     def _dispatcher(self) -> Call:
+        if self._callee.derivative:  # its own arguments are settled first
+            return self._slow
         recent = [found[0] for found in self._compiled.values() if found][-GUARDED:]
         return dispatcher(self._callee, self._what, recent[::-1], self._ways())
 
