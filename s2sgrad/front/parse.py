@@ -18,9 +18,10 @@ import numpy as np
 
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.building import RAISED
+from s2sgrad.front.checkpoints import Checkpoints
 from s2sgrad.front.iterators import LAZY
 from s2sgrad.front.join import Arm, Join, Unreached
-from s2sgrad.front.kept import Keeping, packed
+from s2sgrad.front.kept import packed
 from s2sgrad.front.memory import Ref, Root, may_overlap_unequally, refs
 from s2sgrad.front.normalize import RESULT, normalize
 from s2sgrad.front.resolve import own_nodes, refuse_kind
@@ -76,7 +77,7 @@ def returnable(v: Value) -> bool:
     return not isinstance(v, Tup) or (v.kind != "set" and all(map(returnable, v.items)))
 
 
-class Parser(Keeping):
+class Parser(Checkpoints):
     """Statements; expressions and loops are in the base classes."""
 
     def __init__(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Loop, Range, Stmt, Var
+from s2sgrad.ir.walk import bound_anywhere
 
 
 def resolve(a: Atom, mapping: Mapping[Var, Atom]) -> Atom:
@@ -63,6 +64,30 @@ def substitute(block: Block, mapping: Mapping[Var, Atom]) -> Block:
         )
 
     return Block(block.params, tuple(stmt(s) for s in block.stmts), many(block.results))
+
+
+def renewed(block: Block) -> Block:
+    """A copy of the block; all that its statements bind is bound anew."""
+    new = {v: Var(v.hint, v.type, v.extent) for v in bound_anywhere(block)}
+
+    def bind(vs: tuple[Var, ...]) -> tuple[Var, ...]:
+        return tuple(new[v] for v in vs)
+
+    def inner(b: Block) -> Block:
+        return Block(bind(b.params), tuple(map(stmt, b.stmts)), b.results)
+
+    def stmt(s: Stmt) -> Stmt:
+        if isinstance(s, Eqn):
+            return replace(s, out=new[s.out])
+        if isinstance(s, Branch):
+            return replace(s, outs=bind(s.outs), then=inner(s.then), orelse=inner(s.orelse))
+        over = s.over
+        if not isinstance(over, Range):
+            over = replace(over, test=inner(over.test))
+        count = new.get(s.count, s.count) if s.count is not None else None
+        return replace(s, outs=bind(s.outs), over=over, body=inner(s.body), count=count)
+
+    return substitute(inner(block), new)
 
 
 def map_equations(block: Block, change: Callable[[Eqn], Eqn]) -> Block:
