@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from s2sgrad.emit.expr import Spelling
@@ -59,6 +59,7 @@ class Compiled:
     given: dict[str, Callable[..., Any]]  # functions of the user's that the text calls
     calls: bool  # are there functions that are kept as calls?
     changes: bool = False  # are containers among the arguments changed?
+    shapes: set[Any] = field(default_factory=set)  # of arguments that a matrix was made for
 
 
 def compile_derivative(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
