@@ -95,6 +95,8 @@ class _Emitter(Flow):
         if quiet:
             self.spelling.imports.add("import numpy as np")
             head.insert(0, f"@np.errstate({', '.join(quiet)})")
+        if "report" in self.func.notes:
+            head.append(f'    """{self.func.notes["report"].line}"""')
         text = [*head, *self.lines]
         self.places = [getattr(x, "at", None) for x in text]
         return "\n".join(text) + "\n"
