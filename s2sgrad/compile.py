@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from s2sgrad.debug import wanted
@@ -61,6 +61,7 @@ class Compiled:
     given: dict[str, Callable[..., Any]]  # functions of the user's that the text calls
     calls: bool  # are there functions that are kept as calls?
     changes: bool = False  # are containers among the arguments changed?
+    shapes: set[Any] = field(default_factory=set)  # of arguments that a matrix was made for
 
 
 def compile_derivative(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
@@ -122,7 +123,7 @@ def differentiate(
         func, result = staged(func, arguments, request, stage, result, stages)
     whole = "_".join([_identifier(name), *(stage.what for stage in request.inner), request.what])
     if isinstance(request.seed, Straight):
-        func, structure, _ = straight(func, arguments, request, result, stages)
+        func, structure = straight(func, arguments, request, result, stages)
         func = final(replace(func, name=whole), stages)
         emitted = emit([(func, structure, _header(request, func.names, fixed))])
         return Derived(emitted, stages, Seeds(), written, arguments.leaves, changes)

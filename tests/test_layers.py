@@ -30,6 +30,7 @@ LAYERS = [
     {"generic", "callee", "lowered", "overlap"},
     {"transpile", "targets", "frozen"},
     {"commands", "admission"},
+    {"guards"},
     {"dispatch"},
     {"derivative"},
     {"jacobians", "pullbacks"},
