@@ -134,7 +134,7 @@ def test_other_transforms(name: str) -> None:
     value, tangent = jvp(f)(X, W, n, tangents=V)
     assert (value, tangent) == pytest.approx(jvp(plain)(X, W, n, tangents=V), rel=1e-12)
     want = hessian(plain)(X, W, n)
-    tight = {"rtol": 1e-9, "atol": 1e-11}
+    tight: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-11}
     np.testing.assert_allclose(hvp(f)(X, W, n, vector=V), want @ V, **tight)
     np.testing.assert_allclose(grad(lambda x: grad(f)(x, W, n) @ V)(X), want @ V, **tight)
     _, back = pullback(f)(X, W, n)
