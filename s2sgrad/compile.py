@@ -106,7 +106,7 @@ def differentiate(
         func, result = staged(func, arguments, request, stage, result, stages)
     whole = "_".join([_identifier(name), *(stage.what for stage in request.inner), request.what])
     if isinstance(request.seed, Straight):
-        func, structure, _ = straight(func, arguments, request, result, stages)
+        func, structure = straight(func, arguments, request, result, stages)
         func = final(replace(func, name=whole), stages)
         emitted = emit([(func, structure, _header(request, func.names, fixed))])
         return Derived(emitted, stages, Seeds(), written, arguments.leaves, changes)
