@@ -7,6 +7,7 @@ machine at one moment: read the ratios.
 from __future__ import annotations
 
 import argparse
+import functools
 import linecache
 import statistics
 import subprocess
@@ -100,9 +101,9 @@ def overhead(rounds: int) -> str:
     for name, (d, seed) in calls.items():
         d(*args, **seed)
         run = d._last.run  # type: ignore[union-attr]
-        runs = {
-            "whole": lambda d=d, seed=seed: d(*args, **seed),
-            "bare": lambda run=run, seed=seed: run(*args, **seed),
+        runs: dict[str, Callable[[], Any]] = {
+            "whole": functools.partial(d, *args, **seed),
+            "bare": functools.partial(run, *args, **seed),
         }
         t = medians(runs, rounds, 2000)
         said.append(f"{name} {1e6 * (t['whole'] - t['bare']):.2f} us")
