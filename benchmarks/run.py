@@ -7,7 +7,6 @@ machine at one moment: read the ratios.
 from __future__ import annotations
 
 import argparse
-import functools
 import linecache
 import statistics
 import subprocess
@@ -102,8 +101,8 @@ def overhead(rounds: int) -> str:
         d(*args, **seed)
         run = d._last.run  # type: ignore[union-attr]
         runs: dict[str, Callable[[], Any]] = {
-            "whole": functools.partial(d, *args, **seed),
-            "bare": functools.partial(run, *args, **seed),
+            "whole": lambda d=d, seed=seed: d(*args, **seed),
+            "bare": lambda run=run, seed=seed: run(*args, **seed),
         }
         t = medians(runs, rounds, 2000)
         said.append(f"{name} {1e6 * (t['whole'] - t['bare']):.2f} us")
