@@ -59,6 +59,7 @@ PACKAGES = {
     "scipy.fft": "scipy_fft",
     "scipy.signal": "scipy_signal",
     "scipy.integrate": "scipy_integrate",
+    "scipy.optimize": "scipy_optimize",
     "scipy.stats": "scipy_stats",
     "scipy.ndimage": "scipy_ndimage",
     "scipy.spatial.distance": "scipy_distance",
