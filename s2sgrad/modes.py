@@ -13,6 +13,7 @@ from s2sgrad.ir.types import Scalar
 from s2sgrad.passes.calls import refuse_halves
 from s2sgrad.passes.finish import finish
 from s2sgrad.passes.forward import forward, has_tangent
+from s2sgrad.passes.functions import is_reversed_once
 from s2sgrad.passes.reverse import reverse
 from s2sgrad.passes.seeds import Seeds, check_elementwise, paired, plan
 from s2sgrad.passes.tangents import Tangents, directions, one_by_one
@@ -85,7 +86,7 @@ def pulled(
 ) -> tuple[Func, Result, Seeds]:
     """Reverse mode: the results, and the cotangents of the arguments."""
     bars = request.bars(arguments)
-    if request.what == "hvp" and has_calls(func):
+    if request.what == "hvp" and (has_calls(func) or is_reversed_once(func)):
         func, seeds = _back_along(func, result, request, arguments, stages)
         n = len(seeds.atoms)
         func, shape = results(

@@ -81,6 +81,8 @@ def constant(value: Any) -> ast.expr:
         return ast.Tuple([constant(v) for v in value], ast.Load())
     if isinstance(value, list):
         return ast.List([constant(v) for v in value], ast.Load())
+    if isinstance(value, dict):
+        return ast.Dict([constant(k) for k in value], [constant(v) for v in value.values()])
     if isinstance(value, np.dtype):
         value = value.type
     if isinstance(value, type | type(np.sin)) or callable(value):

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.elements import Elements
-from s2sgrad.front.infer import fresh_dim
-from s2sgrad.front.memory import Ref, now
+from s2sgrad.front.memory import Ref, Root, now
+from s2sgrad.front.solved import meant, returned
 from s2sgrad.front.values import (
     CALLABLE,
     Bound,
     Closure,
-    Method,
+    Known,
     Namespace,
     Partial,
     Tup,
@@ -32,24 +34,26 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.build import renewed, substitute
 from s2sgrad.ir.call import Kept, equations
 from s2sgrad.ir.graph import Atom, Block, Eqn, Field, Form, Func, Hole, Lit, Pack, Var, atom_type
-from s2sgrad.ir.types import BOOL, FLOAT, INT, Array, Scalar, Several, Static, Type, Undefined, kind_of
+from s2sgrad.ir.types import Array, Scalar, Several, Static, Type, Undefined, kind_of
 from s2sgrad.ir.walk import bound_anywhere, reads
 from s2sgrad.rules.functions import TAKES, Takes
 from s2sgrad.rules.registry import lookup
-
-_FIELDS: dict[str, Type] = {"number": FLOAT, "bool": BOOL, "int": INT, "text": Static("str")}
 
 
 class Solvers(Elements):
     """Calls of what takes functions."""
 
     registry: Any  # of the names of kept functions
+    template: Callable[[Value, list[Atom], ast.AST], Any]
+    several: Callable[[Var, ast.AST, list[Root]], Tup]
 
     def parts_call(
         self, op: Any, args: list[Value], kwargs: dict[str, Value], node: ast.Call
     ) -> Value | None:
         if callable(op) and lookup(op) is not None and op in TAKES:
             return self.solved(op, TAKES[op], args, kwargs, node)
+        if getattr(op, "__name__", "") == "fixed_quad" and lookup(op) is not None:
+            return self.summed_at_nodes(op, args, kwargs, node)
         return super().parts_call(op, args, kwargs, node)
 
     def solved(
@@ -68,26 +72,50 @@ class Solvers(Elements):
                 continue
             if isinstance(swap, Lit) and swap.value:
                 kinds = (kinds[1], kinds[0], *kinds[2:])
-            params = [types_of(kind, types) for kind in kinds]
+            params = [meant(kind, types) for kind in kinds]
             main = name == next(iter(said.functions))
-            parsed[name] = self.parsed(given[name], params, extra, said.value if main else "any", node)
+            parsed[name] = self.parsed(
+                given[name], params, extra, said.value if main else "any", node
+            )
+            types[name] = atom_type(parsed[name].block.results[0])
         free = list(dict.fromkeys(v for p in parsed.values() for v in p.free))
         kept = {name: self.kept_as(p, free) for name, p in parsed.items()}
         flat: list[Atom] = []
         form = self.form_of(op, said, given, kept, free, flat, node)
         return self.returned(op, said, types, flat, form, node)
 
+    def summed_at_nodes(
+        self, op: Any, args: list[Value], kwargs: dict[str, Value], node: ast.Call
+    ) -> Value:
+        """`fixed_quad`: the weighted sum that it is."""
+        given = {
+            "n": Lit(5),
+            "args": Tup(()),
+            **inspect.signature(op).bind(*args, **kwargs).arguments,
+        }
+        nodes = Known(sys.modules["scipy.special"].roots_legendre)
+        values: dict[str, Value] = {f"_{k}": v for k, v in given.items()}
+        before = "_x, _w = _nodes(_n)\n_t = (_b - _a) * (_x + 1) / 2.0 + _a"
+        text = "((_b - _a) / 2.0 * _np.sum(_w * _func(_t, *_args), axis=-1), None)"
+        return self.evaluate(text, node, {**values, "_nodes": nodes, "_np": Known(np)}, before)
+
     def given_to(
         self, op: Any, said: Takes, args: list[Value], kwargs: dict[str, Value], node: ast.Call
     ) -> dict[str, Value]:
-        """The arguments by the names of the parameters; options without a derivative are refused."""
+        """The arguments by their names; options without a derivative are refused."""
         try:
-            given: dict[str, Value] = inspect.signature(op).bind(*args, **kwargs).arguments
+            bound = inspect.signature(op).bind(*args, **kwargs)
         except TypeError as e:
             raise self.refuse(node, f"`{op.__name__}`: {e}", "", "call") from e
+        given: dict[str, Value] = dict(bound.arguments)
+        for name, p in bound.signature.parameters.items():
+            if p.kind is p.VAR_KEYWORD:
+                given.update(given.pop(name, {}))  # type: ignore[arg-type]
         for name, borne in said.refused.items():
             v = given.get(name)
-            plain = v is None or (isinstance(v, Lit) and any(v.value is b or v.value == b for b in borne))
+            plain = v is None or (
+                isinstance(v, Lit) and any(v.value is b or v.value == b for b in borne)
+            )
             if not plain and not (isinstance(v, CALLABLE) and callable in borne):
                 raise self.refuse(
                     node,
@@ -97,8 +125,7 @@ class Solvers(Elements):
                 )
         for name, v in given.items():
             if isinstance(v, Tup) and name not in said.functions and name != said.extra:
-                numbers = all(isinstance(i, Var | Ref) for i in v.items) and v.items
-                if numbers or any(f":{name}" in k for ks in said.functions.values() for k in ks):
+                if name in said.vectors:
                     given[name] = self.emit_call(np.array, [v], {}, node)
         return given
 
@@ -139,7 +166,10 @@ class Solvers(Elements):
             if e.effect and not isinstance(e.out.type, Static):
                 raise self.refuse_function(fn, "draws numbers", node)
         free = [v for v in dict.fromkeys(reads([block])) if v not in bound_anywhere(block)]
-        return _Parsed(fn, block, free)
+        names = _names(fn)[len(params) :]
+        given = (self.read(v, node) for v in extra)
+        called = {v: n for v, n in zip(given, names, strict=False) if isinstance(v, Var)}
+        return _Parsed(fn, block, free, called)
 
     def number_of(self, result: Value, value: str, node: ast.AST) -> Atom:
         """The result of the function as one value: a list of numbers is an array."""
@@ -173,10 +203,11 @@ class Solvers(Elements):
 
     def kept_as(self, p: _Parsed, free: Sequence[Var]) -> Kept:
         """A function of the emitted module, which takes `free` after its own parameters."""
-        own = {v: Var(v.hint, v.type, v.extent) for v in free}
+        hints = {v: p.called.get(v, "") if v.hint.startswith(".") else v.hint for v in free}
+        own = {v: Var(hints[v] or p.called.get(v, ""), v.type, v.extent) for v in free}
         block = substitute(p.block, own)
         params = (*block.params, *own.values())
-        name = self.registry.name(_node(p.fn) or ast.FunctionDef(name="fun"))
+        name = self.registry.name(_node(p.fn), "fun")
         body = renewed(Block(params, block.stmts, block.results))
         return Kept(name, Func(name, body, _distinct(body.params), self.file))
 
@@ -196,15 +227,18 @@ class Solvers(Elements):
         pos: list[Any] = []
         named: list[tuple[str, Any]] = []
         in_order = True
-        for name, p in inspect.signature(op).parameters.items():
+        known = inspect.signature(op).parameters
+        options = {k: inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY) for k in given}
+        for name, p in {**known, **{k: o for k, o in options.items() if k not in known}}.items():
             if name == said.extra and free:
                 holes = tuple(Hole(len(flat) + k) for k in range(len(free)))
                 flat += free
                 named.append((name, Pack("tuple", holes)))
                 in_order = False
             elif name in given:
-                t = kept[name] if name in kept else self.template(given[name], flat, node)
-                if in_order and (p.default is p.empty or name in said.functions):
+                t = kept.get(name) or self.option(given[name], flat, node)
+                plain = p.kind is p.POSITIONAL_OR_KEYWORD
+                if in_order and plain and p.default is p.empty:
                     pos.append(t)
                 else:
                     named.append((name, t))
@@ -212,6 +246,12 @@ class Solvers(Elements):
             else:
                 in_order = False
         return Form(tuple(pos), tuple(named))
+
+    def option(self, v: Value, flat: list[Atom], node: ast.AST) -> Any:
+        """An operand or an option: a dict of constants too."""
+        if isinstance(v, Tup) and v.kind == "dict" and all(isinstance(i, Lit) for i in v.items):
+            return dict(zip(v.keys, (i.value for i in v.items if isinstance(i, Lit)), strict=True))
+        return self.template(v, flat, node)
 
     def returned(
         self,
@@ -222,22 +262,16 @@ class Solvers(Elements):
         form: Form,
         node: ast.AST,
     ) -> Value:
-        if isinstance(said.returns, dict):
-            kinds = (types_of(k, types) for k in said.returns.values())
-            whole = Var("", Several(tuple(kinds)))
-        elif said.returns == "pair":
-            whole = Var("", Several((FLOAT, FLOAT)))
-        else:
-            whole = Var("", types_of(said.returns, types))
+        whole = Var("", returned(said, types))
         self.stmts.append(Eqn(whole, op, tuple(flat), form, self.span(node)))
         if not isinstance(whole.type, Several):
             return self.own(whole)
-        if said.returns == "pair":
+        if not isinstance(said.returns, dict):
             return self.several(whole, node, [])
         items: dict[str, Value] = {}
         for k, name in enumerate(said.returns):
             form = Form((Hole(0), Field(k, name)))
-            items[name] = self.own(self.emit(ops.getitem, (whole,), form, at=node))
+            items[name] = self.own(self.emit(ops.getitem, (whole,), form, at=node, hint=name))
 
         def get(name: Any, at: ast.AST) -> Value:
             if name not in items:
@@ -252,32 +286,17 @@ class Solvers(Elements):
         return Namespace(get, "attribute")
 
 
+@dataclass
 class _Parsed:
-    """A function that was parsed: what it reads from around it is `free`."""
+    """A function that was parsed: what it reads from around it is `free`.
 
-    def __init__(self, fn: Value, block: Block, free: list[Var]) -> None:
-        self.fn, self.block, self.free = fn, block, free
+    `called`: the names that it has for what is handed to it by `args`.
+    """
 
-
-def types_of(kind: str, types: dict[str, Type]) -> Type:
-    """The type that a word of `Takes` stands for."""
-    what, _, names = kind.partition(":")
-    like = [types.get(n) for n in names.split(",")]
-    if what == "like":
-        t = like[0]
-        return Array("d", t.shape) if isinstance(t, Array) else FLOAT if isinstance(t, Scalar) else t or FLOAT
-    if what == "vector":
-        return Array("d", (_extent(like[0]),))
-    if what == "matrix":
-        return Array("d", (_extent(like[0]), _extent(like[1])))
-    return _FIELDS[what]
-
-
-def _extent(t: Type | None) -> int | str:
-    """The number of elements of what a solver takes as a vector."""
-    if isinstance(t, Scalar):
-        return 1
-    return t.shape[0] if isinstance(t, Array) and len(t.shape) == 1 else fresh_dim()
+    fn: Value
+    block: Block
+    free: list[Var]
+    called: dict[Var, str]
 
 
 def _node(fn: Value) -> Any:
@@ -313,6 +332,3 @@ def _distinct(params: Sequence[Var]) -> tuple[str, ...]:
             name = f"{base}{n}"
         names.append(name)
     return tuple(names)
-
-
-__all__ = ["Callable", "Method", "Solvers"]

@@ -14,8 +14,8 @@ from s2sgrad.front.values import Value
 from s2sgrad.ir.call import has_calls
 from s2sgrad.ir.graph import Atom, Func, Lit, Var, atom_type
 from s2sgrad.ir.types import Scalar
-from s2sgrad.passes.calls import refuse_halves
 from s2sgrad.passes import functions as functions  # what rules ask of functions
+from s2sgrad.passes.calls import refuse_halves
 from s2sgrad.passes.finish import finish
 from s2sgrad.passes.forward import forward, has_tangent
 from s2sgrad.passes.reverse import reverse

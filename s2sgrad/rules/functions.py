@@ -23,9 +23,9 @@ class Takes:
     """How an operation calls the functions that it takes, and what it returns.
 
     `functions`: of each parameter that is a function, what it is called with before `args`:
-    'number', or the name of a parameter that its argument is like, 'vector:x0' (one axis).
-    `returns`: 'number', 'pair' (a number and an estimate of its error), 'like:x0', 'vector:x0',
-    'matrix:t,y0', or the kinds of results that are read by their names.
+    'number'; 'like:x0', of floats in the shape of an argument; 'vector:x0', as long as that.
+    `returns`: such a word, 'matrix:y0,t', 'of:f' (the type of what a function returns), several of
+    them ('number number'), or those of results that are read by their names.
     `value`: what the first function returns, 'number', 'vector' or 'any'.
     `refused`: options that have no derivative, with the values that are borne.
     """
@@ -36,6 +36,14 @@ class Takes:
     extra: str = "args"
     refused: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     swapped: str = ""  # an option by which the first two arguments change places
+    once: bool = False  # can its cotangents be differentiated no more?
+
+    @property
+    def vectors(self) -> set[str]:
+        """The parameters that others are like: a list there is an array."""
+        words = [w for kinds in self.functions.values() for w in kinds]
+        words += self.returns.values() if isinstance(self.returns, dict) else self.returns.split()
+        return {n for w in words for n in w.partition(":")[2].split(",")} - set(self.functions)
 
 
 TAKES: dict[Op, Takes] = {}
@@ -90,12 +98,64 @@ def jacobian(f: Any, args: Sequence[Any], k: int = 0) -> Any:
     return _traced("jacobian")
 
 
-def slope_of(f: Any, args: Sequence[Any], k: int) -> Any:
+@recordable
+def rows(f: Any, t_first: bool, times: Any, y: Any, args: Sequence[Any]) -> Any:
+    """Return the rows `f(times[i], y[i], *args)`, or `f(y[i], times[i], *args)`."""
+    return _traced("rows")
+
+
+@recordable
+def slope(f: Any, args: Sequence[Any], k: int) -> Any:
     """Return the function that gives the cotangent of `args[k]` of the number `f(*args)` for 1.0.
 
-    It takes what `f` takes, and is a function of the emitted module itself.
+    It takes what `f` takes; passed on, it is a function of the emitted module.
     """
-    return f.derived("pull", k)
+    return _traced("slope")
 
 
-__all__ = ["TAKES", "Takes", "jacobian", "like", "pull", "push", "slope_of", "takes", "value"]
+@recordable
+def weighted(f: Any, args: Sequence[Any], k: int, g: Any) -> Any:
+    """Return the function of `(*args, g)` that gives the cotangent of `args[k]` for `g`."""
+    return _traced("weighted")
+
+
+@recordable
+def moved(f: Any, args: Sequence[Any], moving: Sequence[int]) -> Any:
+    """Return the function of `(*args, *tangents)` that gives the tangent of `f(*args)`.
+
+    There is a tangent for each of `args[k]`, k in `moving`.
+    """
+    return _traced("moved")
+
+
+@recordable
+def half_square(f: Any, args: Sequence[Any]) -> Any:
+    """Return the function that gives half the sum of the squares of `f(*args)`."""
+    return _traced("half_square")
+
+
+@recordable
+def pull_packed(
+    adjoint: Any, f: Any, t_first: bool, y0: Any, times: Any, y: Any, g: Any, args: Any,
+    method: str, rtol: Any, atol: Any,
+) -> Any:  # fmt: skip
+    """Return the cotangents of `y0`, of `args` (a tuple) and of `times`, as `adjoint` finds them.
+
+    It is called with the function of `(t, y, a, *args)` that pulls `a` back through the slope `f`.
+    """
+    return _traced("pull_packed")
+
+
+@recordable
+def doubled(f: Any, args: Sequence[Any], at: int, tangents: Sequence[Any]) -> Any:
+    """Return the slope of a solution and its tangent, one behind the other, and what it takes.
+
+    The state is `args[at]`; `tangents` are of the parameters behind the state and the time.
+    """
+    return _traced("doubled")
+
+
+__all__ = [
+    "TAKES", "Takes", "doubled", "half_square", "jacobian", "like", "moved", "pull", "pull_packed",
+    "push", "rows", "slope", "takes", "value", "weighted",
+]  # fmt: skip
