@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from s2sgrad.compile import Compiled
 from s2sgrad.derivative import Derivative
+from s2sgrad.dispatch import Ways
+from s2sgrad.elimination.search import Order
 from s2sgrad.elimination.table import Dynamic
 from s2sgrad.errors import DifferentiationError, S2SGradError
 from s2sgrad.front.structure import Signature
@@ -20,6 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+MOST_SHAPES = 256  # that are remembered for one compilation
 MOST_ELEMENTS = 200  # of an array, to be followed one by one
 
 
@@ -37,12 +41,23 @@ class Jacobian(Derivative[P, R]):
         self._only_rows = False
         super().__init__(*args, **kwargs)
 
+    def _ways(self) -> Ways:
+        return replace(super()._ways(), by_shapes=True)
+
     def _compilation(self, values: dict[str, Any], seed: Any) -> tuple[Compiled, Any]:
+        compiled, seed = self._in_order(values, seed)
+        if len(compiled.shapes) < MOST_SHAPES:
+            arrays = (v for v in values.values() if isinstance(v, np.ndarray))
+            compiled.shapes.add(tuple(a.shape for a in arrays))
+        return compiled, seed
+
+    def _in_order(self, values: dict[str, Any], seed: Any) -> tuple[Compiled, Any]:
+        """What serves these arguments, by elimination if that will do."""
         try:
             return super()._compilation(values, seed)
         except Dynamic as e:
             self._lead(values, e)
-            return self._compilation(values, seed)
+            return self._in_order(values, seed)
         except DifferentiationError:
             if self._what == "hessian":
                 raise
@@ -52,12 +67,12 @@ class Jacobian(Derivative[P, R]):
             return super()._compilation(values, seed)
         except Dynamic as e:
             self._lead(values, e)
-            return self._compilation(values, seed)
+            return self._in_order(values, seed)
         except DifferentiationError:
             self._only_rows = False
             raise
 
-    def in_order(self, order: str | tuple[int, ...]) -> None:
+    def in_order(self, order: Order) -> None:
         """Multiply local derivatives in this order."""
         self._order = order
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from s2sgrad.emit import attempts
 from s2sgrad.emit.facts import minus_one
@@ -24,6 +25,37 @@ from s2sgrad.ir.graph import (
 )
 from s2sgrad.ir.walk import bound_by
 
+MOST_AT_ONCE = 5  # names in `a = b = 0.0`
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Move:
+    """An assignment of a value that reads these names; `change`: `x += v`, if it is that."""
+
+    target: str
+    value: str
+    reads: set[str]
+    number: bool
+    change: str | None
+
+
+def _in_order(todo: list[_Move]) -> Iterator[str]:
+    """The lines of assignments that happen at once."""
+    waiting = list(todo)
+    while waiting:
+        # First what nobody has still to read; a cycle is assigned at once.
+        ready = [m for m in waiting if not any(m.target in o.reads for o in waiting if o is not m)]
+        if not ready:
+            targets = ", ".join(m.target for m in waiting)
+            yield f"{targets} = {', '.join(m.value for m in waiting)}"
+            return
+        first = ready[0]
+        due = [first]
+        if first.number:  # `a = b = 0.0`
+            due = [m for m in ready if m.number and m.value == first.value][:MOST_AT_ONCE]
+        yield first.change or " = ".join([*(m.target for m in due), first.value])
+        waiting = [m for m in waiting if m not in due]
+
 
 class Flow(Tapes):
     """Statements with blocks of their own."""
@@ -36,32 +68,22 @@ class Flow(Tapes):
 
     def moves(self, pairs: Sequence[tuple[Var, Atom]], depth: int) -> None:
         """Assign each target its value, all at once."""
-        todo: list[tuple[str, str, ast.expr]] = []
-        changes: list[str | None] = []
+        todo: list[_Move] = []
         nothing: list[str] = []
         for target, a in pairs:
             if isinstance(a, Lit) and isinstance(a.value, Undef):
                 if self.hands_on(target, set()):
                     nothing.append(self.names[target])
                 continue
-            value = self.text(self.atom(a))
+            node = self.atom(a)
+            value = self.text(node)
             if value != self.names[target] and target not in self.flags:
-                todo.append((self.names[target], value, self.atom(a)))
-                changes.append(self.change_of(target, a))
-        reads = [{n.id for n in ast.walk(node) if isinstance(n, ast.Name)} for _, _, node in todo]
-        waiting = list(range(len(todo)))
-        while waiting:
-            # First what nobody has still to read; a cycle is assigned at once.
-            ready = [
-                i for i in waiting if not any(todo[i][0] in reads[j] for j in waiting if j != i)
-            ]
-            if not ready:
-                left = ", ".join(todo[i][0] for i in waiting)
-                self.line(depth, f"{left} = {', '.join(todo[i][1] for i in waiting)}")
-                break
-            i = ready[0]
-            self.line(depth, changes[i] or f"{todo[i][0]} = {todo[i][1]}")
-            waiting.remove(i)
+                number = isinstance(a, Lit) and isinstance(a.value, int | float)
+                reads = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+                change = self.change_of(target, a)
+                todo.append(_Move(self.names[target], value, reads, number, change))
+        for line in _in_order(todo):
+            self.line(depth, line)
         for name in nothing:  # last: another value may have been there till now
             self.line(depth, f"{name} = None")
         self.nones.update(nothing)

@@ -11,6 +11,8 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Block, Eqn, Lit, Var
 from s2sgrad.ir.types import Saved
 
+MOST_OPENED = 3  # lists, in one line
+
 
 class Tapes(Writes):
     """What is collected and walked, and what a call has saved."""
@@ -38,10 +40,12 @@ class Tapes(Writes):
         return ", ".join(targets) + "," * (len(targets) == 1)
 
     def open_tapes(self, outs: Sequence[Var], block_results: Sequence[Atom], depth: int) -> None:
-        for v in outs:
-            if v not in self.tapes:
-                self.tapes[v] = self.names.tape(self.tape_hint(v))
-                self.line(depth, f"{self.tapes[v]} = []")
+        new = [v for v in outs if v not in self.tapes]
+        for v in new:
+            self.tapes[v] = self.names.tape(self.tape_hint(v))
+        for at in range(0, len(new), MOST_OPENED):
+            names = [self.tapes[v] for v in new[at : at + MOST_OPENED]]
+            self.line(depth, f"{', '.join(names)} = {', '.join(['[]'] * len(names))}")
 
     def tape_hint(self, v: Var) -> str:
         """A tape is called after its items, one of tuples `tape`."""

@@ -12,6 +12,8 @@ from s2sgrad.emit.fold import Folding
 from s2sgrad.emit.lines import Line
 from s2sgrad.emit.live import is_tape, liveness, uses
 from s2sgrad.emit.names import Names
+from s2sgrad.emit.results import Result
+from s2sgrad.emit.unpack import Unpacked
 from s2sgrad.ir import ops
 from s2sgrad.ir.call import equations
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Lit, Stmt, Var, atom_type
@@ -27,7 +29,7 @@ RESERVED = {"np", "math", "scipy", "range", "float", "len", "abs", "print", "dic
 class Writer:
     """What the parts of the emitter share: names, expressions, lines."""
 
-    def __init__(self, func: Func, spelling: expr.Spelling) -> None:
+    def __init__(self, func: Func, spelling: expr.Spelling, result: Result) -> None:
         self.func = func
         self.where: dict[Var, list[tuple[Block, Stmt | None]]] = defaultdict(list)
         uses(func.body, self.where)
@@ -39,7 +41,10 @@ class Writer:
         self.in_place: set[Var] = func.notes.get("in_place", set())
         self.order = Order(func, self.in_place)
         self.apart = Apart(func, self.where)
-        folding = Folding(func, self.where, self.tape_items, self.order, self.apart)
+        self.unpacked = Unpacked(func.body, self.where)
+        folding = Folding(
+            func, self.where, self.tape_items, self.order, self.apart, self.unpacked, result
+        )
         self.folded, self.inline, self.rows = folding.folded, folding.inline, folding.rows
         self.row_reads = set(self.rows.values())
         self.spelling = spelling

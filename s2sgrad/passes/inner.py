@@ -19,7 +19,7 @@ from s2sgrad.passes.calls import refuse_halves
 from s2sgrad.passes.finish import finish
 from s2sgrad.passes.forward import forward, has_tangent
 from s2sgrad.passes.reverse import reverse
-from s2sgrad.passes.seeds import plan
+from s2sgrad.passes.seeds import check_elementwise, plan
 
 
 def pulled(
@@ -35,6 +35,12 @@ def pulled(
     `seeds` are the cotangents of the results; if there are none, the result is a number.
     """
     n = len(func.body.results)
+    if what == "elementwise_grad":
+        planned = plan(func, result, what, has_aux, None)
+        check_elementwise(func, list(wrt))
+        func = planned.settle(reverse(planned.enter(func), wrt, planned.atoms, ()))
+        refuse_halves(func)
+        return finish(func, n, [v.type for v in wrt])
     if not seeds:
         planned = plan(func, result, what, has_aux, None)
         func, seeds = planned.checked(func), planned.atoms
