@@ -70,7 +70,7 @@ def test_reads_as_one_would_write_it() -> None:
     x = scipy.optimize.brentq(fun, 0.0, 2.0, args=(p,))
     # backward
     x_bar = 2.0 * x
-    u_bar = 1.0 + 3.0 * x * x
+    u_bar = 1.0 + x * x * 3.0
     return x_bar / u_bar
 """,
     ]
