@@ -90,9 +90,9 @@ def settled(func: Func, stages: Stages) -> Func:
         whole = tidy(verified(pair.whole, "reverse"), scratch(stages.level), pair.forward.name)
         pair.whole = verified(plain(whole), "plain")
         pair.split()
-    for made, _ in pairs.again.values() if pairs is not None else ():
-        made.func = tidy(verified(made.body, "reverse"), scratch(stages.level), made.name)
     for k in called_by([func]):
+        if k.untidy:
+            k.func = tidy(verified(k.body, "derived"), scratch(stages.level), k.name)
         k.func = stages[k.name] = final(verified(k.body, "calls"), scratch(stages.level))
     return verified(plain(func), "plain")
 

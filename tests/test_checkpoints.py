@@ -178,7 +178,6 @@ def test_a_snapshot_is_copied_once() -> None:
     d = grad(f)
     d(X, W, 9)
     assert d.source.count("u.copy()") == 1
-    assert "u = u_tape.pop()\n" in d.source
 
 
 def test_what_is_marked_runs_as_it_is() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from s2sgrad.emit import attempts
-from s2sgrad.emit.facts import minus_one
+from s2sgrad.emit.facts import minus_one, plus_one
 from s2sgrad.emit.tapes import Tapes
 from s2sgrad.emit.writer import Exits, Moves
 from s2sgrad.ir.graph import (
@@ -119,7 +119,7 @@ class Flow(Tapes):
         for k, arm in enumerate(s.arms):
             outer, self.lines = self.lines, []
             self.caught.update(attempts.named(arm, self.names))
-            self.pops(arm.params, s.walked[k], depth + 1)
+            self.pops(list(zip(arm.params, s.walked[k], strict=True)), depth + 1)
             self.begin(arm, seqs[k], arm.results[s.joined :], depth + 1)
             self.stmts(arm, arm.stmts, depth + 1)
             self.moves(list(zip(s.outs[: s.joined], arm.results, strict=False)), depth + 1)
@@ -159,26 +159,24 @@ class Flow(Tapes):
 
     def loop(self, s: Loop, depth: int) -> None:
         n = len(s.carried)
-        index, params, items = s.body.params[0], s.body.params[1 : n + 1], s.body.params[n + 1 :]
+        params, items = s.body.params[1 : n + 1], s.body.params[n + 1 :]
         seqs = s.outs[n:]
         self.open_tapes(seqs, (), depth)
         flag = self.leaving(s)
         self.moves(list(zip(params, s.carried, strict=True)), depth)
-        if s.count is not None:
-            self.line(depth, f"{self.names[s.count]} = 0")
-        size = len(self.lines) + 1
-        row = self.rows.get(s)
-        if row is not None:
-            array = self.text(self.atom(row.args[0])) + ("[::-1]" if s.down else "")
-            self.line(depth, f"for {self.names[row.out]} in {array}:")
-        elif isinstance(s.over, Range):
-            self.line(depth, f"for {self.index(index, s.down)} in {self.range(s)}:")
+        counted = s.count is not None and s not in self.heads.uncounted
+        if counted:
+            self.line(depth, f"{self.names[s.count]} = 0")  # type: ignore[index]
+        if isinstance(s.over, Range):
+            self.for_head(s, depth)
         else:
             self.while_head(s, depth)
-            size = len(self.lines)
-        if s.count is not None:
-            self.line(depth + 1, f"{self.names[s.count]} += 1")
-        self.pops(items, s.walked, depth + 1)
+        size = len(self.lines)
+        if counted:
+            self.line(depth + 1, f"{self.names[s.count]} += 1")  # type: ignore[index]
+        taken = self.heads.tapes.get(s, {})
+        pairs = zip(items, s.walked, strict=True)
+        self.pops([(p, w) for p, w in pairs if p not in taken], depth + 1)
         self.begin(s.body, seqs, s.body.results[n:], depth + 1)
         self.stmts(s.body, s.body.stmts, depth + 1)
         self.moves(list(zip(params, s.body.results, strict=False)), depth + 1)
@@ -187,6 +185,25 @@ class Flow(Tapes):
             self.line(depth + 2, "break")
         if len(self.lines) == size:
             self.line(depth + 1, "pass")
+
+    def for_head(self, s: Loop, depth: int) -> None:
+        """`for i in range(n):`, `for x in X:`, `for i, x in zip(range(n), reversed(x_tape)):`."""
+        targets, over = [], []
+        row = self.rows.get(s)
+        if row is not None:
+            targets.append(self.names[row.out])
+            over.append(self.text(self.atom(row.args[0])) + ("[::-1]" if s.down else ""))
+        elif s not in self.heads.bare:
+            targets.append(self.index(s.body.params[0], s.down))
+            over.append(self.range(s))
+        for p, tape in self.heads.tapes.get(s, {}).items():
+            targets.append(self.targets(p) if p in self.apart.reads else self.names[p])
+            over.append(f"reversed({self.tapes[tape]})")
+        if len(over) == 1:
+            self.line(depth, f"for {targets[0]} in {over[0]}:")
+            return
+        names = ", ".join(f"({t})" if "," in t else t for t in targets)
+        self.line(depth, f"for {names} in zip({', '.join(over)}):")
 
     def while_head(self, s: Loop, depth: int) -> None:
         assert not isinstance(s.over, Range)
@@ -262,5 +279,8 @@ class Flow(Tapes):
         if unit:
             last, first = self.text(minus_one(stop)), self.text(minus_one(start))
             return f"range({last}, {first}, -1)"
+        if isinstance(s.over.step, Lit) and s.over.step.value == -1:
+            first, last = self.text(plus_one(stop)), self.text(plus_one(start))
+            return f"range({last})" if first == "0" else f"range({first}, {last})"
         inner = ", ".join(map(self.text, (start, stop, step)))
         return f"reversed(range({inner}))"

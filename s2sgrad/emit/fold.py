@@ -234,7 +234,8 @@ class Folding:
         if s.op is np.size:
             return isinstance(atom_type(s.args[0]), Array)
         first = s.args[0]
-        small = not (isinstance(first, Var) and self.operations.get(first, 0))
+        made = self.order.made(first)
+        small = made is None or made.op is np.size or not self.operations.get(made.out)
         return v.type == INT and s.op in SUM and isinstance(s.args[-1], Lit) and small
 
     def is_in_expression(self, v: Var, use: Use) -> bool:

@@ -27,7 +27,7 @@ class Tapes(Writes):
         self.line(depth, f"{self.targets(source)} = {value}")
         if self.func.notes.get("again"):  # the caller may come back for the same tapes
             for v in filter(None, self.apart.places(source)):
-                if is_tape(v):
+                if is_tape(v) and not self.heads.is_kept(v):
                     self.line(depth, f"{self.tapes[v]} = {self.tapes[v]}.copy()")
 
     def targets(self, source: Atom) -> str:
@@ -82,8 +82,9 @@ class Tapes(Writes):
             if r in first and not (isinstance(r, Var) and is_tape(r)):
                 self.line(depth, f"{self.tapes[v]}.append({self.text(self.atom(r))})")
 
-    def pops(self, params: Sequence[Var], sources: Sequence[Atom], depth: int) -> None:
-        for p, source in zip(params, sources, strict=True):
+    def pops(self, pairs: Sequence[tuple[Var, Atom]], depth: int) -> None:
+        """Take an item from each of these tapes."""
+        for p, source in pairs:
             assert isinstance(source, Var)
             if is_tape(p):
                 self.tapes[p] = self.tapes[source]

@@ -85,7 +85,7 @@ def backward(pairs: Pairs, key: Key) -> tuple[Kept, list[bool]]:
     for seed in filter(None, seeds):
         names.append(_unlike(seed.hint, names))
     block = replace(whole.body, results=whole.body.results[len(results) :])
-    made = Kept(name, replace(whole, name=name, body=block, names=tuple(names)))
+    made = Kept(name, replace(whole, name=name, body=block, names=tuple(names)), untidy=True)
     pairs.again[key] = made, list(marks)
     return made, list(marks)
 
