@@ -337,6 +337,10 @@ def test_import_original(tmp_path: Path) -> None:
     done = written(tmp_path, files, functions=("f",), what=("grad",), import_original=True)
     assert not done.refused
     assert "from main import A\n" in done.text
+    files["main.py"] += "def g(A):\n    return A\n"  # a parameter of that name
+    done = written(tmp_path, files, functions=("f",), what=("grad",), import_original=True)
+    assert "from main import A as A_\n" in done.text
+    assert "2.0 * x * A_" in done.text
 
 
 def test_a_file_that_does_not_parse(tmp_path: Path) -> None:

@@ -197,6 +197,8 @@ class Globals:
         taken = self.avoid | (set(self.home.bindings) if self.home else set())
         while unique in self.constants or unique in taken:
             unique += "_"
+        if constant.is_import and unique != name:
+            constant = Constant(f"{constant.text} as {unique}", True)
         self.constants[unique] = constant
         self.data[unique] = Var(unique, t)
         return self.data[unique]
