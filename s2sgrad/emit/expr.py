@@ -224,6 +224,8 @@ def call(
             return args[0]
         if op is ops.copy and not _is_array(operands[0]):
             return ast.UnaryOp(ast.UAdd(), args[0])  # of a number, that number
+        if op is ops.copy and lists.is_nested(operands[0]):
+            return lists.copies(args[0], operands[0], lambda v: v)
         if op is np.ndarray.copy or op is ops.copy:
             return _copy(args[0])
         if op is ops.finite:
@@ -259,8 +261,6 @@ def call(
             return lists.zeros(args[0], operands[0], spelling.function(np.zeros_like))
         if op is ops.copy_items:
             return lists.copies(args[0], operands[0], _copy)
-        if op is ops.copy and lists.is_nested(operands[0]):
-            return lists.copies(args[0], operands[0], lambda v: v)
         if op is ops.cast_like or (op in _LIKE and _is_array(operands[1])):
             return _like(op, args, spelling)
         if op is ops.zeros_like and _is_array(operands[0]):

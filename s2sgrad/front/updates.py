@@ -170,7 +170,12 @@ class Updates(Containers):
         place = ast.copy_location(ast.Subscript(target.value, known, ast.Load()), target)
         old = self.inner(self.subscript(owner, place))
         new = self.augmented(old, s, ast.unparse(target))
-        self.store_item(self.refreshed(owner, s), place, new)  # type: ignore[arg-type]
+        now = self.refreshed(owner, s)
+        if isinstance(now, Ref):  # the right side has made it a list of the IR
+            at = now.part(self.list_step(self.index(place.slice), target))
+            self.store_in(at, self.may_write(now.root, s), self.item_of(new, s), s)
+        else:
+            self.store_item(now, place, new)  # type: ignore[arg-type]
         self.env.pop(name, None)
 
     def augment_item(self, owner: Ref | Rows, target: ast.Subscript, s: ast.AugAssign) -> None:
