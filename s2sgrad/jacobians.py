@@ -11,6 +11,7 @@ import numpy as np
 from s2sgrad.compile import Compiled
 from s2sgrad.derivative import Derivative
 from s2sgrad.dispatch import Ways
+from s2sgrad.elimination.search import Order
 from s2sgrad.elimination.table import Dynamic
 from s2sgrad.errors import DifferentiationError, S2SGradError
 from s2sgrad.front.structure import Signature
@@ -71,7 +72,7 @@ class Jacobian(Derivative[P, R]):
             self._only_rows = False
             raise
 
-    def in_order(self, order: str | tuple[int, ...]) -> None:
+    def in_order(self, order: Order) -> None:
         """Multiply local derivatives in this order."""
         self._order = order
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from s2sgrad.elimination.accumulate import monos
@@ -48,6 +49,13 @@ class Lowering:
                 args = (self.operand(a) for a in made.args)
                 self.bases[base] = self.emit(made.op, *args, hint=hint)
         return self.bases[base]
+
+    def keep(self, v: Value) -> None:
+        """Compute `v` even if nobody reads it: Python may refuse to."""
+        out = self.value(v.factor, v.mono)
+        for k, s in enumerate(self.stmts):
+            if isinstance(s, Eqn) and s.out is out:
+                self.stmts[k] = replace(s, raises=True)
 
     def cell(self, v: Value | None) -> Atom:
         """An entry of the matrix: None where it is zero by structure."""

@@ -47,6 +47,9 @@ class _Tracer:
             if isinstance(s, Eqn):
                 self.env[s.out] = self.eqn(s)
                 self.name(s.out)
+                if s.raises:
+                    values = [self.read(a) for a in s.args]
+                    self.table.may_raise(s.op, values, self.env[s.out])
             elif isinstance(s, Branch):
                 self.branch(s)
             else:

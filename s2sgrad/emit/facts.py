@@ -107,6 +107,19 @@ def collected(block: Block) -> dict[Var, Atom]:
     return found
 
 
+def collected_down(block: Block) -> set[Atom]:
+    """The tapes that loops fill which run from the last turn to the first."""
+    found: set[Atom] = set()
+    for s in block.stmts:
+        if isinstance(s, Branch):
+            found |= collected_down(s.then) | collected_down(s.orelse)
+        elif isinstance(s, Loop):
+            found |= collected_down(s.body)
+            if s.down:
+                found.update(s.outs[len(s.carried) :])
+    return found
+
+
 def stops(block: Block) -> set[Atom]:
     """The flags that end loops, and what they are made of in the arms of branches."""
     found: set[Atom] = set()
@@ -180,6 +193,19 @@ def handed_on(block: Block) -> dict[Var, list[Var]]:
 
     walk(block)
     return found
+
+
+def plus_one(node: ast.expr) -> ast.expr:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
+        return expr.constant(1 - node.operand.value)  # type: ignore[operator]
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return expr.constant(node.value + 1)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+        if isinstance(node.right, ast.Constant) and node.right.value == 1:
+            return node.left
+        if isinstance(node.right, ast.Constant) and isinstance(node.right.value, int):
+            return ast.BinOp(node.left, ast.Sub(), ast.Constant(node.right.value - 1))
+    return ast.BinOp(node, ast.Add(), ast.Constant(1))
 
 
 def minus_one(node: ast.expr) -> ast.expr:

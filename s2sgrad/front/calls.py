@@ -224,9 +224,6 @@ class Calls(Elements):
             return self.extent(self.read(args[0], node), 0, node)
         return None
 
-    def call_range(self, args: list[Value], node: ast.Call) -> Value | None:
-        raise self.refuse(node, "`range` outside a `for` header", "use it in the header", "range")
-
     def iteration(self, node: ast.expr) -> tuple[Range, Callable[[Var], Value]]:
         """What a `for` runs over, and the value of its target at an index."""
         if isinstance(node, ast.Call):

@@ -179,18 +179,11 @@ class Lists(Calls):
 
     # -- comprehensions
 
-    def expr_ListComp(self, node: ast.ListComp) -> Value:
-        return self.comprehension(node.elt, node.generators, node)
-
-    def expr_GeneratorExp(self, node: ast.GeneratorExp) -> Value:
-        return self.comprehension(node.elt, node.generators, node)
-
     def comprehension(
         self, elt: ast.expr, generators: list[ast.comprehension], node: ast.expr
     ) -> Value:
         """A loop that appends; its names are its own."""
         name = f".list{next(_serial)}"
-        saved = dict(self.env)
         self.env[name] = self.boxed(Tup((), "list"))
         target = ast.Name(name, ast.Load())
         call = ast.Call(ast.Attribute(target, "append", ast.Load()), [elt], [])
@@ -208,7 +201,6 @@ class Lists(Calls):
             for n in ast.walk(g.target):
                 if isinstance(n, ast.Name):
                     self.env.pop(n.id, None)
-                    self.env.update({n.id: saved[n.id]} if n.id in saved else {})
         return made
 
     def parse_block(self, stmts: list[ast.stmt]) -> None:

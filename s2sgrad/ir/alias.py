@@ -113,9 +113,10 @@ def makes_memory(op: Callable[..., Any], form: Form | None) -> bool:
 def reads_copy(eqn: Eqn) -> bool:
     """Is a `getitem` one that copies: by a mask or an array of ints?"""
     assert eqn.form is not None
-    return any(isinstance(atom_type(a), Array | Seq) for a in eqn.args[1:]) or _has_list(
-        eqn.form.args[1]
-    )
+    index = eqn.form.args[1]
+    # What the index reads: the view that a store goes through has the operands of the store.
+    read = (atom_type(eqn.args[k]) for k in _holes(index))
+    return any(isinstance(t, Array | Seq) for t in read) or _has_list(index)
 
 
 def _has_list(template: Any) -> bool:
