@@ -91,6 +91,8 @@ def settled(func: Func, stages: Stages) -> Func:
         pair.whole = verified(plain(whole), "plain")
         pair.split()
     for k in called_by([func]):
+        if k.untidy:
+            k.func = tidy(verified(k.body, "derived"), scratch(stages.level), k.name)
         k.func = stages[k.name] = final(verified(k.body, "calls"), scratch(stages.level))
     return verified(plain(func), "plain")
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from s2sgrad.emit import expr
 from s2sgrad.ir.alias import WRITES
-from s2sgrad.ir.call import Kept
+from s2sgrad.ir.call import Kept, passed_to
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var
 from s2sgrad.passes.conflicts import into_item
 from s2sgrad.passes.mirrors import collects
@@ -153,6 +153,7 @@ def called(block: Block) -> set[str]:
         if isinstance(s, Eqn):
             if isinstance(s.op, Kept):
                 found.add(s.op.name)
+            found.update(k.name for k in passed_to(s))
             module = getattr(s.op, "__module__", None) or ""
             if s.effect and module.split(".")[0] in expr.ACTING:
                 found.add(module.split(".")[0])

@@ -97,6 +97,8 @@ def makes_memory(op: Callable[..., Any], form: Form | None) -> bool:
     """Is what `op` returns always in memory of its own?"""
     if isinstance(op, Kept | MethodOf):  # what it returns it has copied, if need be
         return True
+    if form is not None and any(isinstance(t, Kept) for t in form.args):
+        return True  # a solver returns what it made
     if op is np.einsum and form is not None:  # of one operand it may be a view
         return len(_holes(Pack("tuple", form.args))) > 1
     if op is np.diff and form is not None:  # with n=0 it returns its operand

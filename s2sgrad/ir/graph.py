@@ -78,6 +78,18 @@ class Transposed:
     axes: tuple[int, ...]
 
 
+class Field(int):
+    """The number of a result that programs read by its name: `solution.x`."""
+
+    name: str
+
+    def __new__(cls, k: int, name: str) -> Field:
+        """Result `k`, the attribute `name` of what the operation returns."""
+        made = super().__new__(cls, k)
+        made.name = name
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """How the flat operands of an equation make up a call: templates with holes."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.ir.graph import Path, Transposed, Undef
+from s2sgrad.ir.graph import Field, Path, Transposed, Undef
 
 
 def view(x: Any, path: Path) -> Any:
@@ -33,7 +33,9 @@ def _place(x: Any, index: Any) -> tuple[Any, Any]:
 
 
 def getitem(x: Any, index: Any) -> Any:
-    """`x[index]`."""
+    """`x[index]`; a named result is an attribute."""
+    if isinstance(index, Field):
+        return getattr(x, index.name)
     return view(x, index) if isinstance(index, Path) else x[index]
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import SHAPE_ONLY, WRITES, is_memory, sources
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Pack, Range, Var, atom_type
-from s2sgrad.ir.types import List, Type
+from s2sgrad.ir.types import Array, List, Type, Unknown
 
 Place = tuple[Loop, ...]  # the loops around, from the outside in
 Pointers = frozenset[Var]
@@ -53,6 +53,10 @@ def _inverse(points: dict[Var, Pointers]) -> dict[Var, set[Var]]:
 def _depth(t: Type) -> int:
     """How many lists are in one another."""
     return 1 + _depth(t.item) if isinstance(t, List) else 0
+
+
+def may_hold_memory(t: List) -> bool:
+    return isinstance(t.item, List | Array | Unknown)
 
 
 def is_nested(v: Var) -> bool:
@@ -144,8 +148,9 @@ class Regions:
             skip = SHAPE_ONLY.get(s.op, ())
             given = (self.given(a, s.out) for k, a in enumerate(s.args) if k not in skip)
             self.held[s.out] = NOWHERE.union(*given)
-            if s.op is ops.copy_items or (s.op is ops.copy and is_nested(s.out)):
-                inner = Var(s.out.hint)
+            copies = s.op is ops.copy_items or (s.op is ops.copy and is_nested(s.out))
+            if copies or (not self.held[s.out] and may_hold_memory(s.out.type)):
+                inner = Var(s.out.hint)  # the items are new: `zeros_list`, `split_like`
                 self.place[inner] = place
                 self.held[s.out] = frozenset((inner,))
         if reads_item(s):
