@@ -100,7 +100,7 @@ def overhead(rounds: int) -> str:
     for name, (d, seed) in calls.items():
         d(*args, **seed)
         run = d._last.run  # type: ignore[union-attr]
-        runs = {
+        runs: dict[str, Callable[[], Any]] = {
             "whole": lambda d=d, seed=seed: d(*args, **seed),
             "bare": lambda run=run, seed=seed: run(*args, **seed),
         }

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from s2sgrad.debug import wanted
+from s2sgrad.debug.nans import watched
 from s2sgrad.elimination.table import Dynamic
 from s2sgrad.emit.expr import Spelling
 from s2sgrad.emit.load import load
@@ -68,7 +70,8 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
     """The derivative of the function `name` for one signature."""
     made = differentiate(closure, name, request, scope)
     text = made.emitted
-    run, back = load(text.source, (text.names[0], text.names[-1]), text.given, text.places)
+    ends = (text.names[0], text.names[-1])
+    run, back = load(text.source, ends, text.given, text.places, _watched(made, name, request))
     return Compiled(
         name,
         run,
@@ -85,6 +88,20 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
         bool(text.kept),
         made.changes,
     )
+
+
+def _watched(made: Derived, name: str, request: Request) -> dict[str, Callable[..., Any]]:
+    """What is put around the function that computes the derivative, to find out where NaN began."""
+    if "nan" not in wanted() or request.what == "pullback":
+        return {}
+    func, first = made.stages["bufferize"], len(made.seeds.atoms)
+    values = first
+    if request.what not in ("value_and_grad", "vjp"):
+        values = first - 1 if request.has_aux and first else 0
+    stages = [(func, values)]
+    if request.what != "hvp" and "reverse" in made.stages and not request.inner:
+        stages.insert(0, (made.stages["reverse"], first))
+    return {func.name: lambda run: watched(run, stages, name)}
 
 
 def differentiate(

@@ -366,3 +366,60 @@ def targets_hide_in_a_loop(x, k):
 def nested_targets(x, k):
     f = lambda v: v * k
     return sum(f(k) * sum(f(k) for k in x) for k in [sum(k * 2 for k in x), x[0] * k])
+
+
+@prog(X)
+def grouped_by_sign(x):
+    g = {"p": [], "n": []}
+    for v in x:
+        g["p" if v > 0 else "n"].append(v)
+    return sum(g["p"]) * sum(g["n"])
+
+
+@prog(X)
+def totals_by_key(x):
+    t = {"p": 0.0, "n": 1.0}
+    for v in x:
+        k = "p" if v > 0 else "n"
+        t[k] += v * v
+        t[k] = t[k] * 0.5
+    return t["p"] * t["n"]
+
+
+@prog(X)
+def function_by_flag(x):
+    f = {True: np.sin, False: np.cos}[x[0] > 0]
+    return f(x).sum()
+
+
+@prog(X)
+def functions_in_turn(x):
+    fs = [np.sin, np.cos, lambda v: v**2]
+    return sum(fs[i % 3](v) for i, v in enumerate(x))
+
+
+@prog(X)
+def weights_by_number(x):
+    w = {0: 1.0, 1: x[0], 2: x[1] ** 2}
+    s = 0.0
+    for i, v in enumerate(x):
+        s = s + w[i % 3] * v
+    return s
+
+
+@prog(X)
+def key_that_may_be_missing(x):
+    w = {"a": x[0], "b": x[1]}
+    s = 0.0
+    for i, v in enumerate(x):
+        k = "a" if v > 0 else "c"
+        s = s + w.get(k, 2.0) * v
+    return s
+
+
+@prog(X)
+def moments_by_sign(x):
+    m = {1: 0.0, -1: 0.0}
+    for v in x:
+        m[int(np.sign(v))] += v**2
+    return m[1] * m[-1]

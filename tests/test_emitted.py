@@ -107,7 +107,7 @@ def test_rows_are_walked_as_they_were() -> None:
     )
     source = checked(text, R((5, 3)), R(3))
     assert "for x in X:" in source
-    assert "for i in range(X.shape[0] - 1, -1, -1):" in source  # X_bar[i] is asked for
+    assert "in zip(range(X.shape[0] - 1, -1, -1), " in source  # X_bar[i] is asked for
     text = "def f(x, w):\n    s = np.sum(w)\n    for x in x:\n        s = s * x\n    return s\n"
     checked(text, X, Y)
     text = (

@@ -22,6 +22,7 @@ LAYERS = [
     {"passes", "tree"},
     {"emit", "elimination"},
     {"request", "picture", "replay"},
+    {"debug"},
     {"pipeline", "returned", "graph"},
     {"modes", "matrices"},
     {"straight"},

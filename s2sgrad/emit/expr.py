@@ -17,7 +17,7 @@ from s2sgrad.emit import lists
 from s2sgrad.errors import InternalError
 from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
-from s2sgrad.ir.graph import Hole, Pack
+from s2sgrad.ir.graph import Field, Hole, Pack
 from s2sgrad.ir.opaque import MethodOf
 from s2sgrad.ir.types import Scalar, Type, Unknown
 from s2sgrad.rules.custom import HELPERS
@@ -81,6 +81,8 @@ def constant(value: Any) -> ast.expr:
         return ast.Tuple([constant(v) for v in value], ast.Load())
     if isinstance(value, list):
         return ast.List([constant(v) for v in value], ast.Load())
+    if isinstance(value, dict):
+        return ast.Dict([constant(k) for k in value], [constant(v) for v in value.values()])
     if isinstance(value, np.dtype):
         value = value.type
     if isinstance(value, type | type(np.sin)) or callable(value):
@@ -357,7 +359,9 @@ def _copy(x: ast.expr) -> ast.expr:
 
 
 def place(owner: ast.expr, index: Any, args: list[ast.expr]) -> ast.expr:
-    """`owner[index]`, step by step where the index is a path."""
+    """`owner[index]`, step by step where the index is a path; `owner.x` for a named result."""
+    if isinstance(index, Field):
+        return ast.Attribute(owner, index.name, ast.Load())
     if not (isinstance(index, Pack) and index.kind == "path"):
         return ast.Subscript(owner, template(index, args, True), ast.Load())
     for step in index.items:

@@ -45,7 +45,7 @@ def emit(
     funcs = [func for func, _, _ in parts]
     kept, spelling = called_by(funcs), expr.Spelling(n for f in funcs for n in f.names)
     all_of = [*((k.body, whole(k.body), k.body.names) for k in kept), *parts]
-    emitters = [_Emitter(f, spelling) for f, _, _ in all_of]
+    emitters = [_Emitter(f, spelling, r) for f, r, _ in all_of]
     written = [e.function(r, head) for e, (_, r, head) in zip(emitters, all_of, strict=True)]
     texts, own = written[: len(kept)], written[len(kept) :]
     names = [f.name for f in funcs]
@@ -131,6 +131,9 @@ class _Emitter(Flow):
             return
         if s in self.row_reads:
             return
+        if s in self.unpacked.reads:
+            self.unpack(s, depth)
+            return
         if self.apart.is_read(s):
             self.take_apart(s, depth)
             return
@@ -153,6 +156,15 @@ class _Emitter(Flow):
             self.line(depth, self.text(value))
             return
         self.bind(self.names[s.out], value, depth)
+
+    def unpack(self, s: Eqn, depth: int) -> None:
+        """`W, b = params[0]`, where the first item is read."""
+        items = self.unpacked.targets.get(s)
+        if items is not None:
+            names = ", ".join("_" if v is None else self.names[v] for v in items)
+            assert s.form is not None
+            owner = expr.part(self.atom(s.args[0]), s.form.args[1][:-1])
+            self.line(depth, f"{names} = {self.text(owner)}")
 
     def check_bound(self, s: Eqn, block: Block, depth: int) -> None:
         """A name that may be unbound is read where Python reads it, be it for that alone."""

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.front.elements import COUNTERS, Elements
+from s2sgrad.front.elements import COUNTERS
 from s2sgrad.front.integers import SIZES, WAY_OUT, WHY, float_as_size, is_float
 from s2sgrad.front.memory import Ref, Root, refs
+from s2sgrad.front.solvers import Solvers
 from s2sgrad.front.values import Closure, Known, Method, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import makes_memory
@@ -42,7 +43,7 @@ def echoes_of(op: Callable[..., Any]) -> dict[int, tuple[int, str, Any]]:
     return rule.echoes if rule is not None else {}
 
 
-class Calls(Elements):
+class Calls(Solvers):
     """What a call stands for."""
 
     # -- calls

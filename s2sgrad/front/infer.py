@@ -12,6 +12,7 @@ from s2sgrad.front import sizes
 from s2sgrad.front.indexed import broadcast, indexed, is_int
 from s2sgrad.front.list_types import ANY, LISTS, listed, of_list
 from s2sgrad.front.probe import ask, fresh_dim, is_elementwise, stand_in, type_of_value
+from s2sgrad.front.solved import solved_type
 from s2sgrad.front.unknown import OPEN, infer_unknown
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import (
@@ -42,6 +43,7 @@ from s2sgrad.ir.types import (
     may_be_one,
     type_of,
 )
+from s2sgrad.rules.functions import TAKES
 from s2sgrad.rules.registry import lookup
 
 _TRIES = ((1.0, 3), (3.0, 3), (1.0, 12), (0.0, 3))  # scales of values, extents
@@ -93,6 +95,8 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         op is ops.list_ or (op in ANY and of_list(types))
     ):
         return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
+    if op in TAKES:
+        return solved_type(op, TAKES[op], args, form or Form(tuple(map(Hole, range(len(args))))))
     if op in _SAME_TYPE and not (op is ops.setitem and isinstance(types[0], List)):
         t = types[0]
         return UNKNOWN if t is None else t

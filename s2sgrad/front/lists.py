@@ -69,6 +69,7 @@ class Lists(Calls):
         return atom  # type: ignore[no-any-return]
 
     def holds(self, owner: Root, v: Value) -> None:
+        v = self.inner(v)
         self.note_item(owner, v)
         if isinstance(v, Ref):
             for root in (v.root, *v.root.linked):
@@ -128,6 +129,14 @@ class Lists(Calls):
         del self.versions[v.cell]
         if before is not None:
             self.versions[v.cell] = before
+        return made
+
+    def listed_alias(self, v: Value, at: ast.AST, like: Value | None = None) -> Value | None:
+        """A list of the IR for a name alone: the container that others name may be the same."""
+        made = self.listed_value(v, at, like)
+        if isinstance(v, Tup) and v.cell is not None and isinstance(made, Ref | Rows):
+            for c in made.columns if isinstance(made, Rows) else (made,):
+                link(c.root, v.cell)
         return made
 
     def of_items(self, v: Tup, items: list[Value], at: ast.AST, like: Value | None) -> Value | None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.building import RAISED
-from s2sgrad.front.containers import TakeTurns
 from s2sgrad.front.elements import COUNTERS
+from s2sgrad.front.keys import TakeTurns
 from s2sgrad.front.scopes import with_own_names
 from s2sgrad.front.updates import Updates
 from s2sgrad.front.values import Known, Tup, Value, same

@@ -11,9 +11,10 @@ from dataclasses import replace
 
 from s2sgrad.front.transforms import Passes
 from s2sgrad.front.values import Value
-from s2sgrad.ir.call import called_by
+from s2sgrad.ir.call import has_calls
 from s2sgrad.ir.graph import Atom, Func, Lit, Var, atom_type
 from s2sgrad.ir.types import Scalar
+from s2sgrad.passes import functions as functions  # what rules ask of functions
 from s2sgrad.passes.calls import refuse_halves
 from s2sgrad.passes.finish import finish
 from s2sgrad.passes.forward import forward, has_tangent
@@ -43,7 +44,7 @@ def pulled(
     if not seeds:
         planned = plan(func, result, what, has_aux, None)
         func, seeds = planned.checked(func), planned.atoms
-    if called_by([func]) and len(wrt) == 1 and isinstance(wrt[0].type, Scalar) and what != "vjp":
+    if has_calls(func) and len(wrt) == 1 and isinstance(wrt[0].type, Scalar) and what != "vjp":
         made = forward(func, {wrt[0]: Lit(1.0)})  # what halves of functions save has no derivative
         made = replace(made, body=replace(made.body, results=made.body.results[: n + 1]))
     else:
