@@ -75,17 +75,11 @@ REFUSED = {
     # SciPy: functions that take functions, and what has no rule yet.
     "gammainc (a)": "one of them has no rule",  # no elementary form
     "betainc (a,b)": "one of them has no rule",
-    "solveh_banded": NO_RULE,
-    "solve_toeplitz": NO_RULE,
     "polar": NO_RULE,
-    "filtfilt": NO_RULE,
-    "welch": NO_RULE,
-    "stft": NO_RULE,
     "istft": NO_RULE,
     "resample": NO_RULE,
     "PchipInterpolator": NO_RULE,
     "gaussian_kde": NO_RULE,
-    "skew/kurtosis": NO_RULE,
     "dirichlet.logpdf": "rank",  # SciPy checks values: the type of the answer is not found
     "dirichlet.pdf": "rank",
 }

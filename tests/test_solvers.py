@@ -20,10 +20,10 @@ from s2sgrad.errors import DifferentiationError
 from s2sgrad.rules import load_for
 from s2sgrad.rules.functions import TAKES
 from tests import solver_programs
-from tests.interpolation_programs import PROGRAMS as WITH_OBJECTS
+from tests.scipy_programs import PROGRAMS as WITH_OBJECTS
 from tests.solver_programs import PROGRAMS
 
-U = np.array([0.3, -1.0, 0.5, 0.8, -0.2, 1.1])
+U = np.random.default_rng(8).normal(size=30)
 
 
 EVERY = [*PROGRAMS, *WITH_OBJECTS]

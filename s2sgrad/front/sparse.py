@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.front.objects import OBJECT, Objects
+from s2sgrad.front.distributions import Distributions
+from s2sgrad.front.objects import OBJECT
 from s2sgrad.front.values import Known, Method, Partial, Tup, Value
 from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Var
 from s2sgrad.ir.opaque import SPARSE, MethodOf
@@ -23,7 +24,7 @@ _PACKAGE = "s2sgrad.rules.scipy_sparse"
 LAYOUT = ".layout"
 
 
-class Sparse(Objects):
+class Sparse(Distributions):
     """What makes sparse matrices, and what is done with them."""
 
     def call(self, fn: Value, args: list[Value], kwargs: dict[str, Value], node: Any) -> Value:

@@ -15,7 +15,7 @@ import scipy.interpolate as si
 from s2sgrad.ir.types import Array, Scalar, Type, Unknown
 from s2sgrad.rules.grid_points import grid_linear_tangent, grid_linear_vjp
 from s2sgrad.rules.objects import TYPED, Options, Through, made
-from s2sgrad.rules.registry import RULES, entry, rule, zero
+from s2sgrad.rules.registry import RULES, data_only, entry, rule
 from s2sgrad.rules.toolbox import call, identity
 
 
@@ -123,7 +123,7 @@ made(
     si.CubicSpline, si.interp1d, si.make_interp_spline, parts=("x", "y"), hint="spline",
     uses=of_program,
 )  # fmt: skip
-zero(si.make_interp_spline)
+data_only(si.make_interp_spline)
 CONSTANT = Through(None)  # a spline that was made elsewhere
 TYPED[CONSTANT] = at_points
 

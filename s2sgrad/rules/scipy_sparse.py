@@ -18,7 +18,7 @@ import scipy.sparse.linalg as sl
 from s2sgrad.ir.through import Through
 from s2sgrad.ir.types import INT, Array, Several, Type, Unknown
 from s2sgrad.rules.objects import TYPED
-from s2sgrad.rules.registry import RULES, entry, rule, zero
+from s2sgrad.rules.registry import RULES, data_only, entry, rule, zero
 from s2sgrad.rules.toolbox import call, recordable, scatter
 
 MAKERS = (
@@ -29,7 +29,7 @@ CONSTANT = (ss.diags, ss.eye, ss.identity, ss.kron, ss.block_diag, ss.diags_arra
 SOLVERS = (sl.spsolve, sl.cg, sl.gmres, sl.bicgstab, sl.minres)
 SYMMETRIC = (sl.cg, sl.minres)
 CONVERSIONS = ("tocsr", "tocsc", "tocoo", "copy")
-zero(*CONSTANT, sl.splu, sl.spsolve)
+data_only(*CONSTANT, sl.splu, sl.spsolve)
 
 
 @recordable

@@ -1,4 +1,4 @@
-"""Programs that make splines, interpolators and sparse matrices, each with a point."""
+"""Programs of splines, grids, sparse matrices, spectra, distributions, each with a point."""
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
 # Programs of users are not annotated.
@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import scipy.interpolate as si
 import scipy.ndimage as sn
+import scipy.signal as sg
 import scipy.sparse as ss
 import scipy.sparse.linalg as sl
+from scipy import stats
 from scipy.interpolate import CubicSpline, RegularGridInterpolator, interp1d
 from scipy.sparse import csc_matrix, csr_matrix
 
@@ -139,3 +141,40 @@ def iterative_solves(p):
     x, _ = sl.cg(np.outer(p, p) + 2 * np.eye(6), p, rtol=1e-13)
     y, _ = sl.gmres(B, p, rtol=1e-13)
     return np.sum(x**2 * y)
+
+
+SIGNAL = np.random.default_rng(4).uniform(0.2, 0.9, 30)
+W = np.random.default_rng(3).normal(size=30)
+Z = W[:20].reshape(4, 5) + 1j * W[10:].reshape(4, 5)
+
+
+@at(SIGNAL)
+def filter_both_ways(p):
+    b, a = sg.butter(2, 0.3)
+    return np.sum(W * sg.filtfilt(b, a, p)) + np.sum(sg.filtfilt([0.5, 0.4], [1.0, -0.3], p) ** 2)
+
+
+@at(SIGNAL)
+def short_time_transform(p):
+    _, _, z = sg.stft(p, nperseg=6)
+    _, _, y = sg.stft(p, fs=3.0, nperseg=7, noverlap=2, window="boxcar", scaling="psd")
+    return np.sum(np.real(z[:, :5] * Z)) + np.sum(np.abs(z) ** 2) + np.sum(np.abs(y) ** 2)
+
+
+@at(SIGNAL)
+def spectrum(p):
+    _, a = sg.welch(p, nperseg=4)
+    _, b = sg.welch(p.reshape(2, 15), fs=10.0, nperseg=5, noverlap=1, window="hamming",
+                    scaling="spectrum", detrend=False)  # fmt: skip
+    return np.sum(W[:3] * a) + np.sum(W[:6].reshape(2, 3) * b**1.5)
+
+
+NORMAL = stats.norm(0.3, 2.0)
+
+
+@at(P)
+def frozen_distributions(p):
+    d = stats.gamma(a=p[0], scale=p[3])
+    m = stats.multivariate_normal(p[:3], np.outer(p[:3], p[:3]) + np.eye(3))
+    total = d.logpdf(p[1]) + d.pdf(0.4) + np.sum(NORMAL.logpdf(p)) + m.logpdf(np.ones(3))
+    return total + np.sum(stats.norm(p[0], scale=p[1]).logcdf(p))
