@@ -253,7 +253,8 @@ def jacobian(
     Functions of a few numbers become straight code, for arguments of these shapes, in which the
     local derivatives are multiplied in the cheapest `order` that is found ("auto": vertex
     elimination, Griewank and Walther, Evaluating Derivatives, 2008, chapters 9 and 10), or in that
-    of "forward", "reverse" or "markowitz".  Others are made of columns by forward mode or of rows
+    of "forward", "reverse" or "markowitz".  So do array programs, whose local derivatives are
+    labelled einsum terms: zeros are not multiplied.  Others are made of columns by forward mode or of rows
     by reverse mode, whichever are fewer: for arguments of new shapes the function is run once to
     see how many results it has.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from s2sgrad.emit.expr import Spelling
 from s2sgrad.emit.load import load
@@ -27,6 +29,7 @@ from s2sgrad.passes.seeds import Seeds
 from s2sgrad.pipeline import final, scratch, settled, tidy_kept, verified
 from s2sgrad.request import Request
 from s2sgrad.straight import Straight, straight
+from s2sgrad.structured.matrix import Structured, structured
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +62,15 @@ class Compiled:
     given: dict[str, Callable[..., Any]]  # functions of the user's that the text calls
     calls: bool  # are there functions that are kept as calls?
     changes: bool = False  # are containers among the arguments changed?
+    shapes: Mapping[str, Any] = field(default_factory=dict)  # that data from outside must have
 
 
 def compile_derivative(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
     """The derivative of the function `name` for one signature."""
     made = differentiate(closure, name, request, scope)
     text = made.emitted
+    exact = isinstance(request.seed, Structured)
+    shapes = {n: np.shape(v) for n, v in _read(scope).items()} if exact else {}
     run, back = load(text.source, (text.names[0], text.names[-1]), text.given, text.places)
     return Compiled(
         name,
@@ -81,6 +87,7 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
         text.given,
         bool(text.kept),
         made.changes,
+        shapes,
     )
 
 
@@ -106,6 +113,11 @@ def differentiate(
     whole = "_".join([_identifier(name), *(stage.what for stage in request.inner), request.what])
     if isinstance(request.seed, Straight):
         func, structure, _ = straight(func, arguments, request, result, stages)
+        func = final(replace(func, name=whole), stages)
+        emitted = emit([(func, structure, _header(request, func.names, fixed))])
+        return Derived(emitted, stages, Seeds(), written, arguments.leaves, changes)
+    if isinstance(request.seed, Structured):
+        func, structure, _ = structured(func, arguments, request, result, stages, _read(outside))
         func = final(replace(func, name=whole), stages)
         emitted = emit([(func, structure, _header(request, func.names, fixed))])
         return Derived(emitted, stages, Seeds(), written, arguments.leaves, changes)
@@ -135,6 +147,12 @@ def differentiate(
 
     emitted = emit(parts, matrix if asked is not request else None)
     return Derived(emitted, stages, seeds, written, arguments.leaves, changes)
+
+
+def _read(outside: Outside) -> dict[str, Any]:
+    """The values of what is read from outside, now."""
+    assert isinstance(outside, Scope)
+    return {n: get() for n, (get, _) in outside.data.items()}
 
 
 Part = tuple[Func, Result, list[str]]  # a function, the structure of its result, its parameters

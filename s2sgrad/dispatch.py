@@ -216,9 +216,12 @@ class _Guard:
 
 def fits(compiled: Compiled) -> bool:
     """Do the globals and cells that the code stands on still mean what they meant?"""
-    for get, v in compiled.scope.data.values():
-        now = type_of_argument(get())
+    for name, (get, v) in compiled.scope.data.items():
+        found = get()
+        now = type_of_argument(found)
         if now is None or not _alike(now, v.type):
+            return False
+        if np.shape(found) != compiled.shapes.get(name, np.shape(found)):
             return False
     return compiled.scope.still_holds()
 

@@ -24,7 +24,7 @@ LAYERS = [
     {"request", "picture", "replay"},
     {"pipeline", "returned", "graph"},
     {"modes", "matrices"},
-    {"straight"},
+    {"straight", "structured"},
     {"compile"},
     {"generic", "callee", "lowered", "overlap"},
     {"transpile", "targets", "frozen"},
