@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from s2sgrad.debug import wanted
 from s2sgrad.debug.nans import watched
+from s2sgrad.elimination.table import Dynamic
 from s2sgrad.emit.expr import Spelling
 from s2sgrad.emit.load import load
 from s2sgrad.emit.results import Display, Result, renumbered
@@ -28,7 +30,7 @@ from s2sgrad.passes.inner import INNER
 from s2sgrad.passes.seeds import Seeds
 from s2sgrad.pipeline import final, scratch, settled, tidy_kept, verified
 from s2sgrad.request import Request
-from s2sgrad.straight import Straight, straight
+from s2sgrad.straight import Straight, exact_shapes, straight
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +110,20 @@ def differentiate(
     """The derivative of a parsed function.
 
     What it reads from `outside` becomes trailing parameters of what is emitted, or names of its
-    module (`constants`).
+    module (`constants`).  A matrix is one straight function where the types tell all shapes.
     """
+    by_types = request.what in MATRICES and request.seed is None
+    shapes = exact_shapes(request.signatures) if by_types else None
+    if shapes is not None:
+        with suppress(Dynamic):  # it cannot be followed number by number
+            exact = replace(request, seed=Straight(shapes))
+            return _differentiate(closure, name, exact, outside, constants)
+    return _differentiate(closure, name, request, outside, constants)
+
+
+def _differentiate(
+    closure: Closure, name: str, request: Request, outside: Outside, constants: bool
+) -> Derived:
     arguments, func, result = _front(closure, outside, name, request)
     fixed = frozenset(outside.variables if constants else ())
     if constants:
