@@ -14,6 +14,7 @@ import sys
 import time
 import types
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -101,8 +102,8 @@ def overhead(rounds: int) -> str:
         d(*args, **seed)
         run = d._last.run  # type: ignore[union-attr]
         runs: dict[str, Callable[[], Any]] = {
-            "whole": lambda d=d, seed=seed: d(*args, **seed),
-            "bare": lambda run=run, seed=seed: run(*args, **seed),
+            "whole": partial(d, *args, **seed),
+            "bare": partial(run, *args, **seed),
         }
         t = medians(runs, rounds, 2000)
         said.append(f"{name} {1e6 * (t['whole'] - t['bare']):.2f} us")

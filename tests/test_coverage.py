@@ -20,10 +20,12 @@ import pytest
 import scipy
 import scipy.fft
 import scipy.integrate
+import scipy.interpolate
 import scipy.linalg
 import scipy.ndimage
 import scipy.optimize
 import scipy.signal
+import scipy.sparse.linalg
 import scipy.spatial.distance
 import scipy.special
 import scipy.stats
@@ -37,6 +39,7 @@ NUMPY = {"numpy", "numpy.linalg", "numpy.fft", "math", "builtins"}
 SCIPY = {
     "scipy.special", "scipy.linalg", "scipy.fft", "scipy.signal", "scipy.integrate",
     "scipy.ndimage", "scipy.spatial.distance", "scipy.stats", "scipy.optimize", "functools",
+    "scipy.interpolate", "scipy.sparse", "scipy.sparse.linalg",
 }  # fmt: skip
 MODULES = NUMPY | SCIPY
 TABLE = Path(__file__).with_name("coverage.csv")
@@ -80,7 +83,7 @@ REFUSED = {
     "stft": NO_RULE,
     "istft": NO_RULE,
     "resample": NO_RULE,
-    "map_coordinates(order=1)": NO_RULE,
+    "PchipInterpolator": NO_RULE,
     "gaussian_kde": NO_RULE,
     "skew/kurtosis": NO_RULE,
     "dirichlet.logpdf": "rank",  # SciPy checks values: the type of the answer is not found
