@@ -14,13 +14,15 @@ import sys
 import time
 import types
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 import benchmarks  # noqa: F401 (first: one thread)
 from benchmarks.programs import PROGRAMS, Program, small
-from s2sgrad import value_and_grad
+from s2sgrad import jvp, value_and_grad, vjp
+from s2sgrad.derivative import Derivative
 from s2sgrad.errors import DifferentiationError
 
 
@@ -89,13 +91,23 @@ def measure(name: str, p: Program, rounds: int) -> str:
 
 def overhead(rounds: int) -> str:
     """What a call costs over the bare emitted function."""
-    args = (1.5, np.ones(3), np.ones((2, 2)))
-    d = value_and_grad(small, (0, 1, 2))
-    d(*args)
-    run = d._last.run  # type: ignore[union-attr]
-    t = medians({"whole": lambda: d(*args), "bare": lambda: run(*args)}, rounds, 2000)
-    over = 1e6 * (t["whole"] - t["bare"])
-    return f"call overhead, three arguments: {over:.2f} us (bare {1e6 * t['bare']:.2f} us), aim 0.5"
+    args, bars = (1.5, np.ones(3), np.ones((2, 2))), (1.0, np.ones(3), np.ones((2, 2)))
+    calls: dict[str, tuple[Derivative[..., Any], dict[str, Any]]] = {
+        "value_and_grad": (value_and_grad(small, (0, 1, 2)), {}),
+        "vjp": (vjp(small, (0, 1, 2)), {"out_bar": 1.0}),
+        "jvp": (jvp(small, (0, 1, 2)), {"tangents": bars}),
+    }
+    said = []
+    for name, (d, seed) in calls.items():
+        d(*args, **seed)
+        run = d._last.run  # type: ignore[union-attr]
+        runs: dict[str, Callable[[], Any]] = {
+            "whole": partial(d, *args, **seed),
+            "bare": partial(run, *args, **seed),
+        }
+        t = medians(runs, rounds, 2000)
+        said.append(f"{name} {1e6 * (t['whole'] - t['bare']):.2f} us")
+    return f"call overhead, three arguments: {', '.join(said)}; aim 0.5 (and a seed's tests)"
 
 
 def imports(rounds: int) -> str:

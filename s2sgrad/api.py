@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, overload
 
 from s2sgrad.derivative import Derivative, Wrt
+from s2sgrad.elimination.search import MODES, SEARCHED, Order
 from s2sgrad.jacobians import Jacobian
 from s2sgrad.pullbacks import Pullback
 
@@ -24,7 +25,7 @@ class Options(TypedDict, total=False):
 class JacobianOptions(Options, total=False):
     """What `jacobian` may be told."""
 
-    order: str | Sequence[int]
+    order: Order
 
 
 class _Grad(Protocol):
@@ -48,7 +49,7 @@ def _transform(
     has_aux: bool,
     optimize: int,
     jit: str | None,
-    order: str | tuple[int, ...] | None = None,
+    order: Order | None = None,
 ) -> Any:
     kind = {"pullback": Pullback, "jacobian": Jacobian, "hessian": Jacobian}.get(what, Derivative)
 
@@ -61,15 +62,15 @@ def _transform(
     return made if fun is None else made(fun)
 
 
-ORDERS = ("auto", "forward", "reverse", "markowitz")
+ORDERS = (*SEARCHED, *MODES)
 
 
-def _order(order: str | Sequence[int]) -> str | tuple[int, ...]:
+def _order(order: Order) -> Order:
     if isinstance(order, str):
         if order not in ORDERS:
             raise ValueError(f"order is one of {', '.join(ORDERS)}, or vertices: not {order!r}")
         return order
-    return tuple(order)
+    return tuple(tuple(s) if isinstance(s, list) else s for s in order)
 
 
 @overload
@@ -242,7 +243,7 @@ def jacobian(
     has_aux: bool = False,
     optimize: int = 1,
     jit: str | None = None,
-    order: str | Sequence[int] = "auto",
+    order: Order = "auto",
 ) -> Any:
     """The matrix of partial derivatives, an array of the shape `out.shape + arg.shape`.
 
@@ -252,11 +253,14 @@ def jacobian(
 
     Functions of a few numbers become straight code, for arguments of these shapes, in which the
     local derivatives are multiplied in the cheapest `order` that is found ("auto": vertex
-    elimination, Griewank and Walther, Evaluating Derivatives, 2008, chapters 9 and 10), or in that
-    of "forward", "reverse" or "markowitz".  So do array programs, whose local derivatives are
-    labelled einsum terms: zeros are not multiplied.  Others are made of columns by forward mode or of rows
-    by reverse mode, whichever are fewer: for arguments of new shapes the function is run once to
-    see how many results it has.
+    elimination, Griewank and Walther, Evaluating Derivatives, 2008, chapters 9 and 10; "edges":
+    single edges too, Naumann, Mathematical Programming 99, 2004), in that of "forward", "reverse"
+    or "markowitz", or in the given one: vertices, and edges as `("front", i, j)` or
+    `("back", j, k)`, numbered as in `.cost["order"]`.  Of array programs the
+    local derivatives are labelled einsum terms, multiplied in the cheapest order of vertices: zeros
+    are not multiplied.  Others are made of columns by forward mode or of rows by reverse mode,
+    whichever are fewer: for arguments of new shapes the function is run once to see how many
+    results it has.
 
     Raises `TypeError` for complex arguments, `ValueError` for an order that is none.
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import functools
 import inspect
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from s2sgrad.front.resolve import Scope
-from s2sgrad.front.values import Closure, Known
+from s2sgrad.front.values import Closure, Known, Value
 from s2sgrad.rules.registry import lookup
 
 _P = inspect.Parameter
@@ -28,6 +29,16 @@ class Stage:
     bare: bool
     what: str
     has_aux: bool
+
+
+class Nested(Protocol):
+    """A derivative that is differentiated again."""
+
+    def settled(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The arguments in the types that it takes."""
+
+    def value(self, scope: Scope) -> Value:
+        """The derivative as a program that calls it knows it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +57,20 @@ class Callee:
     method: bool = False  # position 0 is the first after `self`
     library: bool = False
     inner: tuple[Stage, ...] = ()  # transforms that come first, the innermost first
+    derivative: Nested | None = None  # `function` is one: `vjp(f)` in `jvp(vjp(f))`
 
     def closure(self, scope: Scope, given: tuple[str, ...]) -> Closure:
         """The function as the parser knows it; `given` are the parameters that have a value."""
-        if not self.library:
+        if not (self.library or self.derivative):
             assert isinstance(self.function, types.FunctionType)
             return scope.closure(self.function, with_defaults=False)
-        return _call_of(self, given)
+        return _call_of(self, self.value(scope), given)
+
+    def value(self, scope: Scope) -> Value:
+        """The function as a value of a program that calls it with all of its parameters."""
+        if self.derivative is not None:
+            return self.derivative.value(scope)
+        return Known(self.function) if self.library else self.closure(scope, ())
 
 
 def callee(fun: Any, what: str) -> Callee:
@@ -127,6 +145,29 @@ def _library(fun: Callable[..., Any]) -> Callee:
     return Callee(fun, fun.__name__, signature, signature, library=True)
 
 
+def of_derivative(fun: Any, what: str, inner: Callee, seed: str | None) -> Callee:
+    """A derivative as a function: its parameters are those of its function, and its seed."""
+
+    def with_seed(signature: inspect.Signature) -> inspect.Signature:
+        params = list(signature.parameters.values())
+        if seed is not None:
+            default = _ABSENT if seed == "out_bar" else _P.empty
+            last = bool(params) and params[-1].kind is _P.VAR_KEYWORD
+            params.insert(len(params) - last, _P(seed, _P.KEYWORD_ONLY, default=default))
+        return inspect.Signature(params)
+
+    return replace(
+        inner,
+        function=fun,
+        name=f"{inner.name}_{what}",
+        whole=with_seed(inner.whole),
+        shown=with_seed(inner.shown),
+        library=False,
+        inner=(),
+        derivative=fun,
+    )
+
+
 class _Absent:
     """The default of a parameter that a library function is left to fill."""
 
@@ -142,14 +183,18 @@ def absent(value: Any) -> bool:
     return value is _ABSENT
 
 
-def _call_of(c: Callee, given: tuple[str, ...]) -> Closure:
+def _call_of(c: Callee, function: Value, given: tuple[str, ...]) -> Closure:
     """`lambda a, axis: fn(a, axis=axis)`."""
     args: list[ast.expr] = []
     named: list[ast.keyword] = []
     for name in given:
         kind = c.whole.parameters[name].kind
         value = ast.Name(name, ast.Load())
-        if kind is _P.KEYWORD_ONLY or (
+        if kind is _P.VAR_POSITIONAL:
+            args.append(ast.Starred(value, ast.Load()))
+        elif kind is _P.VAR_KEYWORD:
+            named.append(ast.keyword(None, value))
+        elif kind is _P.KEYWORD_ONLY or (
             args and kind is _P.POSITIONAL_OR_KEYWORD and _gap(c, given)
         ):
             named.append(ast.keyword(name, value))
@@ -162,7 +207,11 @@ def _call_of(c: Callee, given: tuple[str, ...]) -> Closure:
         if isinstance(n, ast.expr | ast.arg):
             n.lineno = n.end_lineno = 1
             n.col_offset = n.end_col_offset = 0
-    return Closure(node, lambda name, at: Known(c.function), {}, f"<{c.name}>", c.function)
+
+    def lookup(name: str, at: ast.AST) -> Value:  # what the parser itself asks for is built in
+        return function if name == c.name else Known(getattr(builtins, name))
+
+    return Closure(node, lookup, {}, f"<{c.name}>", c.function)
 
 
 def _gap(c: Callee, given: tuple[str, ...]) -> bool:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from s2sgrad.debug import wanted
+from s2sgrad.debug.nans import watched
+from s2sgrad.elimination.table import Dynamic
 from s2sgrad.emit.expr import Spelling
 from s2sgrad.emit.load import load
 from s2sgrad.emit.results import Display, Result, renumbered
@@ -28,7 +32,7 @@ from s2sgrad.passes.inner import INNER
 from s2sgrad.passes.seeds import Seeds
 from s2sgrad.pipeline import final, scratch, settled, tidy_kept, verified
 from s2sgrad.request import Request
-from s2sgrad.straight import Straight, straight
+from s2sgrad.straight import Straight, exact_shapes, straight
 from s2sgrad.structured.matrix import Structured, structured
 
 
@@ -62,7 +66,8 @@ class Compiled:
     given: dict[str, Callable[..., Any]]  # functions of the user's that the text calls
     calls: bool  # are there functions that are kept as calls?
     changes: bool = False  # are containers among the arguments changed?
-    shapes: Mapping[str, Any] = field(default_factory=dict)  # that data from outside must have
+    shapes: set[Any] = field(default_factory=set)  # of arguments that a matrix was made for
+    outside: Mapping[str, Any] = field(default_factory=dict)  # shapes that its data must have
 
 
 def compile_derivative(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
@@ -70,8 +75,9 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
     made = differentiate(closure, name, request, scope)
     text = made.emitted
     exact = isinstance(request.seed, Structured)
-    shapes = {n: np.shape(v) for n, v in _read(scope).items()} if exact else {}
-    run, back = load(text.source, (text.names[0], text.names[-1]), text.given, text.places)
+    outside = {n: np.shape(v) for n, v in _read(scope).items()} if exact else {}
+    ends = (text.names[0], text.names[-1])
+    run, back = load(text.source, ends, text.given, text.places, _watched(made, name, request))
     return Compiled(
         name,
         run,
@@ -87,8 +93,22 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
         text.given,
         bool(text.kept),
         made.changes,
-        shapes,
+        outside=outside,
     )
+
+
+def _watched(made: Derived, name: str, request: Request) -> dict[str, Callable[..., Any]]:
+    """What is put around the function that computes the derivative, to find out where NaN began."""
+    if "nan" not in wanted() or request.what == "pullback":
+        return {}
+    func, first = made.stages["bufferize"], len(made.seeds.atoms)
+    values = first
+    if request.what not in ("value_and_grad", "vjp"):
+        values = first - 1 if request.has_aux and first else 0
+    stages = [(func, values)]
+    if request.what != "hvp" and "reverse" in made.stages and not request.inner:
+        stages.insert(0, (made.stages["reverse"], first))
+    return {func.name: lambda run: watched(run, stages, name)}
 
 
 def differentiate(
@@ -97,8 +117,20 @@ def differentiate(
     """The derivative of a parsed function.
 
     What it reads from `outside` becomes trailing parameters of what is emitted, or names of its
-    module (`constants`).
+    module (`constants`).  A matrix is one straight function where the types tell all shapes.
     """
+    by_types = request.what in MATRICES and request.seed is None
+    shapes = exact_shapes(request.signatures) if by_types else None
+    if shapes is not None:
+        with suppress(Dynamic):  # it cannot be followed number by number
+            exact = replace(request, seed=Straight(shapes))
+            return _differentiate(closure, name, exact, outside, constants)
+    return _differentiate(closure, name, request, outside, constants)
+
+
+def _differentiate(
+    closure: Closure, name: str, request: Request, outside: Outside, constants: bool
+) -> Derived:
     arguments, func, result = _front(closure, outside, name, request)
     fixed = frozenset(outside.variables if constants else ())
     if constants:
@@ -112,7 +144,7 @@ def differentiate(
         func, result = staged(func, arguments, request, stage, result, stages)
     whole = "_".join([_identifier(name), *(stage.what for stage in request.inner), request.what])
     if isinstance(request.seed, Straight):
-        func, structure, _ = straight(func, arguments, request, result, stages)
+        func, structure = straight(func, arguments, request, result, stages)
         func = final(replace(func, name=whole), stages)
         emitted = emit([(func, structure, _header(request, func.names, fixed))])
         return Derived(emitted, stages, Seeds(), written, arguments.leaves, changes)

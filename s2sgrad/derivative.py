@@ -12,13 +12,14 @@ from dataclasses import replace
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 from s2sgrad.admission import check_differentiable, header, signatures
-from s2sgrad.callee import Callee, Stage, absent, callee
+from s2sgrad.callee import Callee, Stage, absent, callee, of_derivative
 from s2sgrad.compile import Compiled, compile_derivative
-from s2sgrad.dispatch import Call, dispatcher, fits
+from s2sgrad.dispatch import ABSENT, Call, Ways, dispatcher, fits
 from s2sgrad.emit.load import note
 from s2sgrad.errors import S2SGradError
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.structure import Signature, type_of_argument
+from s2sgrad.front.values import Transformed, Value
 from s2sgrad.frozen import bound_name, freeze
 from s2sgrad.graph import Graph
 from s2sgrad.ir.ops import part
@@ -30,7 +31,8 @@ from s2sgrad.pipeline import LEVELS
 from s2sgrad.request import SEED_NAMES, Inner, Request, Target
 from s2sgrad.targets import below, check_target, named, target
 
-UNGUARDED = ("pullback", "jacobian", "hessian")  # their calls do more than to run what is emitted
+ALONE = ("grad", "value_and_grad", "elementwise_grad")  # their calls run what is emitted, no more
+GUARDED = 16  # signatures that a guard tells apart, one test after another
 MOST = 256  # signatures that a function is kept compiled for
 Wrt = int | str | tuple[int | str, ...]
 _P = inspect.Parameter
@@ -81,13 +83,17 @@ class Derivative(Generic[P, R]):
         self._what, self._has_aux = what, has_aux
         self._bare = not isinstance(wrt, tuple)
         self._wrt = wrt if isinstance(wrt, tuple) else (wrt,)
+        self._stage = Stage(self._wrt, self._bare, what, has_aux)
         for w in self._wrt:
             check_target(self._callee, w)
         inner = [w for stage in self._callee.inner for w in stage.wrt]
         self._names = frozenset(n for w in (*self._wrt, *inner) if (n := named(self._callee, w)))
         self._seed_name = seed = SEED_NAMES.get(what)
         if seed is not None and seed in self._callee.whole.parameters:
-            raise TypeError(f"a function with a parameter named `{seed}` cannot be given to {what}")
+            raise TypeError(
+                f"a function with a parameter named `{seed}` cannot be given to {what}: give it a "
+                "lambda whose parameter has another name"
+            )
         self._compiled: dict[Any, list[Compiled]] = {}
         self._last: Compiled | None = None
         self._sizes: Sizes = ({}, {})  # of the arguments that it was compiled for
@@ -100,10 +106,32 @@ class Derivative(Generic[P, R]):
 
     def staged(self, what: str) -> Callee:
         """The function whose derivative of the derivative `what` is asked for."""
-        if self._what not in ("grad", "value_and_grad"):
-            raise TypeError(f"{what} of {self._what}: only grad and value_and_grad can be nested")
-        stage = Stage(self._wrt, self._bare, self._what, self._has_aux)
-        return replace(self._callee, inner=(*self._callee.inner, stage))
+        if self._what in ("grad", "value_and_grad"):
+            return replace(self._callee, inner=(*self._callee.inner, self._stage))
+        return of_derivative(self, self._what, self._callee, self._seed_name)
+
+    def value(self, scope: Scope) -> Value:
+        """This transform as a program knows it."""
+        c = self._callee
+        found = c.value(scope)
+        for one in (*c.inner, self._stage):
+            wrt = tuple(w if c.library else named(c, w) or w for w in one.wrt)
+            found = Transformed(one.what, found, wrt[0] if one.bare else wrt, one.has_aux)
+        return found
+
+    def settled(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of this transform, its seed among them, in the types that it takes.
+
+        Raises `TypeError` where the seed has not the structure or the shapes of the arguments.
+        """
+        own = {n: v for n, v in values.items() if n != self._seed_name}
+        values |= self._settled(own)
+        if self._seed_name not in (None, NAME):
+            given = signatures(self._callee, own, self._names)
+            targets = tuple(target(self._callee, w, own) for w in self._wrt)
+            name = str(self._seed_name)
+            values[name] = self._seed(given, targets, own, values[name])[1]
+        return values
 
     def __repr__(self) -> str:
         return f"<{self._what} of {self._callee.name}>"
@@ -125,9 +153,7 @@ class Derivative(Generic[P, R]):
         ):
             return self._kind(), (self.primal, *self._options)
         latest = [found[0] for found in self._compiled.values() if found]
-        return freeze(
-            self._callee, self._names, [] if self._seed_name or self._what in UNGUARDED else latest
-        )
+        return freeze(self._callee, self._names, latest if self._what in ALONE else [])
 
     def __copy__(self) -> Self:
         return self
@@ -219,7 +245,7 @@ class Derivative(Generic[P, R]):
     def _taken(self, kwargs: dict[str, Any]) -> Any:
         """The seed, taken out of the keywords of a call."""
         name = self._seed_name
-        if name not in (None, NAME) and name not in kwargs:
+        if name not in (None, NAME) and kwargs.get(name, ABSENT) is ABSENT:
             raise TypeError(f"{self._what}: `{name}=` is needed, structured like wrt")
         return kwargs.pop(name, None) if name else None
 
@@ -229,7 +255,8 @@ class Derivative(Generic[P, R]):
         Raises `DifferentiationError` where arrays share memory that the function writes to.
         """
         pos: list[Any] = []
-        named = {n: compiled.scope.data[n][0]() for n in compiled.data}
+        read = {n: compiled.scope.data[n][0]() for n in compiled.data}
+        named = dict(read)
         for p in self._callee.whole.parameters.values():
             if p.name not in values:
                 continue
@@ -243,7 +270,7 @@ class Derivative(Generic[P, R]):
             else:
                 pos.append(v)
         if compiled.written:
-            refuse_overlaps(compiled, values, self._callee.name)
+            refuse_overlaps(compiled, values, self._callee.name, read)
         if compiled.changes:
             refuse_shared_containers(compiled, values, self._callee.name)
         return pos, named
@@ -268,6 +295,16 @@ class Derivative(Generic[P, R]):
         compiled.seeds.check_shapes(value, out_bar)
         return result
 
+    def _blame(self, compiled: Compiled, error: Exception, *args: Any, **kwargs: Any) -> None:
+        """Was it the shape of the seed?  Then that is raised, else the error is the primal's own.
+
+        A seed of the wrong shape may not even broadcast.
+        """
+        if isinstance(error, ValueError | IndexError):
+            seed = self._taken(kwargs)
+            with contextlib.suppress(ValueError):
+                compiled.seeds.check_shapes(self._value_of(self._bind(args, kwargs)), seed)
+
     def _value_of(self, values: dict[str, Any]) -> Any:
         bound = inspect.BoundArguments(self._callee.whole, values)
         function = self.primal if self._callee.inner else self._callee.function
@@ -283,10 +320,15 @@ class Derivative(Generic[P, R]):
         bound.apply_defaults()
         given = {**self._callee.fixed, **bound.arguments}
         values = {n: given[n] for n in self._callee.whole.parameters if not absent(given[n])}
+        return self._settled(values)
+
+    def _settled(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The arguments as they are compiled for: ints in `wrt` are floats."""
         for n in self._names:
             if n in values and type(values[n]) is int:
                 values[n] = float(values[n])
-        return values
+        nested = self._callee.derivative
+        return nested.settled(values) if nested else values
 
     def _parts(self, targets: tuple[Target, ...], values: dict[str, Any]) -> tuple[Any, ...]:
         """What the targets stand for in a call."""
@@ -366,12 +408,13 @@ class Derivative(Generic[P, R]):
         )
 
     def _dispatcher(self) -> Call:
-        if self._seed_name or self._what in UNGUARDED:
+        if self._callee.derivative:  # its own arguments are settled first
             return self._slow
-        # Where arguments are written to, each call is checked for such as are the same.
-        plain = (c[0] for c in self._compiled.values())
-        recent = [c for c in plain if not (c.written or c.changes)][-4:]
-        return dispatcher(self._callee, recent, self._slow)
+        recent = [found[0] for found in self._compiled.values() if found][-GUARDED:]
+        return dispatcher(self._callee, self._what, recent[::-1], self._ways())
+
+    def _ways(self) -> Ways:
+        return Ways(self._slow, self._blame)
 
 
 def _check_options(optimize: int, jit: str | None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,33 +18,42 @@ from s2sgrad.callee import Callee
 from s2sgrad.compile import Compiled
 from s2sgrad.emit.load import note
 from s2sgrad.front.resolve import Cell, Getter, Global, Member
-from s2sgrad.front.structure import (
-    Const,
-    Signature,
-    Struct,
-    is_literal,
-    signature_of,
-    type_of_argument,
-)
-from s2sgrad.ir.opaque import CLASSES
-from s2sgrad.ir.types import Array, Scalar, Static
+from s2sgrad.front.structure import Struct, containers, type_of_argument
+from s2sgrad.guards import Tests, Unguarded, spelled
+from s2sgrad.ir.types import Array
+from s2sgrad.passes.seeds import NAME
+from s2sgrad.request import SEED_NAMES
 
 Call = Callable[..., Any]
+MOST_CHANGED = 16  # containers or arrays, each to be told from all others
+ABSENT = object()  # a seed that the call does not give
 _P = inspect.Parameter
-_TYPES = {"float": float, "int": int, "bool": bool, "complex": complex}
-_MANY = 64  # leaves: beyond, comparing signatures is no slower
 
 
-def dispatcher(c: Callee, compiled: Sequence[Compiled], slow: Call) -> Call:
+@dataclass(frozen=True)
+class Ways:
+    """What a guard hands on to: calls that it cannot answer, and what is left to be done.
+
+    `finish` makes the answer of what a compilation returned, `blame` looks at the seed of a call
+    that failed.  With `by_shapes`, a compilation serves the shapes that it has served.
+    """
+
+    slow: Call
+    blame: Call
+    finish: Call | None = None
+    by_shapes: bool = False
+
+
+def dispatcher(c: Callee, what: str, compiled: Sequence[Compiled], ways: Ways) -> Call:
     """A function with the parameters of the user's that finds the compilation and runs it."""
-    return _Guard(c, slow).build(compiled)
+    return _Guard(c, SEED_NAMES.get(what), ways).build(compiled)
 
 
-class _Guard:
-    def __init__(self, c: Callee, slow: Call) -> None:
-        self.callee = c
-        self.space: dict[str, Any] = {"_s2s_slow": slow, "_s2s_nd": np.ndarray, "_s2s_note": note}
-        self.count = 0
+class _Guard(Tests):
+    def __init__(self, c: Callee, seed: str | None, ways: Ways) -> None:
+        super().__init__()
+        self.callee, self.seed_name, self.ways = c, seed, ways
+        self.space |= {"_s2s_slow": ways.slow, "_s2s_note": note}
 
     def build(self, compiled: Sequence[Compiled]) -> Call:
         shown = self.callee.shown.parameters
@@ -51,36 +61,25 @@ class _Guard:
         hit = self.bind("hit", None)
         lines = [f"def {name}({self.header(shown)}):"]
         for one in compiled:
-            tests, call = self.case(one)
+            try:
+                tests, call, after = self.case(one)
+            except Unguarded:
+                continue
             lines += ["    try:", f"        {hit} = {' and '.join(tests or ['True'])}"]
             # a global, cell or attribute that was there is gone
             lines += [
                 "    except (KeyError, ValueError, AttributeError):",
                 f"        {hit} = False",
             ]
-            lines += [
-                f"    if {hit}:",
-                "        try:",
-                f"            return {call}",
-                "        except Exception as _s2s_error:",
-                "            _s2s_note(_s2s_error)",
-                "            raise",
-            ]
-        lines.append(f"    return _s2s_slow({', '.join(map(_passed, shown.values()))})")
+            lines += [f"    if {hit}:", "        try:", f"            {call}", *after]
+        lines.append(f"    return _s2s_slow({self.handed(shown)})")
         exec(compile("\n".join(lines), "<s2sgrad dispatch>", "exec"), self.space)
         made: Call = self.space[name]
         made.__name__ = made.__qualname__ = self.callee.name  # in messages of wrong calls
         return made
 
-    def bind(self, hint: str, value: Any) -> str:
-        """A name for an object that the guard compares with."""
-        self.count += 1
-        name = f"_s2s_{hint}{self.count}"
-        self.space[name] = value
-        return name
-
     def header(self, params: Any) -> str:
-        """The user's parameters; defaults are the user's objects."""
+        """The user's parameters and that of the seed; defaults are the user's objects."""
         made, star = [], False
         for p in params.values():
             text = stars(p) + p.name
@@ -95,20 +94,35 @@ class _Guard:
             following = [q for q in params.values() if q.kind is _P.POSITIONAL_ONLY]
             if last and p is following[-1]:
                 made.append("/")
+        if self.seed_name:
+            rest = [made.pop()] if made and made[-1].startswith("**") else []
+            default = "None" if self.seed_name == NAME else self.bind("absent", ABSENT)
+            made += [*([] if star else ["*"]), f"{self.seed_name}={default}", *rest]
         return ", ".join(made)
 
-    def case(self, one: Compiled) -> tuple[list[str], str]:
-        """The tests of one compilation, and the call."""
+    def handed(self, params: Any) -> str:
+        """The parameters of the call, handed on as they came."""
+        given = [_passed(p) for p in params.values()]
+        if self.seed_name:
+            given.insert(
+                len(given) - bool(given and given[-1].startswith("**")), _same(self.seed_name)
+            )
+        return ", ".join(given)
+
+    def case(self, one: Compiled) -> tuple[list[str], str, list[str]]:
+        """The tests of one compilation, the call, and what follows it."""
         tests: list[str] = []
         given: list[str] = []
         named: list[str] = []
         rest: list[str] = []
+        texts: dict[str, str] = {}  # of the arguments
         for name, p in self.callee.whole.parameters.items():
             if name not in one.request.signatures:
                 tests.append(f"{name} is {self.bind('absent', p.default)}")
                 continue
             shown = name in self.callee.shown.parameters
             value = name if shown else self.bind("fixed", self.callee.fixed[name])
+            texts[name] = value
             tests += self.tests(value, one.request.signatures[name], name)
             if p.kind is _P.VAR_KEYWORD:
                 rest.append(f"**{value}")
@@ -116,13 +130,95 @@ class _Guard:
                 named.append(f"{name}={value}")
             else:
                 given.append(stars(p) + value)
+        if self.ways.by_shapes:
+            tests.append(self.served(one, texts))
+        seed_tests, seed, after = self.of_seed(one, texts)
+        tests += seed_tests
+        read: list[str] = []  # arrays from outside
         for name, (get, var) in one.scope.data.items():
             value = self.bind("data", None)
             tests += self.leaf(f"({value} := {self.read(get)})", value, var.type)
+            if one.outside.get(name):
+                tests.append(f"{value}.shape == {one.outside[name]}")
             named.append(f"{name}={value}")
+            read += [value] if isinstance(var.type, Array) else []
         tests += self.standing(one)
-        arguments = ", ".join([*given, *named, *rest])
-        return tests, f"{self.bind('run', one.run)}({arguments})"
+        tests += self.apart(one, texts, read)
+        arguments = ", ".join([*given, *named, *seed, *rest])
+        call = f"{self.bind('run', one.run)}({arguments})"
+        if self.ways.finish is not None:
+            call = f"{self.bind('finish', self.ways.finish)}({self.bind('one', one)}, {call})"
+        return tests, *self.answered(one, call, after)
+
+    def answered(self, one: Compiled, call: str, after: list[str]) -> tuple[str, list[str]]:
+        """The statement that calls, and what follows: errors that are noted, shapes compared."""
+        noted = [
+            "        except Exception as _s2s_error:",
+            "            _s2s_note(_s2s_error)",
+            "            raise",
+        ]
+        if not after:
+            return f"return {call}", noted
+        blame, args = self.bind("blame", self.ways.blame), self.handed(self.callee.shown.parameters)
+        noted.insert(2, f"            {blame}({self.bind('one', one)}, _s2s_error, {args})")
+        return f"_s2s_answer = {call}", [*noted, *after, "        return _s2s_answer"]
+
+    def apart(self, one: Compiled, texts: dict[str, str], read: list[str]) -> list[str]:
+        """Has what is written to memory of its own?  Where it may have not, the slow way tells."""
+        tests: list[str] = []
+        written = {x.var for x in one.written}
+        leaves = [x for x in one.leaves if isinstance(x.var.type, Array)] if written else []
+        arrays = [(spelled(texts[x.owner.hint], x.path), x.var in written) for x in leaves]
+        if len(arrays) > MOST_CHANGED:
+            raise Unguarded
+        for k, (x, changed) in enumerate(arrays):
+            others = [y for y, other in arrays[:k] if changed or other]
+            others += read if changed else []
+            may = self.bind("may_share", np.may_share_memory)
+            tests += [f"not {may}({x}, {y})" for y in others]
+        if one.changes:
+            found = [
+                f"id({spelled(texts[n], path)})"
+                for n, s in one.request.signatures.items()
+                for path in containers(s)
+            ]
+            if len(found) > MOST_CHANGED:
+                raise Unguarded
+            if len(found) > 1:
+                tests.append(f"len({{{', '.join(found)}}}) == {len(found)}")
+        return tests
+
+    def served(self, one: Compiled, texts: dict[str, str]) -> str:
+        """Are the shapes such as this compilation has served?"""
+        signatures = one.request.signatures
+        if any(isinstance(s, Struct) for s in signatures.values()):
+            raise Unguarded
+        arrays = [f"{texts[n]}.shape, " for n, s in signatures.items() if isinstance(s, Array)]
+        return f"({''.join(arrays)}) in {self.bind('shapes', one.shapes)}"
+
+    def of_seed(
+        self, one: Compiled, texts: dict[str, str]
+    ) -> tuple[list[str], list[str], list[str]]:
+        """Tests of the seed, how it is handed on, what compares its shapes with the results."""
+        name, request = self.seed_name, one.request
+        if name is None:
+            return [], [], []
+        if name != NAME:
+            whats = request.wrt, request.bare, request.signatures, request.seed
+            return self.tangents(name, texts, *whats), [_same(name)], []
+        types = dict(one.seeds.given)
+        tests = self.out_bar(name, request.seed, types, ())
+        if not types:
+            return tests, [], []
+        value, after = "_s2s_answer[0][0]" if request.has_aux else "_s2s_answer[0]", []
+        arrays = [path for path, t in types.items() if isinstance(t, Array)]
+        if arrays:
+            unlike = (f"{spelled(value, p)}.shape != {spelled(name, p)}.shape" for p in arrays)
+            check = self.bind("check", one.seeds.check_shapes)
+            after = [f"        if {' or '.join(unlike)}:", f"            {check}({value}, {name})"]
+            return tests, [_same(name)], after
+        scalar = () in types and "None" in tests[0]
+        return tests, [f"{name}=1.0 if {name} is None else {name}" if scalar else _same(name)], []
 
     def standing(self, one: Compiled) -> list[str]:
         """Does every function and module that was followed still stand behind its name?"""
@@ -150,69 +246,6 @@ class _Guard:
             return f"{self.bind('class', get.cls)}.{get.name}"
         return f"{self.bind('get', get)}()"
 
-    # -- arguments
-
-    def tests(self, value: str, s: Signature, name: str) -> list[str]:
-        """What is tested of an argument."""
-        if isinstance(s, Struct):
-            if _size(s) > _MANY or not _is_plain(s):
-                return [
-                    f"{self.bind('of', signature_of)}({value}, {name!r}) == {self.bind('s', s)}"
-                ]
-            return self.struct(value, value, s, name)
-        if isinstance(s, Const):
-            return [self.const(value, s)]
-        return self.leaf(value, value, s)
-
-    def leaf(self, first: str, value: str, s: Any) -> list[str]:
-        """Tests of a number or array; `first` reads and binds it, `value` is its name."""
-        if isinstance(s, Scalar):
-            cls = np.dtype(s.char).type if s.char else _TYPES[s.kind]
-            return [f"type({first}) is {self.bind('type', cls)}"]
-        if isinstance(s, Static):
-            return [f"isinstance({first}, {self.bind('type', CLASSES[s.name])})"]
-        assert isinstance(s, Array)
-        dtype = self.bind("dtype", np.dtype(s.char))
-        tests = [f"type({first}) is _s2s_nd", f"{value}.dtype == {dtype}"]
-        tests.append(f"{value}.ndim == {len(s.shape)}")
-        if len(s.shape) == 1:
-            return [*tests, f"len({value}) {'==' if s.shape[0] == 1 else '!='} 1"]
-        if s.shape and 1 not in s.shape:
-            return [*tests, f"1 not in {value}.shape"]
-        each = [f"{value}.shape[{k}] {'==' if d == 1 else '!='} 1" for k, d in enumerate(s.shape)]
-        return [*tests, *each]
-
-    def const(self, value: str, s: Const) -> str:
-        if s.value is None or isinstance(s.value, bool):
-            return f"{value} is {s.value}"
-        if type(s.value) is str:
-            return f"{self.bind('const', s)} == {self.bind('Const', Const)}({value})"
-        if Const(s.value) == s and isinstance(s.value, int | tuple | slice | range | np.dtype):
-            return f"{self.bind('const', s)} == {self.bind('Const', Const)}({value})"
-        return f"{value} is {self.bind('const', s.value)}"
-
-    def struct(self, first: str, value: str, s: Struct, name: str) -> list[str]:
-        cls = s.cls or {"tuple": tuple, "list": list, "dict": dict}[s.kind]
-        tests = [f"type({first}) is {self.bind('type', cls)}"]
-        if s.kind in ("tuple", "list"):
-            tests.append(f"len({value}) == {len(s.items)}")
-        elif s.kind == "dict":
-            tests.append(f"[*{value}] == {self.bind('keys', list(s.keys))}")
-        elif s.kind == "object":
-            tests.append(f"{value}.__dict__.keys() == {self.bind('keys', set(s.keys))}")
-        for (kind, key), item in s.paths():
-            read = f"{value}.{key}" if kind == "attr" else f"{value}[{key!r}]"
-            if isinstance(item, Const):
-                tests.append(self.const(read, item))
-                continue
-            inner = self.bind("part", None)
-            bound = f"({inner} := {read})"
-            if isinstance(item, Struct):
-                tests += self.struct(bound, inner, item, name)
-            else:
-                tests += self.leaf(bound, inner, item)
-        return tests
-
 
 def fits(compiled: Compiled) -> bool:
     """Do the globals and cells that the code stands on still mean what they meant?"""
@@ -221,7 +254,7 @@ def fits(compiled: Compiled) -> bool:
         now = type_of_argument(found)
         if now is None or not _alike(now, v.type):
             return False
-        if np.shape(found) != compiled.shapes.get(name, np.shape(found)):
+        if np.shape(found) != compiled.outside.get(name, np.shape(found)):
             return False
     return compiled.scope.still_holds()
 
@@ -240,29 +273,8 @@ def _alike(now: Any, then: Any) -> bool:
 
 def _passed(p: inspect.Parameter) -> str:
     """The parameter, handed on as it came."""
-    if p.kind is _P.KEYWORD_ONLY:
-        return f"{p.name}={p.name}"
-    return stars(p) + p.name
+    return _same(p.name) if p.kind is _P.KEYWORD_ONLY else stars(p) + p.name
 
 
-def _size(s: Signature) -> int:
-    return sum(map(_size, s.items)) if isinstance(s, Struct) else 1
-
-
-def _is_plain(s: Signature) -> bool:
-    """Can every part be read by a literal key or an attribute of `__dict__`?"""
-    if not isinstance(s, Struct):
-        return True
-    if s.kind == "dict" and not all(map(is_literal, s.keys)):
-        return False
-    if s.kind == "object":
-        assert s.cls is not None
-        if any(c.__dict__.get("__slots__") for c in s.cls.__mro__):
-            return False
-        if any(hasattr(s.cls, k) and _is_descriptor(s.cls, k) for k in s.keys):
-            return False
-    return all(map(_is_plain, s.items))
-
-
-def _is_descriptor(cls: type, name: str) -> bool:
-    return hasattr(type(inspect.getattr_static(cls, name)), "__get__")
+def _same(name: str) -> str:
+    return f"{name}={name}"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from s2sgrad.compile import Compiled
 from s2sgrad.derivative import Derivative
+from s2sgrad.dispatch import Ways
+from s2sgrad.elimination.search import Order
 from s2sgrad.elimination.table import Dynamic
 from s2sgrad.errors import DifferentiationError, S2SGradError
 from s2sgrad.front.structure import Signature
@@ -21,6 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+MOST_SHAPES = 256  # that are remembered for one compilation
 MOST_ELEMENTS = 200  # of an array, to be followed one by one
 
 
@@ -34,12 +38,23 @@ class Jacobian(Derivative[P, R]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._by_rows: dict[Any, bool] = {}
         self._order: Any = "auto"
-        self._ways: dict[Any, list[type]] = {}  # that are left, for arguments of these shapes
+        self._untried: dict[Any, list[type]] = {}  # that are left, for arguments of these shapes
         self._guarded: set[Any] = set()  # shapes for which rows alone are finite
         self._only_rows = False
         super().__init__(*args, **kwargs)
 
+    def _ways(self) -> Ways:
+        return replace(super()._ways(), by_shapes=True)
+
     def _compilation(self, values: dict[str, Any], seed: Any) -> tuple[Compiled, Any]:
+        compiled, seed = self._in_order(values, seed)
+        if len(compiled.shapes) < MOST_SHAPES:
+            arrays = (v for v in values.values() if isinstance(v, np.ndarray))
+            compiled.shapes.add(tuple(a.shape for a in arrays))
+        return compiled, seed
+
+    def _in_order(self, values: dict[str, Any], seed: Any) -> tuple[Compiled, Any]:
+        """What serves these arguments, by elimination if that will do."""
         try:
             return self._whole(values, seed)
         except DifferentiationError:
@@ -65,19 +80,19 @@ class Jacobian(Derivative[P, R]):
             self._lead(values, e)
         return self._whole(values, seed)
 
-    def in_order(self, order: str | tuple[int, ...]) -> None:
+    def in_order(self, order: Order) -> None:
         """Multiply local derivatives in this order."""
         self._order = order
 
     def _left(self, values: dict[str, Any]) -> list[type]:
         """The ways to make the whole matrix one straight function that may be tried yet."""
         key = _sizes(values)
-        if key not in self._ways:
+        if key not in self._untried:
             short = _shapes(values) is not None
-            self._ways[key] = [Straight, Structured] if short else [Structured]
+            self._untried[key] = [Straight, Structured] if short else [Structured]
             if self._has_aux or self._callee.inner or self._options[-1] == 0:
-                self._ways[key] = []
-        return self._ways[key]
+                self._untried[key] = []
+        return self._untried[key]
 
     def _lead(self, values: dict[str, Any], why: Exception) -> None:
         """This way does not do: the next one, or rows or columns."""

@@ -12,7 +12,7 @@ from s2sgrad.emit.printer import MARGIN, text
 from s2sgrad.emit.results import Display, Result, statement
 from s2sgrad.front.arguments import Arguments, Leaf, wanted
 from s2sgrad.front.values import Value, leaves
-from s2sgrad.ir.call import called_by
+from s2sgrad.ir.call import has_calls
 from s2sgrad.ir.graph import Func, Lit, Var, atom_type
 from s2sgrad.ir.types import Array, Scalar
 from s2sgrad.passes.forward import has_tangent
@@ -61,7 +61,7 @@ def around(
         outs, names = args, names[count:]
     if request.seed == "rows":
         halves = (funcs[0].name, funcs[1].name)
-        cells = m.by_rows(halves, names, outs, bool(called_by(funcs)))
+        cells = m.by_rows(halves, names, outs, any(map(has_calls, funcs)))
     else:
         dots = funcs[0].names[len(funcs[0].names) - len(args) :]
         push = Push(funcs[0].name, tuple(dots), len(names))

@@ -7,12 +7,13 @@ from dataclasses import replace
 from s2sgrad.emit.results import Display, Result
 from s2sgrad.front.arguments import Arguments, Path, wanted
 from s2sgrad.front.values import Tup, Value, leaves, rebuild
-from s2sgrad.ir.call import called_by
+from s2sgrad.ir.call import has_calls
 from s2sgrad.ir.graph import Atom, Block, Func, Hole, Lit, Var, atom_type
 from s2sgrad.ir.types import Scalar
 from s2sgrad.passes.calls import refuse_halves
 from s2sgrad.passes.finish import finish
 from s2sgrad.passes.forward import forward, has_tangent
+from s2sgrad.passes.functions import is_reversed_once
 from s2sgrad.passes.reverse import reverse
 from s2sgrad.passes.seeds import Seeds, check_elementwise, paired, plan
 from s2sgrad.passes.tangents import Tangents, directions, one_by_one
@@ -27,7 +28,7 @@ def staged(
     """The derivative `inner` as a function that is differentiated again."""
     one = replace(request, wrt=inner.wrt, bare=inner.bare, what=inner.what, has_aux=inner.has_aux)
     bars = one.bars(arguments)
-    if called_by([func]) and len(bars) == 1 and isinstance(bars[0].type, Scalar):
+    if has_calls(func) and len(bars) == 1 and isinstance(bars[0].type, Scalar):
         seeds = plan(func, result, inner.what, inner.has_aux, None)
         n = len(seeds.atoms)
         func = tidy(seeds.checked(func), stages, "parse", _differentiated(arguments, request))
@@ -85,7 +86,7 @@ def pulled(
 ) -> tuple[Func, Result, Seeds]:
     """Reverse mode: the results, and the cotangents of the arguments."""
     bars = request.bars(arguments)
-    if request.what == "hvp" and called_by([func]):
+    if request.what == "hvp" and (has_calls(func) or is_reversed_once(func)):
         func, seeds = _back_along(func, result, request, arguments, stages)
         n = len(seeds.atoms)
         func, shape = results(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ from s2sgrad.ir.types import Array
 _WORK = 100_000  # candidates that NumPy tries before the answer is taken to be yes
 
 
-def refuse_overlaps(compiled: Compiled, values: dict[str, Any], name: str) -> None:
-    """Refuse the call if a write to one argument would change another.
+def refuse_overlaps(
+    compiled: Compiled, values: dict[str, Any], name: str, read: Mapping[str, Any]
+) -> None:
+    """Refuse the call if a write to one argument would change another, or what is `read` outside.
 
     The gradient is that of a function of independent arrays.
     """
@@ -26,15 +29,21 @@ def refuse_overlaps(compiled: Compiled, values: dict[str, Any], name: str) -> No
     for k, (x, a) in enumerate(arrays):
         for y, b in arrays[:k]:
             if (x.var in written or y.var in written) and _overlap(a, b):
-                first, second = (spell(z.path, z.owner.hint) for z in (y, x))
-                raise DifferentiationError(
-                    Refusal(
-                        f"`{first}` and `{second}` of `{name}` share memory, and one is written to",
-                        None,
-                        "pass a copy of one of them",
-                        anchor="shared",
-                    )
-                )
+                _refuse(spell(y.path, y.owner.hint), spell(x.path, x.owner.hint), name)
+        for other, b in read.items() if x.var in written else ():
+            if isinstance(b, np.ndarray) and _overlap(a, b):
+                _refuse(spell(x.path, x.owner.hint), other, name)
+
+
+def _refuse(first: str, second: str, name: str) -> None:
+    raise DifferentiationError(
+        Refusal(
+            f"`{first}` and `{second}` of `{name}` share memory, and one is written to",
+            None,
+            "pass a copy of one of them",
+            anchor="shared",
+        )
+    )
 
 
 def refuse_shared_containers(compiled: Compiled, values: dict[str, Any], name: str) -> None:

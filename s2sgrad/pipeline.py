@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from s2sgrad.debug import wanted
+from s2sgrad.debug.checks import checked, emptied_tapes
 from s2sgrad.errors import InternalError
 from s2sgrad.ir.call import called_by
 from s2sgrad.ir.graph import Func, Var
@@ -26,6 +27,7 @@ from s2sgrad.passes.share import share
 from s2sgrad.passes.shift import shift
 from s2sgrad.passes.shifted import shifted
 from s2sgrad.passes.simplify import simplify
+from s2sgrad.passes.sooner import sooner
 
 
 class Stages(dict[str, Func]):
@@ -56,6 +58,7 @@ TIDY: tuple[Callable[[Func], Func], ...] = (
     prune,
     shifted,
     prune,
+    sooner,
 )
 
 
@@ -90,6 +93,8 @@ def settled(func: Func, stages: Stages) -> Func:
         pair.whole = verified(plain(whole), "plain")
         pair.split()
     for k in called_by([func]):
+        if k.untidy:
+            k.func = tidy(verified(k.body, "derived"), scratch(stages.level), k.name)
         k.func = stages[k.name] = final(verified(k.body, "calls"), scratch(stages.level))
     return verified(plain(func), "plain")
 
@@ -97,8 +102,9 @@ def settled(func: Func, stages: Stages) -> Func:
 def final(func: Func, stages: Stages) -> Func:
     """`func` as it is emitted: what runs in place is settled, and what tapes hold."""
     func = stages["bufferize"] = verified(bufferize(func), "bufferize")
-    func = stages[LAST] = verified(bundle(func), LAST)
-    return func
+    words = wanted()
+    func = stages[LAST] = verified(bundle(checked(func, words)), LAST)
+    return verified(emptied_tapes(func), LAST) if "tapes" in words else func
 
 
 def _kept(func: Func, more: Sequence[Var], n: int | None = None) -> Func:
@@ -127,11 +133,11 @@ def tidy(
 
 
 def verified(func: Func, stage: str) -> Func:
-    """`func`, checked: what is emitted always, what a pass made if `S2SGRAD_VERIFY` is set.
+    """`func`, checked: what is emitted always, what a pass made if `S2SGRAD_DEBUG` says so.
 
     Raises `InternalError` for a function that breaks an invariant of the IR.
     """
-    if stage != LAST and not os.environ.get("S2SGRAD_VERIFY"):
+    if stage != LAST and "verify" not in wanted():
         return func
     try:
         return verify(func)

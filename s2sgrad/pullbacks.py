@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
 from s2sgrad.compile import Compiled
 from s2sgrad.derivative import Derivative
+from s2sgrad.dispatch import Ways
 from s2sgrad.emit.load import note
 
 P = ParamSpec("P")
@@ -17,7 +19,14 @@ class Pullback(Derivative[P, R]):
 
     def _run(self, compiled: Compiled, seed: Any, values: dict[str, Any]) -> Any:
         pos, named = self._placed(compiled, values)
-        value, saved = compiled.run(*pos, **named)
+        return self._pulled(compiled, compiled.run(*pos, **named))
+
+    def _ways(self) -> Ways:
+        return replace(super()._ways(), finish=self._pulled)
+
+    def _pulled(self, compiled: Compiled, found: tuple[Any, Any]) -> Any:
+        """The value, and `back` around what was saved."""
+        value, saved = found
         out = value[0] if self._has_aux else value
         shapes, seeds, second = compiled.seeds.shapes(out), compiled.seeds, compiled.back
 

@@ -6,19 +6,20 @@ For arguments of known, small shapes: the program is followed number by number (
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from s2sgrad.elimination.accumulate import accumulate, linearise
-from s2sgrad.elimination.count import reachable
+from s2sgrad.elimination.accumulate import accumulate, derivative_names, linearise
+from s2sgrad.elimination.count import kept, reachable
 from s2sgrad.elimination.edges import Whole
 from s2sgrad.elimination.greedy import reverse
 from s2sgrad.elimination.lower import Lowering
+from s2sgrad.elimination.report import Report, counted
 from s2sgrad.elimination.scalars import trace
-from s2sgrad.elimination.search import Found, Program, search
+from s2sgrad.elimination.search import Found, Order, Program, modes, search
 from s2sgrad.elimination.table import Dynamic, Input, Table, Value
 from s2sgrad.emit.results import Result
 from s2sgrad.front.arguments import Arguments, wanted
@@ -42,36 +43,61 @@ Shape = tuple[int, ...]
 class Straight:
     """What is asked for: the shapes of the arguments, and the order of products.
 
-    `order` is 'auto', 'forward', 'reverse', 'markowitz', or a sequence of vertices.
+    `order` is a name, or a sequence of vertices and edges: see `elimination/search`.
     """
 
     shapes: tuple[tuple[str, Shape], ...]
-    order: str | tuple[int, ...] = "auto"
+    order: Order = "auto"
+
+
+def exact_shapes(types: Mapping[str, Any]) -> tuple[tuple[str, Shape], ...] | None:
+    """The shapes of arguments of these types; None unless all are known, and of float64."""
+    found = []
+    for name, t in types.items():
+        if isinstance(t, Array) and t.char == "d":
+            shape = tuple(d for d in t.shape if isinstance(d, int))
+            if len(shape) < len(t.shape):
+                return None
+            found.append((name, shape))
+        elif t != FLOAT:
+            return None
+    return tuple(found)
 
 
 def straight(
     func: Func, arguments: Arguments, request: Request, result: Parsed, stages: Stages
-) -> tuple[Func, Result, Found]:
+) -> tuple[Func, Result]:
     """The function that computes the whole matrix, and the structure of what it returns.
 
-    Raises `Dynamic` where the program cannot be followed number by number, or is long.
+    Its note `report` tells what it takes.  Raises `Dynamic` where the program cannot be followed
+    number by number, or is long.
     """
     func = tidy(func, stages, "parse", list(func.body.params), PURE)
-    if request.seed.order == "auto" and saturating(func.body):
+    order = request.seed.order
+    if order == "auto" and saturating(func.body):
         raise Dynamic("an exponential that may overflow in a denominator")
     work = _Straight(func, arguments, request, leaves(result) or [])
-    most = MOST if request.seed.order == "auto" else MOST_ASKED
+    most = MOST if order == "auto" else MOST_ASKED
     program = work.program()
     work.refuse_long(program, most)
-    found = search(program, request.seed.order, triangle=request.what == "hessian")
-    if sum(found.operations.values()) > most:
-        raise Dynamic(f"more than {most} operations")
+    others = modes(program, work.hessian)
+    _refuse_many(others.values(), 1.2 * most)
+    found = search(program, order, work.hessian)
+    _refuse_many([found], most)
     blocks, stmts = work.lowered(found)
+    counts = {name: counted(work.lowered(other)[1]) for name, other in others.items()}
+    report = Report(request.what.capitalize(), order, found, counted(stmts), counts)
     shape, owners = table_of(request, arguments, result, len(blocks))
     owned = [p for p in func.body.params if p.hint in owners]
     body = replace(func.body, stmts=tuple(stmts), results=(*blocks, *owned))
     notes = {k: v for k, v in func.notes.items() if k != "mirror"}
-    return replace(func, body=body, notes=notes), shape, found
+    return replace(func, body=body, notes={**notes, "report": report}), shape
+
+
+def _refuse_many(found: Iterable[Found], most: float) -> None:
+    least = min(sum(one.operations.values()) for one in found)
+    if least > most:
+        raise Dynamic(f"{least} operations: a loop over rows or columns is shorter")
 
 
 class _Straight:
@@ -155,9 +181,11 @@ class _Straight:
         if self.hessian:  # symmetric: what is right of the diagonal stands for what is left of it
             n = range(len(rows))
             rows = [[rows[min(i, j)][max(i, j)] for j in n] for i in n]
-        used = [v for row in rows for v in row if v is not None]
+        used = found.entries(self.hessian)
         inputs, stmts = self.reads(found.table, used)
         work = Lowering(found.table, used, inputs)
+        for v in kept(found.table, [v for row in rows for v in row if v is not None]):
+            work.keep(v)
         blocks: list[Atom] = []
         i = 0
         for out in self.outs:
@@ -169,6 +197,7 @@ class _Straight:
                 blocks.append(_block(cells, (*out, *shape), work.stmts))
                 j = wide
             i = high
+        work.name(derivative_names(found.linear, found.steps), blocks)
         return blocks, [*stmts, *work.stmts]
 
     def reads(self, table: Table, used: list[Value]) -> tuple[dict[int, Atom], list[Stmt]]:

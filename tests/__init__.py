@@ -2,4 +2,4 @@
 
 import os
 
-os.environ.setdefault("S2SGRAD_VERIFY", "1")
+os.environ.setdefault("S2SGRAD_DEBUG", "verify")

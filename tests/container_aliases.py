@@ -28,7 +28,8 @@ W = np.array([0.5, 1.5, -0.7, 0.9])
 REFUSED = set(
     """alias_branch alias_branch_read shared_rows_dyn list_held_array same_array_twice
     same_array_twice_static popped_array_written mutate_while_iterating change_ahead dict_ahead
-    gen_twice zip_twice mutable_default append_row_then_write key_added_in_branch rec_writes rec_ident""".split()
+    gen_twice zip_twice mutable_default append_row_then_write key_added_in_branch rec_writes rec_ident
+    two_names_g1 two_names_g2 two_names_g3 two_names_g4 two_names_g7 two_names_h1 two_names_h2 two_names_h3 two_names_h6 two_names_h7 two_names_h8 two_names_h9 two_names_h10 two_names_h12""".split()
 )
 
 
@@ -632,3 +633,206 @@ def rec_ident(x, n):
     b = f(a, n)
     b["v"] = x * x
     return a["v"] + b["v"]
+
+
+@program(W[:3], 0.2)
+def two_names_g1(x, b):
+    ys = [b]
+    zs = ys
+    for v in x:
+        ys.append(v)
+        ys = ys[:3]
+    return sum(zs) * sum(ys)
+
+
+@program(W[:3], 0.2)
+def two_names_g2(x, b):
+    ys = [b]
+    zs = ys
+    for v in x[1:]:
+        ys.insert(0, v)
+        ys = [b]
+    return sum(zs) + sum(ys)
+
+
+@program(W[:3], 0.2)
+def two_names_g3(x, b):
+    ys = [b]
+    zs = [x[0], b]
+    if x[1] > 0:
+        ys = zs
+    ys.append(x[0])
+    return sum(zs) + sum(ys)
+
+
+@program(W[:3], 0.2)
+def two_names_g4(x, b):
+    ys = [b]
+    zs = [x[0], b]
+    for v in x:
+        ys.append(v)
+        ys = zs
+    return sum(zs) + sum(ys)
+
+
+@program(W[:3], 0.2)
+def two_names_g5(x, b):
+    ys = [b]
+    zs = [x[0], b]
+    n = 0
+    while n < 3:
+        ys.append(b)
+        ys, zs = zs, ys
+        n += 1
+    return sum(zs) + 2 * sum(ys)
+
+
+@program(W[:3], 0.2)
+def two_names_g6(x, b):
+    ys = [b]
+    zs = [x[0]]
+    for v in x:
+        ys.append(v)
+        ys, zs = zs, ys
+    return sum(zs) + 2 * sum(ys)
+
+
+@program(W[:3], 0.2)
+def two_names_g7(x, b):
+    ys = [b]
+    zs = [ys, [x[0]]]
+    for i, v in enumerate(x):
+        ys.append(v)
+        ys = zs[i % 2]
+    return sum(zs[0]) + 2 * sum(ys)
+
+
+@program(W[:3], 0.2)
+def two_names_h1(x, b):
+    rows = []
+    for v in x:
+        row = [v]
+        rows.append(row)
+        row.append(2 * v * b)
+    return sum(sum(r) for r in rows)
+
+
+@program(W[:3], 0.2)
+def two_names_h2(x, b):
+    row = [b]
+    rows = []
+    for v in x:
+        rows.append(row)
+        row.append(v)
+    return sum(sum(r) for r in rows)
+
+
+@program(W[:3], 0.2)
+def two_names_h3(x, b):
+    ys = [b]
+    rows = [[x[0]]]
+    for v in x:
+        rows.append(ys)
+    ys.append(x[1])
+    return sum(sum(r) for r in rows)
+
+
+@program(W[:3], 0.2)
+def two_names_h4(x, b):
+    ys = [b]
+    rows = [[x[0]]]
+    for v in x:
+        rows[0] = ys
+        ys.append(v)
+    return sum(rows[0]) * sum(ys)
+
+
+@program(W[:3], 0.2)
+def two_names_h5(x, b):
+    rows = []
+    for v in x:
+        rows.append([v])
+    r = rows[0]
+    for v in x:
+        r.append(v * b)
+    return sum(sum(r) for r in rows)
+
+
+@program(W[:3], 0.2)
+def two_names_h6(x, b):
+    rows = [[v] for v in x]
+    ys = [b]
+    rows[1] = ys
+    ys.append(x[0])
+    rows[1].append(x[2])
+    return sum(sum(r) for r in rows) * sum(ys)
+
+
+@program(W[:3], 0.2)
+def two_names_h7(x, b):
+    rows = [[v] for v in x]
+    ys = rows[0]
+    for v in x:
+        ys.append(v * b)
+        ys = rows[1]
+    return sum((i + 1) * sum(r) for i, r in enumerate(rows))
+
+
+@program(W[:3], 0.2)
+def two_names_h8(x, b):
+    d = {"l": [b]}
+    rows = []
+    for v in x:
+        d["l"].append(v)
+        rows.append(d["l"])
+    return sum(sum(r) for r in rows)
+
+
+@program(W[:3], 0.2)
+def two_names_h9(x, b):
+    a = [b]
+    c = [x[0]]
+    t = (a, c)
+    for v in x:
+        for u in t:
+            u.append(v)
+        a, c = c, a
+    return sum(a) * 2 + sum(c) + sum(t[0])
+
+
+@program(W[:3], 0.2)
+def two_names_h10(x, b):
+    a = [b]
+    c = a
+    for v in x:
+        c.append(v)
+        if v > 0.4:
+            c = [v]
+    return sum(a) * 2 + sum(c)
+
+
+@program(W[:3], 0.2)
+def two_names_h11(x, b):
+    a = [b]
+    c = a
+    while len(c) < 3:
+        c = c + [x[0]]
+        a.append(x[1])
+    return sum(a) * 2 + sum(c)
+
+
+@program(W[:3], 0.2)
+def two_names_h12(x, b):
+    a = [b]
+    c = a
+    for v in x:
+        c += [v]
+        c = c + [v]
+    return sum(a) * 2 + sum(c)
+
+
+@program(0.7, 0.9, 3)
+def row_grows_in_place(a, b, n):
+    rows = [[a, 0.1], [b, a]]
+    rows[n % 2].append(a)
+    return rows[1][1]

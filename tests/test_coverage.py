@@ -8,6 +8,7 @@ compiler; both against central differences.
 from __future__ import annotations
 
 import csv
+import functools
 import itertools
 import linecache
 import math
@@ -19,9 +20,12 @@ import pytest
 import scipy
 import scipy.fft
 import scipy.integrate
+import scipy.interpolate
 import scipy.linalg
 import scipy.ndimage
+import scipy.optimize
 import scipy.signal
+import scipy.sparse.linalg
 import scipy.spatial.distance
 import scipy.special
 import scipy.stats
@@ -34,7 +38,8 @@ from tests.taped import Taped, gradient_of_tape
 NUMPY = {"numpy", "numpy.linalg", "numpy.fft", "math", "builtins"}
 SCIPY = {
     "scipy.special", "scipy.linalg", "scipy.fft", "scipy.signal", "scipy.integrate",
-    "scipy.ndimage", "scipy.spatial.distance", "scipy.stats",
+    "scipy.ndimage", "scipy.spatial.distance", "scipy.stats", "scipy.optimize", "functools",
+    "scipy.interpolate", "scipy.sparse", "scipy.sparse.linalg",
 }  # fmt: skip
 MODULES = NUMPY | SCIPY
 TABLE = Path(__file__).with_name("coverage.csv")
@@ -68,9 +73,6 @@ REFUSED = {
     "apply_along_axis": "a function is passed where a value is needed",
     "unstack": "not known before the program runs",  # the number of results depends on an extent
     # SciPy: functions that take functions, and what has no rule yet.
-    "odeint": "a function is passed where a value is needed",
-    "solve_ivp": "a function is passed where a value is needed",
-    "quad": "a function is passed where a value is needed",
     "gammainc (a)": "one of them has no rule",  # no elementary form
     "betainc (a,b)": "one of them has no rule",
     "solveh_banded": NO_RULE,
@@ -81,7 +83,7 @@ REFUSED = {
     "stft": NO_RULE,
     "istft": NO_RULE,
     "resample": NO_RULE,
-    "map_coordinates(order=1)": NO_RULE,
+    "PchipInterpolator": NO_RULE,
     "gaussian_kde": NO_RULE,
     "skew/kurtosis": NO_RULE,
     "dirichlet.logpdf": "rank",  # SciPy checks values: the type of the answer is not found
@@ -98,6 +100,8 @@ NOT_ON_TAPE = {
     "ascontiguousarray", "full", "full_like", "float()/int() of a traced value",
 }  # fmt: skip
 
+LOOSE = {"minimize"}  # the solution is found to 1e-5 or so
+
 SQUARE = {"lu", "lu_factor", "lu_solve"}  # other matrices are refused while the program runs
 rng = np.random.default_rng(5)
 POINTS = (
@@ -110,7 +114,7 @@ serial = itertools.count()
 
 def evaluate(expression: str, x: Any) -> Any:
     """The value of an expression, or of `A` after statements."""
-    space = {"np": np, "math": math, "sp": scipy, "x": x}
+    space = {"np": np, "math": math, "sp": scipy, "x": x, "functools": functools}
     if ";" in expression:
         exec(expression, space)
         return space["A"]
@@ -135,7 +139,7 @@ def program(expression: str) -> Any:
     text = f"def f(x, w):\n{body}    return np.sum(np.real(w * ({value})))\n"
     file = f"<coverage {next(serial)}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    space: dict[str, Any] = {"np": np, "math": math, "sp": scipy}
+    space: dict[str, Any] = {"np": np, "math": math, "sp": scipy, "functools": functools}
     exec(compile(text, file, "exec"), space)
     return space["f"]
 
@@ -171,7 +175,8 @@ def test_compiled_expression(row: dict[str, str]) -> None:
         assert any(part in str(e) for part in why.split("|")), e  # noqa: PT017
         return
     assert g.shape == x.shape
-    check(lambda x: f(x, w), x, g)
+    loose = {"h": 1e-3, "rel": 1e-3} if row["function"] in LOOSE else {}
+    check(lambda x: f(x, w), x, g, **loose)
 
 
 @pytest.mark.parametrize("row", [r for r in EXPRESSIONS if on_tape(r)], ids=identity)
@@ -184,12 +189,11 @@ def test_rules_alone(row: dict[str, str]) -> None:
     check(lambda x: np.sum(np.real(w * evaluate(expression, x))), x, g)
 
 
-def check(f: Any, x: Any, g: Any) -> None:
+def check(f: Any, x: Any, g: Any, h: float = 1e-6, rel: float = 2e-5) -> None:
     """Compare `g` with a central difference of `f`."""
     u = np.random.default_rng(7).normal(size=x.shape)
-    h = 1e-6
     want = (f(x + h * u) - f(x - h * u)) / (2 * h)
-    assert float(np.sum(g * u)) == pytest.approx(want, rel=2e-5, abs=2e-6)
+    assert float(np.sum(g * u)) == pytest.approx(want, rel=rel, abs=2e-6)
 
 
 @pytest.mark.parametrize("row", ZEROS, ids=identity)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from s2sgrad import grad, value_and_grad
+from s2sgrad import grad, pullback, value_and_grad
 from tests.passes import backward, checked, function
 
 R = np.random.default_rng(29).standard_normal
@@ -44,6 +44,38 @@ def test_any_number_of_turns(turns: int) -> None:
         down = f(*(a - 1e-6 * u if j == k else a for j, a in enumerate(args)))
         assert np.shape(g) == np.shape(args[k])
         assert np.sum(g * u) == pytest.approx((up - down) / 2e-6, rel=1e-5, abs=1e-7)
+
+
+def test_what_is_there_is_not_collected_again() -> None:
+    """The tape of `h` and `X` itself, in their order; nothing is used up by a `pullback`."""
+    args = (R((3, 3)), R((3, 2)), R(3), R((4, 2)), R(3))
+    source = checked(RNN, *args)
+    assert "U_bar = g1.T @ X" in source
+    assert source.count("append") == 2
+    _, back = pullback(function(RNN), (0, 1))(*args)
+    for g, again in zip(back(1.0), back(1.0), strict=True):
+        np.testing.assert_array_equal(g, again)
+
+
+def test_a_matrix_that_is_written_to_and_rows_from_the_end() -> None:
+    text = """
+def f(W, U, X, h):
+    X = X * 1.0
+    for t in range(X.shape[0]):
+        h = np.tanh(W @ h + U @ X[t] + U @ X[-1])
+        X[t] = 0.5 * X[t] + h[:2]
+    return np.sum(h * X[0, 0]) + np.sum(X)
+"""
+    checked(text, R((3, 3)), R((3, 2)), R((4, 2)), R(3))
+    text = """
+def f(W, U, X, h):
+    for t in range(X.shape[0] - 1, -1, -1):
+        h = np.tanh(W @ h + U @ X[t])
+        if h[0] > 0.8:
+            break
+    return np.sum(h ** 2)
+"""
+    checked(text, R((3, 3)), R((3, 2)), R((4, 2)), R(3))
 
 
 def test_what_the_sum_starts_from_is_added() -> None:

@@ -34,7 +34,8 @@ def _examples(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_examples(page: Path) -> None:
+def test_examples(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S2SGRAD_DEBUG", "verify")  # a page may set it otherwise
     test = doctest.DocTestParser().get_doctest(
         _examples(page), {"__name__": "__main__"}, page.name, str(page), 0
     )

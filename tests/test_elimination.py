@@ -22,7 +22,7 @@ from benchmarks.elimination import (
     vertex_order,
 )
 from s2sgrad import grad, hessian, jacobian
-from s2sgrad.elimination import edges, exact, greedy, reduce
+from s2sgrad.elimination import edges, exact, greedy, reduce, search
 from s2sgrad.elimination.anneal import Annealing
 from s2sgrad.elimination.graph import Graph
 from s2sgrad.errors import S2SGradError
@@ -256,6 +256,88 @@ def test_float32_and_other_shapes() -> None:
         x = np.linspace(0.5, 1.5, n)
         want = by_differences(d.primal, (x,), 0)
         np.testing.assert_allclose(d(x), want, rtol=1e-7, atol=1e-8)
+
+
+def quotient(x: float, y: float) -> Any:
+    return y / y * x
+
+
+def both_factors(x: float, y: float) -> Any:
+    a = (x + y) / (x * y)
+    return a * x * y
+
+
+def logarithm(x: float, y: float) -> Any:
+    return math.log(x) * y
+
+
+def overflowing(x: float, y: float) -> Any:
+    return math.exp(x) * math.exp(-x) * y
+
+
+@pytest.mark.parametrize(
+    ("f", "at"),
+    [
+        (quotient, (1.0, 0.0)),
+        (both_factors, (0.0, 2.0)),
+        (both_factors, (2.0, 0.0)),
+        (logarithm, (-1.0, 2.0)),
+        (overflowing, (800.0, 1.0)),
+        (overflowing, (-800.0, 1.0)),
+    ],
+)
+def test_what_raises_in_python_raises(f: Any, at: Any) -> None:
+    """Also where the derivative has no need of it."""
+    with pytest.raises(ArithmeticError if f is not logarithm else ValueError):
+        f(*at)
+    d = jacobian(f)
+    with pytest.raises(ArithmeticError if f is not logarithm else ValueError):
+        d(*at)
+    at = (1.5, 2.5)
+    np.testing.assert_allclose(d(*at), by_differences(f, at, 0).item(), atol=1e-8)
+
+
+@pytest.mark.parametrize("f", [polar, in_turns])
+def test_edges_as_steps(f: Any) -> None:
+    args = (X,) if f is polar else (np.array([0.3, 0.5, -0.4, 0.8]), 0.2)
+    want = by_differences(f, args, 0)
+    d = jacobian(f, order="edges")
+    np.testing.assert_allclose(d(*args), want, rtol=1e-7, atol=1e-8)
+    order = d.lower(*args).cost["order"]
+    wholes = [v for v in order if isinstance(v, int)]
+    for end in ("front", "back"):
+        steps: list[Any] = [*((end, i, j) for i in range(60) for j in wholes), *wholes]
+        if end == "back":
+            steps = [*((end, j, k) for j in wholes for k in range(60)), *wholes]
+        by_ends = jacobian(f, order=steps)
+        np.testing.assert_allclose(by_ends(*args), want, rtol=1e-7, atol=1e-8)
+    with pytest.raises(ValueError, match="vertices, and edges as"):
+        jacobian(f, order=[("middle", 1, 2)])(*args)
+
+
+def test_what_was_chosen_is_said_and_is_what_is_written() -> None:
+    d = jacobian(polar)
+    cost = d.lower(X).cost
+    source = d.source_for(X)
+    n = multiplications(source)
+    assert cost["orders"]["chosen"]["multiplications"] == n
+    beside = [cost["orders"][m]["multiplications"] for m in ("forward", "reverse")]
+    for mode, count in zip(("forward", "reverse"), beside, strict=True):
+        assert multiplications(jacobian(polar, order=mode).source_for(X)) == count
+    words = f"{n} multiplications (forward {beside[0]}, reverse {beside[1]})."
+    assert f"Jacobian by vertex elimination: {words}" in source
+
+
+def test_what_was_found_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def again(x: Any) -> Any:  # the same graph with other names
+        radius = np.sqrt(x[0] * x[0] + x[1] * x[1])
+        return np.array([radius * np.cos(x[2]), radius * np.sin(x[2]), radius / x[2]])
+
+    want = jacobian(polar)(X)
+    monkeypatch.setattr(search, "_searched", None)
+    d = jacobian(again)
+    np.testing.assert_array_equal(d(X), want)
+    assert "radius" in d.source
 
 
 def test_the_same_text_each_time() -> None:

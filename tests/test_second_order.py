@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from s2sgrad import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from s2sgrad import grad, hessian, hvp, jacobian, jvp, pullback, value_and_grad, vjp
+from s2sgrad.errors import DifferentiationError
 from tests import kernels, programs
 from tests.programs import Case
 from tests.test_forward import copies, in_order
@@ -259,8 +260,10 @@ def test_a_name_without_a_value_does_not_hide_one_that_is_read() -> None:
 
 
 def test_what_cannot_be_nested() -> None:
-    with pytest.raises(TypeError, match="grad of jvp"):
-        grad(jvp(lambda x: x))
+    with pytest.raises(TypeError, match="several results"):
+        grad(jvp(lambda x: x))(1.0, tangents=1.0)
+    with pytest.raises(DifferentiationError, match="`pullback` in a function"):
+        grad(pullback(lambda x: x))(1.0)
     with pytest.raises(TypeError, match="not a scalar"):
         grad(grad(lambda x: np.sum(x)))(np.ones(3))
 

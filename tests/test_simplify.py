@@ -25,9 +25,9 @@ VALUES = {
 
 CASES = [
     # literal factors are one factor
-    ("3.0 * np.sum(2.0 * x * y)", "y_bar = 3.0 * t\nx_bar = 6.0 * y"),
+    ("3.0 * np.sum(2.0 * x * y)", "(6.0 * y, 3.0 * t)"),
     ("np.sum(x * 2.0 / 4.0)", "np.full_like(x, 0.5)"),
-    ("a * b * 2.0 * 3.0", "a_bar = 6.0 * b\nb_bar = 6.0 * a"),
+    ("a * b * 2.0 * 3.0", "(6.0 * b, 6.0 * a)"),
     # numbers are multiplied before arrays
     ("np.sum(np.sin(x) * a * b)", "b * a * np.cos(x)"),
     # the cotangent of a mean stays a number
@@ -37,7 +37,7 @@ CASES = [
     # equal terms
     ("np.sum(x * x)", "2.0 * x"),
     ("np.sum(x**3)", "3.0 * t"),
-    ("a * a * a", "a_bar = 3.0 * t\n"),
+    ("a * a * a", "3.0 * t"),
     # signs
     ("-np.sum(-x * y)", ""),
     ("np.sum(x - y)", "np.full_like(x, -1.0)"),
@@ -47,7 +47,7 @@ CASES = [
     ("np.sum(np.log(np.sum(np.exp(m), axis=1, keepdims=True)))", "(exp / total,)"),
     # broadcasting undone by a sum
     ("np.sum(np.sin(m + x))", "np.sum(t_bar, axis=0)"),
-    ("np.sum(np.sin(m * a))", "m_bar = a * t_bar\na_bar = np.sum(t_bar * m)"),
+    ("np.sum(np.sin(m * a))", "m_bar = a * t_bar\nreturn np.sum(np.sin(t)), (np.sum(t_bar * m), "),
     ("np.sum(np.sin(m + col))", "np.sum(t_bar, axis=1, keepdims=True)"),
     ("np.sum(np.sin(m + one))", "np.sum(t_bar, axis=(0, 1), keepdims=True)"),
     ("np.sum(np.sin(cube + col))", "np.sum(np.sum(t_bar, axis=0), axis=1, keepdims=True)"),

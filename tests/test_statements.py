@@ -22,6 +22,7 @@ from tests import (
     mixed_programs,
     nonlocal_programs,
     object_programs,
+    sequence_programs,
     statement_programs,
 )
 
@@ -36,6 +37,7 @@ ALL: list[Any] = [
         mixed_programs,
         nonlocal_programs,
         object_programs,
+        sequence_programs,
     )
     for f in m.PROGRAMS
 ]

@@ -24,6 +24,22 @@ def reachable(table: Table, values: Iterable[Value]) -> list[int]:
     return sorted(found)
 
 
+def kept(table: Table, values: Iterable[Value]) -> list[Value]:
+    """What has to be computed besides `values`, because Python raises where the program does so.
+
+    A function of a number that may be refused (`math.log`), or the inverse of a divisor that the
+    derivative does not divide by.
+    """
+    bases = set(reachable(table, values))
+    found = [table.one(b) for b in dict.fromkeys(table.raising) if b not in bases]
+    bases.update(reachable(table, found))
+    products = [*(v.mono for v in values), *(m for b in bases for m in monos(table, b))]
+    divided = {b for m in products for b, k in m if k < 0}
+    divided |= {b for b, root in table.root_of.items() if root in divided}
+    zero = {b for mono in table.divisors for b, k in mono if k > 0}  # if one of them is
+    return [*found, *(table.one(b) ** -1 for b in sorted(zero - divided))]
+
+
 def operations(table: Table, values: Iterable[Value]) -> Counter[str]:
     """How many multiplications, additions, divisions and other operations."""
     values = list(values)

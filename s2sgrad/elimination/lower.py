@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from s2sgrad.elimination.accumulate import monos
@@ -49,6 +51,13 @@ class Lowering:
                 self.bases[base] = self.emit(made.op, *args, hint=hint)
         return self.bases[base]
 
+    def keep(self, v: Value) -> None:
+        """Compute `v` even if nobody reads it: Python may refuse to."""
+        out = self.value(v.factor, v.mono)
+        for k, s in enumerate(self.stmts):
+            if isinstance(s, Eqn) and s.out is out:
+                self.stmts[k] = replace(s, raises=True)
+
     def cell(self, v: Value | None) -> Atom:
         """An entry of the matrix: None where it is zero by structure."""
         return Lit(0.0) if v is None else self.value(v.factor, v.mono)
@@ -73,7 +82,18 @@ class Lowering:
         found = self.made.get((factor, mono))
         if found is None:
             found = self.made[factor, mono] = self._value(factor, mono)
+            if isinstance(found, Var) and not found.hint:
+                _call(found, self.table.products.get((factor, mono), ""))
         return found
+
+    def name(self, names: Mapping[tuple[float, Mono], str], results: Sequence[Atom]) -> None:
+        """Give names to what has none and is read more than once: the rest is written in place."""
+        args = (a for s in self.stmts if isinstance(s, Eqn) for a in s.args)
+        uses = Counter(a for a in (*args, *results) if isinstance(a, Var))
+        for key, hint in names.items():
+            v = self.made.get(key)
+            if isinstance(v, Var) and not v.hint and uses[v] > 1:
+                _call(v, hint)
 
     def _value(self, factor: float, mono: Mono) -> Atom:
         if factor < 0.0:
@@ -112,3 +132,7 @@ class Lowering:
             op = operator.mul if b >= 0 else operator.truediv
             self.shared[number] = self.emit(op, self.factor(a), self.factor(b if b >= 0 else ~b))
         return self.shared[number]
+
+
+def _call(v: Var, hint: str) -> None:
+    object.__setattr__(v, "hint", hint)  # a hint is not part of what a value is

@@ -21,6 +21,7 @@ from s2sgrad.passes.record import OPERATOR_OF
 Mono = tuple[tuple[int, int], ...]  # (base, exponent), bases in rising order
 EMPTY: Mono = ()
 MOST_POWER = 8  # integer powers up to this are products
+EPSILON = float(np.finfo(float).eps)
 
 
 class Dynamic(Exception):
@@ -90,9 +91,12 @@ class Table:
         self.policy = policy or Policy()
         self.bases: list[Base] = []
         self.hints: dict[int, str] = {}
+        self.products: dict[tuple[float, Mono], str] = {}  # what the program calls them
         self.roots: dict[int, Term] = {}  # the square of a base
         self.root_of: dict[int, int] = {}
         self.naming = self.policy.names  # while the program is followed
+        self.raising: list[int] = []  # bases that Python may refuse to compute
+        self.divisors: list[Mono] = []  # what Python refuses to divide by if it is zero
         self._known: dict[Base, int] = {}
 
     def add(self, base: Base) -> int:
@@ -123,7 +127,7 @@ class Table:
     def apply(self, op: Callable[..., Any], args: tuple[Any, ...]) -> Value:
         """`op(*args)` as a base."""
         terms = tuple(Term(a.factor, a.mono) if isinstance(a, Value) else a for a in args)
-        if op in (np.exp, math.exp):
+        if op is np.exp:  # `math.exp` raises where it overflows
             other = self._known.get(Apply(op, (Term(-terms[0].factor, terms[0].mono),)))
             if other is not None:
                 return self.one(other) ** -1
@@ -137,6 +141,16 @@ class Table:
     def operand(self, a: Any) -> Any:
         """An operand of `Apply` as a rule takes it."""
         return Value(self, a.factor, a.mono) if isinstance(a, Term) else a
+
+    def may_raise(self, op: Callable[..., Any], args: Sequence[Any], out: Any) -> None:
+        """The program computes `out` of numbers, and Python may refuse to."""
+        if op is operator.truediv and isinstance(args[1], Value):
+            self.divisors.append(args[1].mono)
+        elif op is operator.pow and isinstance(args[0], Value) and args[0].mono:
+            if any(k < 0 for _, k in out.mono):
+                self.divisors.append(args[0].mono)
+        if isinstance(out, Value):
+            self.raising += [b for b, _ in out.mono if isinstance(self.bases[b], Apply)]
 
     # -- products
 
@@ -225,7 +239,7 @@ def rounded(c: float) -> float:
     that is not recognised is neither folded nor shared.
     """
     near = round(c * 16.0) / 16.0 if abs(c) < 1e6 else c
-    return near if near and abs(c - near) <= 4.0 * np.finfo(float).eps * abs(near) else c
+    return near if near and abs(c - near) <= 4.0 * EPSILON * abs(near) else c
 
 
 def _common(x: Mono, y: Mono) -> Mono:

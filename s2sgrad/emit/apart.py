@@ -10,10 +10,14 @@ from collections.abc import Sequence
 from s2sgrad.emit.live import Use
 from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
-from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var
+from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Field, Func, Loop, Range, Stmt, Var
 from s2sgrad.ir.types import Saved, Several
 
 READS = (ops.getitem, ops.held)
+
+
+def _by_name(read: Eqn) -> bool:
+    return read.form is not None and isinstance(read.form.args[1], Field)
 
 
 class Apart:
@@ -61,8 +65,8 @@ class Apart:
             if not (isinstance(s, Eqn) and s.op in READS and s.args[0] is whole):
                 break
             reads.append(s)
-        if len(reads) == 1 and not n:
-            return  # `np.linalg.slogdet(a)[1]`
+        if (len(reads) == 1 and not n) or any(map(_by_name, reads)):
+            return  # `np.linalg.slogdet(a)[1]`, `solution.x`
         if reads and len(reads) == len(self.uses[whole]):
             items = whole.type.items if isinstance(whole.type, Several) else ()
             self.reads[whole], self.counts[whole] = reads, n or len(items)

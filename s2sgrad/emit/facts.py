@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from s2sgrad.emit import expr
 from s2sgrad.ir.alias import WRITES
-from s2sgrad.ir.call import Kept
+from s2sgrad.ir.call import Kept, passed_to
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var
 from s2sgrad.passes.mirrors import collects
 from s2sgrad.passes.regions import Regions
@@ -105,6 +105,19 @@ def collected(block: Block) -> dict[Var, Atom]:
     return found
 
 
+def collected_down(block: Block) -> set[Atom]:
+    """The tapes that loops fill which run from the last turn to the first."""
+    found: set[Atom] = set()
+    for s in block.stmts:
+        if isinstance(s, Branch):
+            found |= collected_down(s.then) | collected_down(s.orelse)
+        elif isinstance(s, Loop):
+            found |= collected_down(s.body)
+            if s.down:
+                found.update(s.outs[len(s.carried) :])
+    return found
+
+
 def stops(block: Block) -> set[Atom]:
     """The flags that end loops, and what they are made of in the arms of branches."""
     found: set[Atom] = set()
@@ -138,6 +151,7 @@ def called(block: Block) -> set[str]:
         if isinstance(s, Eqn):
             if isinstance(s.op, Kept):
                 found.add(s.op.name)
+            found.update(k.name for k in passed_to(s))
             module = getattr(s.op, "__module__", None) or ""
             if s.effect and module.split(".")[0] in expr.ACTING:
                 found.add(module.split(".")[0])
@@ -178,6 +192,19 @@ def handed_on(block: Block) -> dict[Var, list[Var]]:
 
     walk(block)
     return found
+
+
+def plus_one(node: ast.expr) -> ast.expr:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
+        return expr.constant(1 - node.operand.value)  # type: ignore[operator]
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return expr.constant(node.value + 1)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+        if isinstance(node.right, ast.Constant) and node.right.value == 1:
+            return node.left
+        if isinstance(node.right, ast.Constant) and isinstance(node.right.value, int):
+            return ast.BinOp(node.left, ast.Sub(), ast.Constant(node.right.value - 1))
+    return ast.BinOp(node, ast.Add(), ast.Constant(1))
 
 
 def minus_one(node: ast.expr) -> ast.expr:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from s2sgrad.emit import attempts
-from s2sgrad.emit.facts import minus_one
+from s2sgrad.emit.facts import minus_one, plus_one
 from s2sgrad.emit.tapes import Tapes
 from s2sgrad.emit.writer import Exits, Moves
 from s2sgrad.ir.graph import (
@@ -24,6 +25,37 @@ from s2sgrad.ir.graph import (
 )
 from s2sgrad.ir.walk import bound_by
 
+MOST_AT_ONCE = 5  # names in `a = b = 0.0`
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Move:
+    """An assignment of a value that reads these names; `change`: `x += v`, if it is that."""
+
+    target: str
+    value: str
+    reads: set[str]
+    number: bool
+    change: str | None
+
+
+def _in_order(todo: list[_Move]) -> Iterator[str]:
+    """The lines of assignments that happen at once."""
+    waiting = list(todo)
+    while waiting:
+        # First what nobody has still to read; a cycle is assigned at once.
+        ready = [m for m in waiting if not any(m.target in o.reads for o in waiting if o is not m)]
+        if not ready:
+            targets = ", ".join(m.target for m in waiting)
+            yield f"{targets} = {', '.join(m.value for m in waiting)}"
+            return
+        first = ready[0]
+        due = [first]
+        if first.number:  # `a = b = 0.0`
+            due = [m for m in ready if m.number and m.value == first.value][:MOST_AT_ONCE]
+        yield first.change or " = ".join([*(m.target for m in due), first.value])
+        waiting = [m for m in waiting if m not in due]
+
 
 class Flow(Tapes):
     """Statements with blocks of their own."""
@@ -36,32 +68,22 @@ class Flow(Tapes):
 
     def moves(self, pairs: Sequence[tuple[Var, Atom]], depth: int) -> None:
         """Assign each target its value, all at once."""
-        todo: list[tuple[str, str, ast.expr]] = []
-        changes: list[str | None] = []
+        todo: list[_Move] = []
         nothing: list[str] = []
         for target, a in pairs:
             if isinstance(a, Lit) and isinstance(a.value, Undef):
                 if self.hands_on(target, set()):
                     nothing.append(self.names[target])
                 continue
-            value = self.text(self.atom(a))
+            node = self.atom(a)
+            value = self.text(node)
             if value != self.names[target] and target not in self.flags:
-                todo.append((self.names[target], value, self.atom(a)))
-                changes.append(self.change_of(target, a))
-        reads = [{n.id for n in ast.walk(node) if isinstance(n, ast.Name)} for _, _, node in todo]
-        waiting = list(range(len(todo)))
-        while waiting:
-            # First what nobody has still to read; a cycle is assigned at once.
-            ready = [
-                i for i in waiting if not any(todo[i][0] in reads[j] for j in waiting if j != i)
-            ]
-            if not ready:
-                left = ", ".join(todo[i][0] for i in waiting)
-                self.line(depth, f"{left} = {', '.join(todo[i][1] for i in waiting)}")
-                break
-            i = ready[0]
-            self.line(depth, changes[i] or f"{todo[i][0]} = {todo[i][1]}")
-            waiting.remove(i)
+                number = isinstance(a, Lit) and isinstance(a.value, int | float)
+                reads = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+                change = self.change_of(target, a)
+                todo.append(_Move(self.names[target], value, reads, number, change))
+        for line in _in_order(todo):
+            self.line(depth, line)
         for name in nothing:  # last: another value may have been there till now
             self.line(depth, f"{name} = None")
         self.nones.update(nothing)
@@ -97,7 +119,7 @@ class Flow(Tapes):
         for k, arm in enumerate(s.arms):
             outer, self.lines = self.lines, []
             self.caught.update(attempts.named(arm, self.names))
-            self.pops(arm.params, s.walked[k], depth + 1)
+            self.pops(list(zip(arm.params, s.walked[k], strict=True)), depth + 1)
             self.begin(arm, seqs[k], arm.results[s.joined :], depth + 1)
             self.stmts(arm, arm.stmts, depth + 1)
             self.moves(list(zip(s.outs[: s.joined], arm.results, strict=False)), depth + 1)
@@ -137,26 +159,24 @@ class Flow(Tapes):
 
     def loop(self, s: Loop, depth: int) -> None:
         n = len(s.carried)
-        index, params, items = s.body.params[0], s.body.params[1 : n + 1], s.body.params[n + 1 :]
+        params, items = s.body.params[1 : n + 1], s.body.params[n + 1 :]
         seqs = s.outs[n:]
         self.open_tapes(seqs, (), depth)
         flag = self.leaving(s)
         self.moves(list(zip(params, s.carried, strict=True)), depth)
-        if s.count is not None:
-            self.line(depth, f"{self.names[s.count]} = 0")
-        size = len(self.lines) + 1
-        row = self.rows.get(s)
-        if row is not None:
-            array = self.text(self.atom(row.args[0])) + ("[::-1]" if s.down else "")
-            self.line(depth, f"for {self.names[row.out]} in {array}:")
-        elif isinstance(s.over, Range):
-            self.line(depth, f"for {self.index(index, s.down)} in {self.range(s)}:")
+        counted = s.count is not None and s not in self.heads.uncounted
+        if counted:
+            self.line(depth, f"{self.names[s.count]} = 0")  # type: ignore[index]
+        if isinstance(s.over, Range):
+            self.for_head(s, depth)
         else:
             self.while_head(s, depth)
-            size = len(self.lines)
-        if s.count is not None:
-            self.line(depth + 1, f"{self.names[s.count]} += 1")
-        self.pops(items, s.walked, depth + 1)
+        size = len(self.lines)
+        if counted:
+            self.line(depth + 1, f"{self.names[s.count]} += 1")  # type: ignore[index]
+        taken = self.heads.tapes.get(s, {})
+        pairs = zip(items, s.walked, strict=True)
+        self.pops([(p, w) for p, w in pairs if p not in taken], depth + 1)
         self.begin(s.body, seqs, s.body.results[n:], depth + 1)
         self.stmts(s.body, s.body.stmts, depth + 1)
         self.moves(list(zip(params, s.body.results, strict=False)), depth + 1)
@@ -165,6 +185,25 @@ class Flow(Tapes):
             self.line(depth + 2, "break")
         if len(self.lines) == size:
             self.line(depth + 1, "pass")
+
+    def for_head(self, s: Loop, depth: int) -> None:
+        """`for i in range(n):`, `for x in X:`, `for i, x in zip(range(n), reversed(x_tape)):`."""
+        targets, over = [], []
+        row = self.rows.get(s)
+        if row is not None:
+            targets.append(self.names[row.out])
+            over.append(self.text(self.atom(row.args[0])) + ("[::-1]" if s.down else ""))
+        elif s not in self.heads.bare:
+            targets.append(self.index(s.body.params[0], s.down))
+            over.append(self.range(s))
+        for p, tape in self.heads.tapes.get(s, {}).items():
+            targets.append(self.targets(p) if p in self.apart.reads else self.names[p])
+            over.append(f"reversed({self.tapes[tape]})")
+        if len(over) == 1:
+            self.line(depth, f"for {targets[0]} in {over[0]}:")
+            return
+        names = ", ".join(f"({t})" if "," in t else t for t in targets)
+        self.line(depth, f"for {names} in zip({', '.join(over)}):")
 
     def while_head(self, s: Loop, depth: int) -> None:
         assert not isinstance(s.over, Range)
@@ -240,5 +279,8 @@ class Flow(Tapes):
         if unit:
             last, first = self.text(minus_one(stop)), self.text(minus_one(start))
             return f"range({last}, {first}, -1)"
+        if isinstance(s.over.step, Lit) and s.over.step.value == -1:
+            first, last = self.text(plus_one(stop)), self.text(plus_one(start))
+            return f"range({last})" if first == "0" else f"range({first}, {last})"
         inner = ", ".join(map(self.text, (start, stop, step)))
         return f"reversed(range({inner}))"

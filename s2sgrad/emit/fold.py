@@ -17,6 +17,8 @@ from s2sgrad.emit.expr import BINARY, COMPARE, UNARY
 from s2sgrad.emit.facts import Order, stops
 from s2sgrad.emit.live import Use
 from s2sgrad.emit.names import RESULT
+from s2sgrad.emit.results import Result, width
+from s2sgrad.emit.unpack import Unpacked
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.graph import (
@@ -43,6 +45,8 @@ from s2sgrad.ir.walk import bound_by
 MOST_OPERATIONS = 24
 WIDEST = 76  # a line, as far as it can be told before there are names
 WIDEST_TERNARY = 40  # a test and what is chosen
+MOST_RETURNED = 4  # results, some of them expressions
+WIDEST_RETURNED = 44  # such an expression
 WIDEST_STORE = 90  # of `x[i, j] = v`
 SUM = {operator.add, operator.sub}
 
@@ -57,8 +61,11 @@ class Folding:
         tape_items: set[Atom],
         order: Order,
         apart: Apart,
+        unpacked: Unpacked,
+        result: Result,
     ) -> None:
         self.where, self.tape_items, self.order, self.apart = where, tape_items, order, apart
+        self.unpacked = unpacked
         self.folded: dict[Var, Eqn | Branch] = {}
         self.operations: dict[Var, int] = {}  # in the expression of a folded value
         self.width: dict[Atom, int] = {}  # of its text
@@ -67,6 +74,10 @@ class Folding:
         self.stops = stops(func.body)
         self.params: set[Atom] = set(func.body.params)
         self.fixed: set[Atom] = set(func.body.params)  # values whose names no other value takes
+        self.func, self.room = func, WIDEST + 4
+        self.room -= len("return ") + width(result, [*map(self.of, func.body.results)])
+        loops = [k for k, s in enumerate(func.body.stmts) if isinstance(s, Loop)]
+        self.last_loop = max(loops, default=-1)
         self.block(func.body, 1)
 
     def block(self, block: Block, depth: int) -> None:
@@ -122,15 +133,17 @@ class Folding:
     def can_fold(self, v: Var, block: Block) -> bool:
         if len(self.where[v]) != 1:
             return False
-        where, s = self.where[v][0]
+        (where, s), made = self.where[v][0], self.order.made(v)
         if where is not block:
             return False
-        if v in self.apart.items or v in self.apart.reads:
+        if v in self.apart.items or v in self.apart.reads or made in self.unpacked.reads:
             return False
         if v in self.tape_items:
             return s is None and self.order.made_here(v, block)
         returned = v.hint == RESULT and s is not None  # by a function that was inlined
-        if v.hint and not returned and not self.is_partial_sum(v, s):
+        ends = s is None and block is self.func.body and self.may_end(v)
+        read = isinstance(s, Eqn) and self.is_part(v)
+        if v.hint and not (returned or ends or read or self.is_partial_sum(v, s)):
             return False
         if not self.order.may_wait(v, block, s):
             return False
@@ -143,6 +156,19 @@ class Folding:
         if isinstance(s, Branch):
             return v is s.test
         return True
+
+    def may_end(self, v: Var) -> bool:
+        """May a result with a name be part of the `return`: few are, and no loop stands between?"""
+        few = v.hint == RESULT or len(self.func.body.results) <= MOST_RETURNED
+        made = self.order.made(v)
+        if made is None or v in self.order.in_place or self.order.index[made] < self.last_loop:
+            return False
+        return few and self.width[v] <= WIDEST_RETURNED
+
+    def is_part(self, v: Var) -> bool:
+        """Is it a leaf of an argument: `p["W"]`, as the program itself writes it?"""
+        made = self.order.made(v)
+        return made is not None and made.op is ops.part
 
     def is_partial_sum(self, v: Var, s: Stmt | None) -> bool:
         """Is `v` what a cotangent is before more is added to it?"""
@@ -208,7 +234,8 @@ class Folding:
         if s.op is np.size:
             return isinstance(atom_type(s.args[0]), Array)
         first = s.args[0]
-        small = not (isinstance(first, Var) and self.operations.get(first, 0))
+        made = self.order.made(first)
+        small = made is None or made.op is np.size or not self.operations.get(made.out)
         return v.type == INT and s.op in SUM and isinstance(s.args[-1], Lit) and small
 
     def is_in_expression(self, v: Var, use: Use) -> bool:
@@ -223,7 +250,13 @@ class Folding:
 
     def has_room(self, v: Var, depth: int) -> bool:
         """Does the line that uses `v` stay short?"""
-        user = self.where[v][0][1]
+        where, user = self.where[v][0]
+        if user is None and where is self.func.body:
+            longer = self.width[v] - self.of_name(v)
+            if longer > self.room:
+                return False
+            self.room -= longer
+            return True
         if not isinstance(user, Eqn):
             return True
         target = len(user.out.hint) or 2

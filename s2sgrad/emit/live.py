@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var, is_attempt
 from s2sgrad.ir.types import Seq
 from s2sgrad.ir.walk import bound_by, reads
+
+if TYPE_CHECKING:
+    from s2sgrad.emit.heads import Heads
 
 Segment = tuple[int, int]
 Use = tuple[Block, Stmt | None]
@@ -55,9 +59,13 @@ class _Backwards:
     """Positions fall from 0; `live` maps a live value to the end of its current segment."""
 
     def __init__(
-        self, folded: dict[Var, Eqn | Branch], taped: set[Atom], rows: dict[Loop, Eqn]
+        self,
+        folded: dict[Var, Eqn | Branch],
+        taped: set[Atom],
+        rows: dict[Loop, Eqn],
+        heads: Heads,
     ) -> None:
-        self.folded, self.taped, self.rows = folded, taped, rows
+        self.folded, self.taped, self.rows, self.heads = folded, taped, rows, heads
         self.row_reads = set(rows.values())
         self.at = 0
         self.live: dict[Var, int] = {}
@@ -155,8 +163,9 @@ class _Backwards:
         wanted = [p for p, v in zip(params, s.outs, strict=False) if v in self.live]
         for v in s.outs:
             self.bind(v)
-        if s.count is not None:
-            self.live.setdefault(s.count, self.at)
+        counted = s.count is not None and s not in self.heads.uncounted
+        if counted:
+            self.live.setdefault(s.count, self.at)  # type: ignore[arg-type]
         self.step()
         outer = reads([s.body] if isinstance(s.over, Range) else [s.body, s.over.test])
         self.use_all(outer)
@@ -170,7 +179,8 @@ class _Backwards:
         self.bind(index if row is None else row.out)
         self.step()
         if isinstance(s.over, Range):
-            self.use_all((s.over.start, s.over.stop, s.over.step))
+            if s not in self.heads.bare:
+                self.use_all((s.over.start, s.over.stop, s.over.step))
         else:
             # The test is the last thing that runs: it must not clobber the results.
             self.use_all(wanted)
@@ -181,20 +191,24 @@ class _Backwards:
         self.step()
         for p in params:
             self.bind(p)
-        if s.count is not None:
-            self.bind(s.count)
+        if counted:
+            self.bind(s.count)  # type: ignore[arg-type]
         self.step()
         self.use_all(s.carried)
 
 
 def liveness(
-    func: Func, folded: dict[Var, Eqn | Branch], taped: set[Atom], rows: dict[Loop, Eqn]
+    func: Func,
+    folded: dict[Var, Eqn | Branch],
+    taped: set[Atom],
+    rows: dict[Loop, Eqn],
+    heads: Heads,
 ) -> dict[Var, list[Segment]]:
     """The segments of each value that gets a name.
 
     `taped` are the items of tapes; `rows` are read by the heads of loops.
     """
-    w = _Backwards(folded, taped, rows)
+    w = _Backwards(folded, taped, rows, heads)
     w.use_all(func.body.results)
     w.stmts(func.body.stmts)
     w.step()

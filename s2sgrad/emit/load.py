@@ -20,10 +20,12 @@ def load(
     names: Sequence[str],
     given: Mapping[str, Any] | None = None,
     places: Mapping[int, Span] | None = None,
+    around: Mapping[str, Callable[[Callable[..., Any]], Callable[..., Any]]] | None = None,
 ) -> list[Callable[..., Any]]:
     """Run the module `source` and return the functions of these names; `given` is what it finds.
 
-    Text and `places` are kept as long as the functions live.
+    Text and `places` are kept as long as the functions live.  `around` says what takes the place
+    of functions, in the module too.
     """
     filename = f"<s2sgrad {names[0]} {next(_serial)}>"
     # No modification time: `linecache.checkcache` leaves such entries alone.
@@ -32,6 +34,7 @@ def load(
     space: dict[str, Any] = {**(given or {}), "__name__": filename}
     # Without this file's `from __future__`: the text must run as it would in a file of its own.
     exec(compile(source, filename, "exec", dont_inherit=True), space)
+    space.update({n: wrap(space[n]) for n, wrap in (around or {}).items()})
     found = [space[n] for n in names]
     # All of them hold the module, and so each other.
     weakref.finalize(found[0], _forget, filename)

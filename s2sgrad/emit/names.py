@@ -42,7 +42,7 @@ class Names:
         self.words = Words(func)
         self.results = {r for r in func.body.results if isinstance(r, Var)}
         self.bars: dict[Var, Var] = func.notes.get("bars", {})
-        self.backward = _backward(func)
+        self.backward = backward(func)
         for item, taken in Mirrors(func).taken():
             self.wish(item, taken)
         self.reserved = set(reserved) | set(keyword.kwlist)
@@ -212,7 +212,7 @@ def _plain(hint: str) -> str:
     return hint.lstrip(".").rstrip("0123456789") if hint.startswith(".") else hint
 
 
-def _backward(func: Func) -> set[Var]:
+def backward(func: Func) -> set[Var]:
     """What the backward sweep binds."""
     mirror: set[Var] = func.notes.get("mirror", set())
     found: set[Var] = set()
@@ -232,4 +232,4 @@ def _numbered(base: str, n: int) -> str:
 
 
 BUILTINS = frozenset(dir(builtins))
-__all__ = ["BUILTINS", "Names"]
+__all__ = ["BUILTINS", "Names", "backward"]

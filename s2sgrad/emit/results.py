@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,6 +60,16 @@ def whole(func: Func) -> Result:
     """All results of a function, as they are."""
     n = len(func.body.results)
     return Hole(0) if n == 1 else Display("tuple", tuple(map(Hole, range(n))))
+
+
+def width(result: Result, of: Sequence[int]) -> int:
+    """About how wide the display is, by the widths of the results."""
+    if isinstance(result, Hole):
+        return of[result.k]
+    if result is None:
+        return 4
+    keys = sum(len(repr(k)) + 2 for k in result.keys)
+    return 2 + keys + sum(width(i, of) + 2 for i in result.items)
 
 
 def build(result: Result, args: list[ast.expr], spelling: expr.Spelling) -> ast.expr:

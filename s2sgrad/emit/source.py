@@ -11,6 +11,7 @@ from s2sgrad.emit import expr, printer
 from s2sgrad.emit.flow import Flow
 from s2sgrad.emit.lines import place, places
 from s2sgrad.emit.results import Result, statement, whole
+from s2sgrad.emit.unpack import item_of
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.call import called_by
@@ -45,7 +46,7 @@ def emit(
     funcs = [func for func, _, _ in parts]
     kept, spelling = called_by(funcs), expr.Spelling(n for f in funcs for n in f.names)
     all_of = [*((k.body, whole(k.body), k.body.names) for k in kept), *parts]
-    emitters = [_Emitter(f, spelling) for f, _, _ in all_of]
+    emitters = [_Emitter(f, spelling, r) for f, r, _ in all_of]
     written = [e.function(r, head) for e, (_, r, head) in zip(emitters, all_of, strict=True)]
     texts, own = written[: len(kept)], written[len(kept) :]
     names = [f.name for f in funcs]
@@ -95,6 +96,8 @@ class _Emitter(Flow):
         if quiet:
             self.spelling.imports.add("import numpy as np")
             head.insert(0, f"@np.errstate({', '.join(quiet)})")
+        if "report" in self.func.notes:
+            head.append(f'    """{self.func.notes["report"].line}"""')
         text = [*head, *self.lines]
         self.places = [getattr(x, "at", None) for x in text]
         return "\n".join(text) + "\n"
@@ -129,6 +132,9 @@ class _Emitter(Flow):
             return
         if s in self.row_reads:
             return
+        if s in self.unpacked.reads:
+            self.unpack(s, depth)
+            return
         if self.apart.is_read(s):
             self.take_apart(s, depth)
             return
@@ -151,6 +157,15 @@ class _Emitter(Flow):
             self.line(depth, self.text(value))
             return
         self.bind(self.names[s.out], value, depth)
+
+    def unpack(self, s: Eqn, depth: int) -> None:
+        """`W, b = params[0]`, where the first item is read."""
+        items = self.unpacked.targets.get(s)
+        if items is not None:
+            names = ", ".join("_" if v is None else self.names[v] for v in items)
+            item = item_of(s)
+            assert item is not None
+            self.line(depth, f"{names} = {self.text(expr.part(self.atom(item.base), item.path))}")
 
     def check_bound(self, s: Eqn, block: Block, depth: int) -> None:
         """A name that may be unbound is read where Python reads it, be it for that alone."""

@@ -11,6 +11,8 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Block, Eqn, Lit, Var
 from s2sgrad.ir.types import Saved
 
+MOST_OPENED = 3  # lists, in one line
+
 
 class Tapes(Writes):
     """What is collected and walked, and what a call has saved."""
@@ -25,7 +27,7 @@ class Tapes(Writes):
         self.line(depth, f"{self.targets(source)} = {value}")
         if self.func.notes.get("again"):  # the caller may come back for the same tapes
             for v in filter(None, self.apart.places(source)):
-                if is_tape(v):
+                if is_tape(v) and not self.heads.is_kept(v):
                     self.line(depth, f"{self.tapes[v]} = {self.tapes[v]}.copy()")
 
     def targets(self, source: Atom) -> str:
@@ -38,10 +40,12 @@ class Tapes(Writes):
         return ", ".join(targets) + "," * (len(targets) == 1)
 
     def open_tapes(self, outs: Sequence[Var], block_results: Sequence[Atom], depth: int) -> None:
-        for v in outs:
-            if v not in self.tapes:
-                self.tapes[v] = self.names.tape(self.tape_hint(v))
-                self.line(depth, f"{self.tapes[v]} = []")
+        new = [v for v in outs if v not in self.tapes]
+        for v in new:
+            self.tapes[v] = self.names.tape(self.tape_hint(v))
+        for at in range(0, len(new), MOST_OPENED):
+            names = [self.tapes[v] for v in new[at : at + MOST_OPENED]]
+            self.line(depth, f"{', '.join(names)} = {', '.join(['[]'] * len(names))}")
 
     def tape_hint(self, v: Var) -> str:
         """A tape is called after its items, one of tuples `tape`."""
@@ -78,8 +82,9 @@ class Tapes(Writes):
             if r in first and not (isinstance(r, Var) and is_tape(r)):
                 self.line(depth, f"{self.tapes[v]}.append({self.text(self.atom(r))})")
 
-    def pops(self, params: Sequence[Var], sources: Sequence[Atom], depth: int) -> None:
-        for p, source in zip(params, sources, strict=True):
+    def pops(self, pairs: Sequence[tuple[Var, Atom]], depth: int) -> None:
+        """Take an item from each of these tapes."""
+        for p, source in pairs:
             assert isinstance(source, Var)
             if is_tape(p):
                 self.tapes[p] = self.tapes[source]

@@ -123,14 +123,14 @@ class Writes(Writer):
         if part is not None and not isinstance(part, Scalar):
             # Items may be arrays that others have, too: a new one takes the place.
             self.line(
-                depth, f"{self.text(place)} = {self.text(place)} {sign} {self.operand(value)}"
+                depth, f"{self.text(place)} = {self.text(place)} {sign} {self.in_brackets(value)}"
             )
             return
         if s.op is ops.setitem and sign and index is ...:
             place = expr.name(target)
         self.line(depth, self.changing(self.text(place), sign, value))
 
-    def operand(self, value: ast.expr) -> str:
+    def in_brackets(self, value: ast.expr) -> str:
         simple = isinstance(value, ast.Name | ast.Constant | ast.Call | ast.Subscript)
         return self.text(value) if simple else f"({self.text(value)})"
 

@@ -48,18 +48,20 @@ class Arguments:
                 self.values[name] = self.read(s, owner, ())
             self.params.append(owner)
 
-    def read(self, s: Signature, owner: Var, path: Path) -> Value:
-        """The value at `path` of the argument `owner`."""
+    def read(self, s: Signature, owner: Var, path: Path, n: int | None = None) -> Value:
+        """The value at `path` of the argument `owner`, one of `n` items of a list or tuple."""
         if isinstance(s, Const):
             return self.static(s.value)
         if isinstance(s, Struct):
-            items = tuple(self.read(item, owner, (*path, step)) for step, item in s.paths())
+            n = len(s.items) if s.kind in ("list", "tuple") else None
+            items = tuple(self.read(item, owner, (*path, step), n) for step, item in s.paths())
             return Tup(items, s.kind, s.keys, s.cls)
         t, read = distinct(s, len(self.leaves)), path
         if t == INT and (owner.hint, path) in self.floats:
             t, read = FLOAT, (*path, ("float", None))
         out = _leaf("", t)
-        self.stmts.append(Eqn(out, ops.part, (owner,), Form((Hole(0), read))))
+        length = () if n is None or read is not path else (("length", n),)
+        self.stmts.append(Eqn(out, ops.part, (owner,), Form((Hole(0), read), length)))
         self.leaves.append(Leaf(owner, path, out))
         return out
 

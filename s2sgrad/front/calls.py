@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.front.elements import COUNTERS, Elements
+from s2sgrad.front.elements import COUNTERS
 from s2sgrad.front.integers import SIZES, WAY_OUT, WHY, float_as_size, is_float
 from s2sgrad.front.memory import Ref, Root, refs
+from s2sgrad.front.solvers import Solvers
 from s2sgrad.front.values import Closure, Known, Method, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import makes_memory
@@ -42,7 +43,7 @@ def echoes_of(op: Callable[..., Any]) -> dict[int, tuple[int, str, Any]]:
     return rule.echoes if rule is not None else {}
 
 
-class Calls(Elements):
+class Calls(Solvers):
     """What a call stands for."""
 
     # -- calls
@@ -223,9 +224,6 @@ class Calls(Elements):
         if isinstance(args[0], Ref) and isinstance(self.type_of(args[0]), Array):
             return self.extent(self.read(args[0], node), 0, node)
         return None
-
-    def call_range(self, args: list[Value], node: ast.Call) -> Value | None:
-        raise self.refuse(node, "`range` outside a `for` header", "use it in the header", "range")
 
     def iteration(self, node: ast.expr) -> tuple[Range, Callable[[Var], Value]]:
         """What a `for` runs over, and the value of its target at an index."""

@@ -226,7 +226,7 @@ class Carried(Lists):
             if len(lists) == 1 and isinstance(lists[0], Tup):
                 continue
             like = next((v for v in lists if not isinstance(v, Tup)), None) or after
-            made = init if is_undefined(init) else self.listed_value(init, s, like)
+            made = init if is_undefined(init) else self.listed_alias(init, s, like)
             if made is None:
                 raise self.unsettled(s, init)  # type: ignore[arg-type]
             assumed.listed.add(n)

@@ -7,36 +7,32 @@ time.  What changes them is in `updates`, the user's classes in `classes`, loops
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from s2sgrad.front.classes import Classes
 from s2sgrad.front.heap import MUTABLE
+from s2sgrad.front.keys import Keys, TakeTurns
 from s2sgrad.front.memory import Ref
-from s2sgrad.front.values import Bound, Closure, Known, Method, Tup, Value, leaves
+from s2sgrad.front.values import (
+    CALLABLE,
+    Bound,
+    Closure,
+    Known,
+    Method,
+    Tup,
+    Value,
+    leaves,
+)
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Lit, Var
 from s2sgrad.ir.types import kind_of
 
 
-class TakeTurns(Exception):
-    """A container is indexed by a number of a loop with constant bounds: it has to be unrolled."""
-
-    def __init__(self, loop: ast.For) -> None:
-        super().__init__()
-        self.loop = loop
-
-
-class Containers(Classes):
+class Containers(Keys):
     """Parts and methods of containers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.constant_loops: list[ast.For] = []  # around the statement that is parsed
 
     # -- displays
 
@@ -51,22 +47,6 @@ class Containers(Classes):
             else:
                 made[self.key(self.expr(k), k)] = self.expr(v)
         return Tup(tuple(made.values()), "dict", tuple(made))
-
-    def key(self, v: Value, at: ast.AST) -> Any:
-        """A key of a dict, which has to be known."""
-        if isinstance(v, Lit):
-            return v.value
-        if isinstance(v, Tup) and v.kind == "tuple":
-            return tuple(self.key(i, at) for i in v.items)
-        if isinstance(v, Known):
-            return v.obj
-        self.take_turns()
-        raise self.refuse(at, "the key of a dict is computed", "use constants as keys", "container")
-
-    def take_turns(self) -> None:
-        """Something has to be known that a loop with constant bounds knows turn by turn."""
-        if self.constant_loops:
-            raise TakeTurns(self.constant_loops[-1])
 
     def unsettled(self, s: ast.AST, owner: Tup) -> Exception:
         if isinstance(s, ast.For) and s in self.constant_loops:
@@ -105,6 +85,8 @@ class Containers(Classes):
             return Tup(owner.items[self.constant_slice(node.slice, node)], kind)
         index = self.expr(node.slice)
         if not isinstance(index, Lit):
+            if owner.items and all(isinstance(i, CALLABLE) for i in owner.items):
+                return self.function_at(owner, index, node)
             self.take_turns()
             made = self.as_ir_list(owner, node)
             return super().subscript(made, node)
@@ -164,49 +146,11 @@ class Containers(Classes):
             self.become(owner.cell, made, at)
         return made
 
-    def lookup_key(self, owner: Tup, key: Value, at: ast.AST) -> Value:
-        k = self.key(key, at)
-        found = self.find_key(owner, k)
-        if found is None:
-            found = self.missing(owner, k, at)
-        if found is None:
-            raise self.no_key(owner, k, at)
-        return found
-
-    def missing(self, owner: Tup, key: Any, at: ast.AST) -> Value | None:
-        """What a `defaultdict` or a `Counter` gives for a key that it has not got."""
-        factory = owner.cell.factory if owner.cell is not None else None
-        if factory is None:
-            return None
-        if owner.cls is not defaultdict:
-            return Lit(0)
-        made = self.boxed(self.call(factory, [], {}, ast.copy_location(ast.Call(at, [], []), at)))  # type: ignore[arg-type]
-        self.set_key(owner, key, made, at)
-        return made
-
     def constant_position(self, t: Tup, k: Value, at: ast.AST) -> int | None:
         """A position that is known; None where the list has to be one of the IR."""
         if isinstance(k, Lit) and isinstance(k.value, int):
             return k.value
         self.take_turns()
-        return None
-
-    def set_key(self, owner: Tup, key: Any, value: Value, at: ast.AST) -> None:
-        raise NotImplementedError
-
-    def no_key(self, owner: Tup, key: Any, at: ast.AST) -> Exception:
-        has = ", ".join(map(repr, owner.keys)) or "none"
-        why = self.refuse(at, f"the dict has no key {key!r}; it has {has}", "", "container")
-        return self.surely(KeyError, key, why, at)
-
-    def find_key(self, owner: Tup, key: Any) -> Value | None:
-        k = self.place_of_key(owner, key)
-        return None if k is None else owner.items[k]
-
-    def place_of_key(self, owner: Tup, key: Any) -> int | None:
-        for n, k in enumerate(owner.keys):
-            if k is key or (hash(k) == hash(key) and k == key):
-                return n
         return None
 
     # -- methods and calls
@@ -223,7 +167,7 @@ class Containers(Classes):
         if t.kind == "dict" and m.name in ("keys", "values", "items") and not args:
             return self.viewed(t, m.name)
         if t.kind == "dict" and m.name == "get" and 1 <= len(args) <= 2 and not kwargs:
-            item = self.find_key(t, self.key(args[0], node))
+            item = self.find_key(t, self.key_of(t, args[0], node))
             return item if item is not None else args[1] if len(args) == 2 else Lit(None)
         if m.name == "copy" and not args and t.kind in MUTABLE:
             return replace(t, cell=None)

@@ -19,9 +19,9 @@ import numpy as np
 
 from s2sgrad.front import sizes
 from s2sgrad.front.integers import is_float
-from s2sgrad.front.iterables import Iterables
 from s2sgrad.front.memory import Ref, is_array
 from s2sgrad.front.probe import stand_in, type_of_value
+from s2sgrad.front.sequences import Sequences
 from s2sgrad.front.values import Known, Method, Tup, Value
 from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Var, call_args
 from s2sgrad.ir.opaque import CLASSES, MethodOf
@@ -95,7 +95,7 @@ class _Source:
     owner: tuple[Var, ...] = ()
 
 
-class Effects(Iterables):
+class Effects(Sequences):
     """Calls of what acts."""
 
     def evaluate(

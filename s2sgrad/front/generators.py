@@ -13,8 +13,8 @@ from typing import Any
 
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.callables import Callables
-from s2sgrad.front.containers import TakeTurns
 from s2sgrad.front.inlined import Inside, Wrap, Yielded, is_range
+from s2sgrad.front.keys import TakeTurns
 from s2sgrad.front.resolve import is_generator
 from s2sgrad.front.values import Bound, Closure, Generated, Known, Tup, Value
 from s2sgrad.ir.graph import Lit

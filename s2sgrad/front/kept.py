@@ -78,8 +78,8 @@ class Registry:
     made: list[Specialised] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
 
-    def name(self, node: ast.FunctionDef | ast.Lambda) -> str:
-        base = node.name if isinstance(node, ast.FunctionDef) else "call"
+    def name(self, node: ast.FunctionDef | ast.Lambda | None, other: str = "call") -> str:
+        base = node.name if isinstance(node, ast.FunctionDef) else other
         n, name = 1, base
         while name in self.taken:
             n += 1

@@ -172,7 +172,7 @@ class ListMethods(Loops):
         atom = self.item_of(v, at)
         now = self.read(owner, at)
         self.renew(owner, self.emit(ops.append, (now, atom), at=at, hint=now.hint), at)
-        self.holds(owner.root, self.inner(v))
+        self.holds(owner.root, v)
         return Lit(None)
 
     def item_of(self, v: Value, at: ast.AST) -> Atom:

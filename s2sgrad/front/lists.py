@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.front.calls import Calls
 from s2sgrad.front.heap import structure
 from s2sgrad.front.list_types import list_path, steps_in
 from s2sgrad.front.memory import Cell, Ref, Root, Stale, hold, holes, is_array, link
+from s2sgrad.front.sparse import Sparse
 from s2sgrad.front.values import Rows, Tup, Value, alike, leaves, rebuild
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Var
@@ -33,7 +33,7 @@ _NUMPY: dict[Any, Any] = {builtins.max: np.max, builtins.min: np.min}
 _serial = itertools.count(1)
 
 
-class Lists(Calls):
+class Lists(Sparse):
     """Lists of the IR, their items, and how lists become such."""
 
     iterated: list[Root]
@@ -69,6 +69,7 @@ class Lists(Calls):
         return atom  # type: ignore[no-any-return]
 
     def holds(self, owner: Root, v: Value) -> None:
+        v = self.inner(v)
         self.note_item(owner, v)
         if isinstance(v, Ref):
             for root in (v.root, *v.root.linked):
@@ -130,6 +131,14 @@ class Lists(Calls):
             self.versions[v.cell] = before
         return made
 
+    def listed_alias(self, v: Value, at: ast.AST, like: Value | None = None) -> Value | None:
+        """A list of the IR for a name alone: the container that others name may be the same."""
+        made = self.listed_value(v, at, like)
+        if isinstance(v, Tup) and v.cell is not None and isinstance(made, Ref | Rows):
+            for c in made.columns if isinstance(made, Rows) else (made,):
+                link(c.root, v.cell)
+        return made
+
     def of_items(self, v: Tup, items: list[Value], at: ast.AST, like: Value | None) -> Value | None:
         models = items
         if isinstance(like, Tup):
@@ -179,18 +188,11 @@ class Lists(Calls):
 
     # -- comprehensions
 
-    def expr_ListComp(self, node: ast.ListComp) -> Value:
-        return self.comprehension(node.elt, node.generators, node)
-
-    def expr_GeneratorExp(self, node: ast.GeneratorExp) -> Value:
-        return self.comprehension(node.elt, node.generators, node)
-
     def comprehension(
         self, elt: ast.expr, generators: list[ast.comprehension], node: ast.expr
     ) -> Value:
         """A loop that appends; its names are its own."""
         name = f".list{next(_serial)}"
-        saved = dict(self.env)
         self.env[name] = self.boxed(Tup((), "list"))
         target = ast.Name(name, ast.Load())
         call = ast.Call(ast.Attribute(target, "append", ast.Load()), [elt], [])
@@ -208,7 +210,6 @@ class Lists(Calls):
             for n in ast.walk(g.target):
                 if isinstance(n, ast.Name):
                     self.env.pop(n.id, None)
-                    self.env.update({n.id: saved[n.id]} if n.id in saved else {})
         return made
 
     def parse_block(self, stmts: list[ast.stmt]) -> None:

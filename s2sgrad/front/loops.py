@@ -138,7 +138,7 @@ class Loops(Carried):
             for n in assumed.inits:
                 after = self.inner(turn.after[n])
                 if n in assumed.listed and isinstance(after, Tup):
-                    after = self.listed_value(after, s, assumed.inits[n]) or after
+                    after = self.listed_alias(after, s, assumed.inits[n]) or after
                 turn.after[n] = after
                 found = leaves(after)
                 if found is not None:

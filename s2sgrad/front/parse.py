@@ -18,13 +18,15 @@ import numpy as np
 
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.building import RAISED
+from s2sgrad.front.checkpoints import Checkpoints
 from s2sgrad.front.iterators import LAZY
 from s2sgrad.front.join import Arm, Join, Unreached
-from s2sgrad.front.kept import Keeping, packed
+from s2sgrad.front.kept import packed
 from s2sgrad.front.memory import Ref, Root, may_overlap_unequally, refs
 from s2sgrad.front.normalize import RESULT, normalize
 from s2sgrad.front.resolve import own_nodes, refuse_kind
 from s2sgrad.front.signature import shape
+from s2sgrad.front.splits import Split, for_each_key
 from s2sgrad.front.transforms import Passes
 from s2sgrad.front.values import Closure, Known, Outside, Rows, Tup, Value, leaves, same
 from s2sgrad.ir.graph import UNDEF, Atom, Block, Func, Lit, Var
@@ -76,7 +78,10 @@ def returnable(v: Value) -> bool:
     return not isinstance(v, Tup) or (v.kind != "set" and all(map(returnable, v.items)))
 
 
-class Parser(Keeping):
+_SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr)
+
+
+class Parser(Checkpoints):
     """Statements; expressions and loops are in the base classes."""
 
     def __init__(self) -> None:
@@ -174,7 +179,25 @@ class Parser(Keeping):
                     "move it out of the function that is differentiated",
                     "statement",
                 )
-            handler(s)
+            if not isinstance(s, _SIMPLE):
+                handler(s)
+                continue
+            before, done = self.state_now(), len(self.stmts)
+            try:
+                handler(s)
+            except Split as split:
+                self.parse_split(s, split, before, done)
+
+    def parse_split(self, s: ast.stmt, split: Split, before: Any, done: int) -> None:
+        """The statement again, written out for each key of a dict."""
+        arms = for_each_key(s, split)
+        if arms is None:
+            raise split
+        self.put_back(before, done)
+        self.views.maps[0].clear()  # what was seen stood in the statements that are gone
+        self.parse_block(arms)
+        for n in [n for n in self.env if n.startswith(".gk")]:
+            del self.env[n]
 
     # -- simple statements
 

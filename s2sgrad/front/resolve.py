@@ -33,7 +33,9 @@ _MOST_LEAVES = 64  # of a container outside of the function that is read
 # The code of what `contextlib.contextmanager` returns.
 _MANAGING = contextlib.contextmanager(iter).__code__
 # Python's own, known by what they do and not by their source.
-_NOT_FOLLOWED = ("logging", "warnings", "random", "contextlib", "time", "dataclasses", "copy")
+_NOT_FOLLOWED = (
+    *("logging", "warnings", "random", "contextlib", "time", "dataclasses", "copy", "statistics"),
+)
 
 
 @dataclass(frozen=True, slots=True)

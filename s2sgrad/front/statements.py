@@ -9,6 +9,7 @@ from typing import Any
 from s2sgrad.front.building import RAISED
 from s2sgrad.front.desugar import Positional, Rest, Shaped
 from s2sgrad.front.local_classes import LocalClasses
+from s2sgrad.front.source import copied
 from s2sgrad.front.values import Known, Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import UNDEF, Atom, Lit, Var
@@ -158,12 +159,15 @@ class Statements(LocalClasses):
         """The statement as it is written, on the values that its names stand for."""
         free = dict.fromkeys(n.id for n in ast.walk(s) if isinstance(n, ast.Name))
         given: dict[str, Any] = {}
+        if any(n.startswith(".") for n in free):
+            s = _with_spoken_names(s)
         for n in free:
             value = self.read(self.read_name(ast.copy_location(ast.Name(n, ast.Load()), s)), s)
+            name = _legal(n)
             if isinstance(value, Var | Lit):
-                given[n] = value
+                given[name] = value
             elif isinstance(value, Known) and not _is_builtin(n, value.obj):
-                given[n] = self.named_class(value.obj, s)
+                given[name] = self.named_class(value.obj, s)
             elif not isinstance(value, Known):
                 raise self.refuse(s, "this `raise` names something that is no number", "", "raise")
         args = (Lit(ast.unparse(s)), Lit(tuple(given)), *given.values())
@@ -175,6 +179,19 @@ class Statements(LocalClasses):
         if isinstance(obj, type) and issubclass(obj, BaseException):
             return Lit(obj)
         raise self.refuse(s, "this `raise` names something that is no number", "", "raise")
+
+
+def _legal(name: str) -> str:
+    """A name that is hidden while parsing, as text may have it."""
+    return name.rpartition(".")[2]
+
+
+def _with_spoken_names(s: ast.Raise) -> ast.Raise:
+    made = copied(s)
+    for n in ast.walk(made):
+        if isinstance(n, ast.Name):
+            n.id = _legal(n.id)
+    return made
 
 
 def _is_builtin(name: str, obj: Any) -> bool:

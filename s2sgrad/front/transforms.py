@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,10 @@ from s2sgrad.ir.graph import Atom, Block, Func, Lit, Var, atom_type
 from s2sgrad.ir.types import Array, Scalar, Undefined, is_differentiable
 from s2sgrad.ir.walk import bound_anywhere, reads
 
-_WHATS = ("grad", "value_and_grad", "vjp", "jvp", "hvp", "jacobian", "hessian", "elementwise_grad")
+_WHATS = (
+    "grad", "value_and_grad", "vjp", "jvp", "hvp", "jacobian", "hessian", "elementwise_grad",
+    "pullback",
+)  # fmt: skip
 _SEEDS = {"vjp": "out_bar", "jvp": "tangents", "hvp": "vector"}
 Slot = tuple[Any, Value]  # a position or a name, and what is passed there
 
@@ -92,8 +95,8 @@ class Transforms(Managers):
         seed = kwargs.pop(_SEEDS[fn.what], None) if fn.what in _SEEDS else None
         if fn.what in ("jacobian", "hessian"):
             return self.matrix(fn, args, kwargs, node)
-        if fn.what == "elementwise_grad":
-            raise self.refuse(node, "`elementwise_grad` in a function", "vjp", "inner")
+        if fn.what == "pullback":
+            raise self.refuse(node, "`pullback` in a function", "vjp with `out_bar=`", "inner")
         if seed is None and fn.what in ("jvp", "hvp"):
             raise self.refuse(node, f"`{fn.what}` needs `{_SEEDS[fn.what]}=`", "", "inner")
         slots = [self.slot(fn, w, args, kwargs, node) for w in _several(fn.wrt)]
@@ -287,27 +290,40 @@ class Transforms(Managers):
     def matrix(
         self, fn: Transformed, args: list[Value], kwargs: dict[str, Value], node: ast.AST
     ) -> Value:
-        """`jacobian` and `hessian` in one vector: a directional derivative for each axis."""
-        if isinstance(fn.wrt, tuple) or fn.has_aux:
-            raise self.refuse(node, f"a `{fn.what}` in several arguments", "one at a time", "inner")
+        """`jacobian` and `hessian`: a directional derivative for each axis of an array.
+
+        In several arguments a tuple of them; of a Hessian, the Jacobians of the gradients.
+        """
+        if fn.has_aux:
+            raise self.refuse(node, f"a `{fn.what}` with `has_aux`", "", "inner")
+        if isinstance(fn.wrt, tuple):
+            each = [replace(fn, wrt=w) for w in fn.wrt]
+            if fn.what == "hessian":
+                rows = [Transformed("grad", fn.function, w, False) for w in fn.wrt]
+                each = [Transformed("jacobian", row, fn.wrt, False) for row in rows]
+            return Tup(tuple(self.matrix(one, list(args), dict(kwargs), node) for one in each))
         _, x = self.slot(fn, fn.wrt, args, kwargs, node)
         t = self.type_of(x)
         inner = "hvp" if fn.what == "hessian" else "jvp"
         along = Transformed(inner, fn.function, fn.wrt, False)
-        if isinstance(t, Scalar):
+        if isinstance(t, Scalar) or (isinstance(x, Lit) and type(x.value) in (int, float)):
             made = self.derivative(along, args, {**kwargs, _SEEDS[inner]: Lit(1.0)}, node)
             return made.items[1] if isinstance(made, Tup) and inner == "jvp" else made
-        if not (isinstance(t, Array) and len(t.shape) == 1):
+        if not (isinstance(t, Array) and t.shape):
             raise self.refuse(
-                node, f"a `{fn.what}` in something other than a vector", "vjp, jvp", "inner"
+                node, f"a `{fn.what}` in something other than an array", "vjp, jvp", "inner"
             )
         names = {f"_a{k}": v for k, v in enumerate(args)}
         keys = {f"_k{k}": v for k, v in kwargs.items()}
         passed = ", ".join([*names, *(f"{k[2:]}={k}" for k in keys)])
         item = f"_f({passed}, {_SEEDS[inner]}=_e)" + ("[1]" if inner == "jvp" else "")
-        text = f"_np.stack([{item} for _e in _np.eye(len(_x))], axis=-1)"
         given = {**names, **keys, "_f": along, "_x": x, "_np": Known(np)}
-        return self.evaluate(text, node, given)
+        if len(t.shape) == 1:
+            text = f"_np.stack([{item} for _e in _np.eye(_x.size)], axis=-1)"
+            return self.evaluate(text, node, given)
+        units = "_np.eye(_x.size).reshape((_x.size, *_x.shape))"
+        before = f"_m = _np.stack([{item} for _e in {units}], axis=-1)"
+        return self.evaluate("_m.reshape((*_m.shape[:-1], *_x.shape))", node, given, before)
 
 
 class _Inner:

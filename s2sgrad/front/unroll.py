@@ -9,8 +9,9 @@ from typing import Any
 
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.building import RAISED
-from s2sgrad.front.containers import TakeTurns
 from s2sgrad.front.elements import COUNTERS
+from s2sgrad.front.keys import TakeTurns
+from s2sgrad.front.scopes import with_own_names
 from s2sgrad.front.updates import Updates
 from s2sgrad.front.values import Known, Tup, Value, same
 from s2sgrad.ir.graph import Lit, Range
@@ -86,10 +87,10 @@ class Unrolling(Updates):
         raise _Dynamic
 
     def expr_ListComp(self, node: ast.ListComp) -> Value:
-        return self.listed(node)
+        return self.listed(with_own_names(node))
 
     def expr_GeneratorExp(self, node: ast.GeneratorExp) -> Value:
-        return self.listed(node)
+        return self.listed(with_own_names(node))
 
     def listed(self, node: ast.ListComp | ast.GeneratorExp) -> Value:
         """A list of known length where that is possible, else a loop that appends."""
@@ -108,6 +109,7 @@ class Unrolling(Updates):
 
     def expr_SetComp(self, node: ast.SetComp) -> Value:
         """A set of constants is data."""
+        node = with_own_names(node)
         try:
             keys = self.comprehend(
                 node.generators, lambda: Lit(self.key(self.expr(node.elt), node.elt))
@@ -118,6 +120,8 @@ class Unrolling(Updates):
         return Tup(tuple(map(self.key_value, made)), "set")
 
     def expr_DictComp(self, node: ast.DictComp) -> Value:
+        node = with_own_names(node)
+
         def pair() -> Value:
             return Tup((Lit(self.key(self.expr(node.key), node.key)), self.expr(node.value)))
 
@@ -143,7 +147,6 @@ class Unrolling(Updates):
         if items is None:
             raise _Dynamic("the comprehension runs over something of unknown length")
         names = [n.id for n in ast.walk(first.target) if isinstance(n, ast.Name)]
-        saved = {n: self.env[n] for n in names if n in self.env}
         made: list[Value] = []
         for item in items:
             self.assign(first.target, item)
@@ -153,7 +156,6 @@ class Unrolling(Updates):
                 self.refuse_changed(source, -1, first.iter)
         for n in names:
             self.env.pop(n, None)
-        self.env.update(saved)
         return made
 
     def admits(self, test: ast.expr) -> bool:

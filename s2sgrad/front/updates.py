@@ -67,7 +67,8 @@ class Updates(Containers):
             self.call(setter, [self.expr(target.slice), value], {}, target)
             return
         if owner.kind == "dict":
-            self.set_key(owner, self.key(self.expr(target.slice), target), value, target)
+            key = self.key_of(owner, self.expr(target.slice), target)
+            self.set_key(owner, key, value, target)
             return
         if owner.kind != "list":
             raise self.refuse(target, f"a {owner.kind} cannot be changed", "a list", "container")
@@ -168,9 +169,16 @@ class Updates(Containers):
         self.env[name] = key
         known = ast.copy_location(ast.Name(name, ast.Load()), target)
         place = ast.copy_location(ast.Subscript(target.value, known, ast.Load()), target)
+        place.stands_for = target  # type: ignore[attr-defined]
         old = self.inner(self.subscript(owner, place))
         new = self.augmented(old, s, ast.unparse(target))
-        self.store_item(self.refreshed(owner, s), place, new)  # type: ignore[arg-type]
+        now = self.refreshed(owner, s)
+        if isinstance(now, Tup):
+            self.store_item(now, place, new)
+        elif isinstance(now, Ref):  # a list of the IR since the right side was evaluated
+            self.store(now.part(self.index(known)), new, target)
+        else:
+            raise self.refuse_write(target)
         self.env.pop(name, None)
 
     def augment_item(self, owner: Ref | Rows, target: ast.Subscript, s: ast.AugAssign) -> None:
@@ -392,7 +400,7 @@ class Updates(Containers):
             self.set_key(self.refreshed(t, at), name, v, at)  # type: ignore[arg-type]
 
     def dict_setdefault(self, t: Tup, args: list[Value], kw: Any, at: ast.AST) -> Value:
-        key = self.key(args[0], at)
+        key = self.key_of(t, args[0], at)
         k = self.place_of_key(t, key)
         if k is not None:
             return t.items[k]
@@ -404,7 +412,7 @@ class Updates(Containers):
         return self.pop_key(t, args, at)
 
     def pop_key(self, t: Tup, args: list[Value], at: ast.AST) -> Value:
-        key = self.key(args[0], at)
+        key = self.key_of(t, args[0], at)
         k = self.place_of_key(t, key)
         if k is None:
             if len(args) > 1:

@@ -17,6 +17,7 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Eqn, Form, Hole, Pack, Var, atom_type
 from s2sgrad.ir.opaque import MethodOf
+from s2sgrad.ir.through import Through
 from s2sgrad.ir.types import Array, List, Seq, is_memory_type
 
 _OPERATORS = """add sub mul truediv floordiv mod pow matmul neg pos invert and_ or_ xor lt le gt ge
@@ -95,8 +96,10 @@ def is_memory(v: Var) -> bool:
 
 def makes_memory(op: Callable[..., Any], form: Form | None) -> bool:
     """Is what `op` returns always in memory of its own?"""
-    if isinstance(op, Kept | MethodOf):  # what it returns it has copied, if need be
+    if isinstance(op, Kept | MethodOf | Through):  # what it returns it has copied, if need be
         return True
+    if form is not None and any(isinstance(t, Kept) for t in form.args):
+        return True  # a solver returns what it made
     if op is np.einsum and form is not None:  # of one operand it may be a view
         return len(_holes(Pack("tuple", form.args))) > 1
     if op is np.diff and form is not None:  # with n=0 it returns its operand
@@ -113,9 +116,10 @@ def makes_memory(op: Callable[..., Any], form: Form | None) -> bool:
 def reads_copy(eqn: Eqn) -> bool:
     """Is a `getitem` one that copies: by a mask or an array of ints?"""
     assert eqn.form is not None
-    return any(isinstance(atom_type(a), Array | Seq) for a in eqn.args[1:]) or _has_list(
-        eqn.form.args[1]
-    )
+    index = eqn.form.args[1]
+    # What the index reads: the view that a store goes through has the operands of the store.
+    read = (atom_type(eqn.args[k]) for k in _holes(index))
+    return any(isinstance(t, Array | Seq) for t in read) or _has_list(index)
 
 
 def _has_list(template: Any) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Loop, Range, Stmt, Var
+from s2sgrad.ir.walk import bound_anywhere
 
 
 def resolve(a: Atom, mapping: Mapping[Var, Atom]) -> Atom:
@@ -81,3 +82,31 @@ def map_equations(block: Block, change: Callable[[Eqn], Eqn]) -> Block:
         return replace(s, over=over, body=map_equations(s.body, change))
 
     return replace(block, stmts=tuple(map(stmt, block.stmts)))
+
+
+def renewed(block: Block) -> Block:
+    """A copy of the block: all that it binds are fresh values."""
+    new = {v: Var(v.hint, v.type, v.extent) for v in bound_anywhere(block)}
+    return _rebound(substitute(block, new), new)
+
+
+def _rebound(block: Block, new: Mapping[Var, Var]) -> Block:
+    """The block with other values bound; uses stay as they are."""
+
+    def many(bound: tuple[Var, ...]) -> tuple[Var, ...]:
+        return tuple(new.get(v, v) for v in bound)
+
+    def stmt(s: Stmt) -> Stmt:
+        if isinstance(s, Eqn):
+            return replace(s, out=new.get(s.out, s.out))
+        if isinstance(s, Branch):
+            then, orelse = _rebound(s.then, new), _rebound(s.orelse, new)
+            return replace(s, outs=many(s.outs), then=then, orelse=orelse)
+        over = s.over
+        if not isinstance(over, Range):
+            over = replace(over, test=_rebound(over.test, new))
+        count = None if s.count is None else new.get(s.count, s.count)
+        body = _rebound(s.body, new)
+        return replace(s, outs=many(s.outs), over=over, body=body, count=count)
+
+    return Block(many(block.params), tuple(map(stmt, block.stmts)), block.results)

@@ -17,10 +17,16 @@ from s2sgrad.ir.graph import Block, Branch, Eqn, Func, Loop, Range
 
 @dataclass(eq=False)
 class Kept:
-    """A function that is called by name; `func` is there when all of it is known."""
+    """A function that is called by name; `func` is there when all of it is known.
+
+    It may be an operand as well, of an operation that takes functions: then it stands in the form
+    of the equation.  `untidy`: the passes have not seen it yet.
+    """
 
     name: str
     func: Func | None = None
+    untidy: bool = False
+    again: bool = False  # the backward sweep runs it again: it saves nothing
 
     @property
     def __name__(self) -> str:
@@ -53,14 +59,33 @@ def equations(block: Block) -> Iterator[Eqn]:
             yield from equations(s.body)
 
 
+def passed_to(s: Eqn) -> list[Kept]:
+    """The functions among the operands of an equation."""
+    if s.form is None:
+        return []
+    given = (*s.form.args, *(v for _, v in s.form.kwargs))
+    return [v for v in given if isinstance(v, Kept)]
+
+
 def called_by(funcs: Iterable[Func]) -> list[Kept]:
-    """The functions that are called, directly or by one that is called: each once."""
+    """The functions that are called or passed on, directly or by one of them: each once."""
     found: dict[Kept, None] = {}
     todo = list(funcs)
     while todo:
         for s in equations(todo.pop(0).body):
-            if isinstance(s.op, Kept) and s.op not in found:
-                found[s.op] = None
-                if s.op.func is not None:
-                    todo.append(s.op.func)
+            named = [s.op, *passed_to(s)] if isinstance(s.op, Kept) else passed_to(s)
+            for k in named:
+                if k not in found:
+                    found[k] = None
+                    if k.func is not None:
+                        todo.append(k.func)
     return list(found)
+
+
+def has_calls(func: Func) -> bool:
+    """Does it call functions itself, or one that it passes on?"""
+    return any(isinstance(s.op, Kept) for f in (func, *_passed(func)) for s in equations(f.body))
+
+
+def _passed(func: Func) -> list[Func]:
+    return [k.func for k in called_by([func]) if k.func is not None]

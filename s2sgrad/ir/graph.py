@@ -78,6 +78,18 @@ class Transposed:
     axes: tuple[int, ...]
 
 
+class Field(int):
+    """The number of a result that programs read by its name: `solution.x`."""
+
+    name: str
+
+    def __new__(cls, k: int, name: str) -> Field:
+        """Result `k`, the attribute `name` of what the operation returns."""
+        made = super().__new__(cls, k)
+        made.name = name
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """How the flat operands of an equation make up a call: templates with holes."""
@@ -131,7 +143,8 @@ class Loop:
 
     Turn k of a sequence belongs to turn k of the loop that collected it, whichever way a loop runs
     (`down`: from the last turn to the first).  `stop` is the position of a carried flag: the loop
-    ends after a turn that yields it true.  `count` is the number of turns run.
+    ends after a turn that yields it true.  `count` is the number of turns run.  `again`: see
+    `passes/again`.
     """
 
     outs: tuple[Var, ...]
@@ -143,6 +156,7 @@ class Loop:
     down: bool = False
     stop: int | None = None
     count: Var | None = None
+    again: bool = False  # its mirror runs it again, rather than read tapes
 
 
 @dataclass(frozen=True, slots=True)

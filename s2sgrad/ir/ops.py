@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.ir.graph import Path, Transposed, Undef
+from s2sgrad.ir.graph import Field, Path, Transposed, Undef
 
 
 def view(x: Any, path: Path) -> Any:
@@ -33,15 +33,18 @@ def _place(x: Any, index: Any) -> tuple[Any, Any]:
 
 
 def getitem(x: Any, index: Any) -> Any:
-    """`x[index]`."""
+    """`x[index]`; a named result is an attribute."""
+    if isinstance(index, Field):
+        return getattr(x, index.name)
     return view(x, index) if isinstance(index, Path) else x[index]
 
 
-def part(x: Any, path: tuple[tuple[str, Any], ...]) -> Any:
+def part(x: Any, path: tuple[tuple[str, Any], ...], length: int | None = None) -> Any:
     """A leaf of a container: `path` has the steps `('item', key)`, `('attr', name)`, `('nth', k)`.
 
     `nth` is a value of a dict whose keys cannot be written down; `('float', None)` at the end takes
     an int as a float.  An entry of the compiled function: no derivative passes through it.
+    `length`: of the list or tuple that the last step reads an item of.
     """
     for kind, key in path:
         if kind == "attr":

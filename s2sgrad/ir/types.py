@@ -74,11 +74,12 @@ class List(Type):
 class Several(Type):
     """What an operation with several results returns (`np.linalg.svd`): only its items are used.
 
-    `open`: how many there are is not known.
+    `open`: how many there are is not known.  `names`: they are attributes of what is returned.
     """
 
     items: tuple[Type, ...]
     open: bool = False
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from s2sgrad.ir.walk import bound_by
 from s2sgrad.passes.mirrors import Mirrors, Pair, walks
 from s2sgrad.passes.prune import prune
 
-FEWEST = 3
+FEWEST = 2
 
 
 def bundle(func: Func) -> Func:

@@ -32,6 +32,7 @@ from s2sgrad.ir.graph import (
 )
 from s2sgrad.ir.types import INT, Array, List, Seq
 from s2sgrad.passes.costs import written
+from s2sgrad.passes.filled import number
 from s2sgrad.passes.hoist import runs
 from s2sgrad.passes.rewrite import Rewriter
 
@@ -49,27 +50,35 @@ class _Defer(Rewriter):
     def __init__(self, func: Func) -> None:
         super().__init__(func)
         self.spoiled = written(func.body)  # it must not be collected by reference
+        # Tapes of loops of the function itself, with one item a turn, first to last.
+        self.tapes: set[Atom] = set()
 
     def eqn(self, s: Eqn) -> Eqn | Atom:
         return s
 
     def stmt(self, s: Stmt) -> None:
         super().stmt(s)
-        if isinstance(s, Loop) and self.adjoint:
+        if not isinstance(s, Loop):
+            return
+        outer = s in self.old.body.stmts
+        if self.adjoint:
             made = self.stmts.pop()
             assert isinstance(made, Loop)
-            _Sums(self, made).write()
+            _Sums(self, made, outer).write()
+        elif outer and not s.down:
+            self.tapes.update(s.outs[len(s.carried) :])
 
 
 class _Sums:
     """The sums of one loop that can be computed after it."""
 
-    def __init__(self, owner: _Defer, loop: Loop) -> None:
-        self.owner, self.loop = owner, loop
+    def __init__(self, owner: _Defer, loop: Loop, outer: bool) -> None:
+        self.owner, self.loop, self.outer = owner, loop, outer
         self.made = {s.out: s for s in loop.body.stmts if isinstance(s, Eqn)}
         self.rows: dict[Var, Var] = {}  # a vector of the body to the sequence of it
+        self.there: dict[Var, Atom] = {}  # to the tape or the array that has it in each turn
         self.matrices: dict[Var, Var] = {}
-        self.outer: dict[int, tuple[Var, Var]] = {}
+        self.pairs: dict[int, tuple[Var, Var]] = {}
         self.sums: dict[int, Var] = {}
 
     def write(self) -> None:
@@ -78,15 +87,51 @@ class _Sums:
         for k, term in terms.items():
             pair = None if term is None else self.vectors(term, self.loop.outs[k])
             if pair is not None:
-                self.outer[k] = pair
+                self.pairs[k] = pair
                 for v in pair:
-                    self.rows.setdefault(v, Var(_hint(v), Seq(v.type)))
+                    self.collect(v)
         for k, term in terms.items():
-            if term in self.rows and k not in self.outer and _is_vector(self.at(k)):
+            if term in self.rows and k not in self.pairs and _is_vector(self.at(k)):
                 self.sums[k] = term
         self.owner.stmts.append(self.shorter())
-        for k in sorted({**self.outer, **self.sums}):
+        if not self.there:
+            self.owner.old.notes.setdefault("unordered", set()).update(self.rows.values())
+        for k in sorted({**self.pairs, **self.sums}):
             self.after(k)
+
+    def collect(self, v: Var) -> None:
+        """See to it that the vector `v` of each turn is there after the loop."""
+        if v in self.rows or v in self.there:
+            return
+        found = self.found(v) if self.outer else None
+        if found is None:
+            self.rows[v] = Var(_hint(v), Seq(v.type))
+        else:
+            self.there[v] = found
+
+    def found(self, v: Var) -> Atom | None:
+        """The tape that `v` is walked in; the array whose rows are read, first to last."""
+        items = self.loop.body.params[len(self.loop.carried) + 1 :]
+        if v in items:
+            tape = self.loop.walked[items.index(v)]
+            return tape if tape in self.owner.tapes else None
+        read, over = self.made.get(v), self.loop.over
+        if (
+            read is None
+            or read.op is not ops.getitem
+            or not isinstance(over, Range)
+            or len(read.args) != 2
+        ):
+            return None
+        assert read.form is not None
+        X, index = read.args
+        size = self.owner.made.get(over.stop) if isinstance(over.stop, Var) else None
+        if size is None or size.op is not np.size or size.form is not None:
+            return None
+        all_of_it = size.args[0] is X and _numbers(*size.args[1:]) == (0,)
+        plain = index is self.loop.body.params[0] and read.form.args[1] == Hole(1)
+        whole = all_of_it and _numbers(over.start, over.step) == (0, 1)
+        return X if whole and plain and _rank(X) == 2 else None
 
     def at(self, k: int) -> Var:
         return self.loop.outs[k]
@@ -150,7 +195,7 @@ class _Sums:
     def shorter(self) -> Loop:
         """The loop without the sums, collecting the vectors."""
         s, n = self.loop, len(self.loop.carried)
-        stay = [k for k in range(n) if k not in self.outer and k not in self.sums]
+        stay = [k for k in range(n) if k not in self.pairs and k not in self.sums]
         if len(stay) == n:
             return s
         body = s.body
@@ -182,7 +227,7 @@ class _Sums:
                 self.owner.add(replace(last, out=flat))
                 last = Eqn(out, ops.getitem, (flat,), _AS_COLUMN, self.loop.at)
         else:
-            g, h = (self.matrix(v, start, axis) for axis, v in enumerate(self.outer[k]))
+            g, h = (self.matrix(v, start, axis) for axis, v in enumerate(self.pairs[k]))
             rows = self.owner.emit(np.transpose, (g,))
             last = replace(last, op=operator.matmul, args=(rows, h), form=None)
         made = self.owner.made.get(start) if isinstance(start, Var) else None
@@ -193,15 +238,19 @@ class _Sums:
         self.owner.add(replace(last, out=total))
         self.owner.add(Eqn(out, operator.add, (start, total), None, self.loop.at))
 
-    def matrix(self, v: Var, start: Atom, axis: int) -> Var:
+    def matrix(self, v: Var, start: Atom, axis: int) -> Atom:
         """The vectors as the rows of a matrix; of no rows, if there was no turn."""
+        there = self.there.get(v)
+        if there is not None and _rank(there) == 2:
+            return there
         if v not in self.matrices:
             size = Var("", INT)
             self.owner.add(Eqn(size, np.size, (self.sized(start), Lit(axis))))
             assert isinstance(v.type, Array)
+            rows = self.rows[v] if there is None else there
             out, turns = Var("", Array(v.type.char, ("?", v.type.shape[0]))), Var("", INT)
-            self.owner.add(Eqn(turns, len, (self.rows[v],)))
-            self.owner.add(Eqn(out, np.reshape, (self.rows[v], turns, size), _ROWS))
+            self.owner.add(Eqn(turns, len, (rows,)))
+            self.owner.add(Eqn(out, np.reshape, (rows, turns, size), _ROWS))
             self.matrices[v] = out
         return self.matrices[v]
 
@@ -209,6 +258,11 @@ class _Sums:
         """What `start` is the zero of: that makes it unnecessary."""
         made = self.owner.made.get(start) if isinstance(start, Var) else None
         return made.args[0] if made is not None and made.op is ops.zeros_like else start
+
+
+def _numbers(*atoms: Atom) -> tuple[int | None, ...]:
+    """The ints that constants are."""
+    return tuple(map(number, atoms))
 
 
 def _rank(a: Atom | None) -> int:

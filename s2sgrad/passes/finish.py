@@ -16,7 +16,7 @@ import numpy as np
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES, makes_memory, reads_copy, sources
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Hole, Lit, Loop, Var, atom_type
-from s2sgrad.ir.types import Array, Scalar, Type, Unknown, kind_of
+from s2sgrad.ir.types import Array, Scalar, Several, Type, Unknown, kind_of
 
 
 def finish(func: Func, n: int, types: Sequence[Type]) -> Func:
@@ -199,6 +199,8 @@ class _Finish(Origins):
 
 def _is_new(s: Eqn) -> bool:
     """Is the result an array of its own?"""
+    if s.op is ops.getitem and isinstance(atom_type(s.args[0]), Several):
+        return True  # of an operation with several results, about which it is asked as well
     if s.op is ops.getitem:
         return (
             isinstance(s.out.type, Array)

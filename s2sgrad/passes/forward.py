@@ -40,7 +40,7 @@ from s2sgrad.ir.graph import (
     atom_type,
 )
 from s2sgrad.ir.types import Array, List, Scalar, Several, Type, is_differentiable, kind_of
-from s2sgrad.ir.walk import bound_by
+from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.activity import STRUCTURAL, active, carries_derivative, contents
 from s2sgrad.passes.lists import refused_list
 from s2sgrad.passes.pushed_calls import PushedCalls, push_call
@@ -424,8 +424,8 @@ def _same_shape(got: Type, t: Array) -> bool:
 
 
 def _needs(made: Sequence[Stmt], outs: set[Var]) -> bool:
-    """Do the equations read one of `outs`?"""
-    return any(a in outs for e in made if isinstance(e, Eqn) for a in e.args)
+    """Do the statements read one of `outs`?"""
+    return not outs.isdisjoint(reads([Block((), tuple(made), ())]))
 
 
 def _may_fail(s: Eqn) -> bool:

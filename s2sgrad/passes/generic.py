@@ -12,6 +12,7 @@ import numpy as np
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.front.unknown import is_complex, stand_in_calls
 from s2sgrad.ir import ops
+from s2sgrad.ir.call import passed_to
 from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Pack, Var, atom_type, call_args
 from s2sgrad.ir.types import FLOAT, UNKNOWN, Array, Scalar, Type, Unknown, is_real
 from s2sgrad.passes.record import Recorder, Symbol
@@ -46,6 +47,8 @@ def by_helpers(
     Raises `DifferentiationError` where the rule is none that can be written into a module.
     """
     bars: list[Atom | None] = [None] * len(s.args)
+    if passed_to(s):  # its derivative can be written only where the types are known
+        raise _refused(s, why) from why
     for k, template in enumerate(call.templates):
         holes = _holes(template)
         if not any(call.wanted[h] for h in holes):

@@ -10,7 +10,7 @@ import numpy as np
 
 from s2sgrad.front.infer import fits, infer
 from s2sgrad.ir import ops
-from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Lit, Pack, Stmt, Var, atom_type
+from s2sgrad.ir.graph import Atom, Eqn, Field, Form, Hole, Lit, Pack, Stmt, Var, atom_type
 from s2sgrad.ir.span import Span
 from s2sgrad.ir.types import FLOAT, Array, Scalar, Several, Type, Unknown, kind_of
 from s2sgrad.passes.lower import LOWERED
@@ -246,7 +246,8 @@ class Symbol:
     def __getitem__(self, index: Any) -> Any:
         if symbolic((index,)) is not None:
             return self.recorder.call(ops.getitem, (self, index), {})
-        form = Form((Hole(0), index))
+        named = isinstance(self.type, Several) and self.type.names
+        form = Form((Hole(0), Field(index, named[index]) if named else index))
         return self.recorder.symbol(self.recorder.emit(ops.getitem, (self.atom,), form))
 
     __add__, __radd__ = _binary(operator.add)

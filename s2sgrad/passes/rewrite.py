@@ -10,6 +10,7 @@ from typing import Any
 from s2sgrad.front.infer import infer
 from s2sgrad.ir.build import resolved, with_args
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Loop, Range, Stmt, Var
+from s2sgrad.ir.span import Span
 from s2sgrad.ir.walk import bound_by
 
 
@@ -32,6 +33,7 @@ class Rewriter:
         self.here = 0
         self.adjoint = False
         self.blocks = 0
+        self.at: Span | None = None  # of the equation that is looked at
 
     def eqn(self, s: Eqn) -> Eqn | Atom:
         """What becomes of `s`, whose operands are new already: an equation, or another value."""
@@ -61,6 +63,8 @@ class Rewriter:
         return out
 
     def add(self, s: Eqn) -> None:
+        """Append an equation; one without a place has that of the equation that is looked at."""
+        s = s if s.at is not None or self.at is None else replace(s, at=self.at)
         self.stmts.append(s)
         self.made[s.out] = s
         self.home[s.out] = (self.adjoint, self.here)
@@ -84,6 +88,7 @@ class Rewriter:
 
     def stmt(self, s: Stmt) -> None:
         if isinstance(s, Eqn):
+            self.at = s.at
             found = self.eqn(with_args(s, self.atoms(s.args)))
             if isinstance(found, Eqn):
                 self.add(found)

@@ -69,10 +69,7 @@ def source_of(name: str, fn: Any) -> str:
     if isinstance(fn, Helper):
         return fn.text
     node = _parsed(fn)
-    node.name, node.decorator_list, node.returns = name, [], None
-    rest = [a for a in (node.args.vararg, node.args.kwarg) if a is not None]
-    for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, *rest):
-        a.annotation = None
+    node.name, node.decorator_list = name, []
     return ast.unparse(_Bare().visit(node)) + "\n"
 
 
@@ -87,6 +84,14 @@ def bare_source(name: str, fn: Any) -> str:
 
 class _Bare(ast.NodeTransformer):
     """Local annotations name what the module does not import."""
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
         if node.value is None:

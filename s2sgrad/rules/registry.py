@@ -58,7 +58,11 @@ PACKAGES = {
     "scipy.linalg": "scipy_linalg",
     "scipy.fft": "scipy_fft",
     "scipy.signal": "scipy_signal",
-    "scipy.integrate": "scipy_integrate",
+    "scipy.integrate": "scipy_integrate scipy_ode",
+    "scipy.optimize": "scipy_optimize",
+    "scipy.interpolate": "scipy_interpolate",
+    "scipy.sparse": "scipy_sparse",
+    "scipy.sparse.linalg": "scipy_sparse",
     "scipy.stats": "scipy_stats",
     "scipy.ndimage": "scipy_ndimage",
     "scipy.spatial.distance": "scipy_distance",
@@ -89,7 +93,8 @@ def load_for(package: str) -> bool:
     module = PACKAGES.pop(package, None)
     if module is not None:
         LOADED.append(package)
-        importlib.import_module(f"s2sgrad.rules.{module}")
+        for part in module.split():
+            importlib.import_module(f"s2sgrad.rules.{part}")
     return module is not None
 
 

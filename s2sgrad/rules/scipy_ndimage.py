@@ -1,13 +1,15 @@
-"""scipy.ndimage: filters whose matrix is symmetric, or a transpose of the same kind."""
+"""scipy.ndimage: filters whose matrix is symmetric, or a transpose of the same kind; sampling."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import scipy.ndimage as sn
 
+from s2sgrad.rules.grid_points import grid_linear_tangent, grid_linear_vjp
 from s2sgrad.rules.registry import rule
-from s2sgrad.rules.toolbox import call
+from s2sgrad.rules.toolbox import call, length
 
 # With these boundaries a symmetric kernel gives a symmetric matrix: zeros outside; a period; the
 # half-sample symmetric extension, which the cosine transform of type 2 diagonalises (Strang 1999).
@@ -55,3 +57,44 @@ def uniform_filter(
     if origin != 0 or any(n % 2 == 0 for n in sizes):
         raise NotImplementedError("uniform_filter has a rule for odd sizes and origin=0")
     return call(sn.uniform_filter, g, size, mode=mode)
+
+
+def sampled(input: Any, coordinates: Any, order: int, mode: str, prefilter: bool) -> Any:
+    """Return the grid of the indices, and the points as rows; `nearest` moves them to the edge."""
+    if order != 1 or mode not in ("constant", "nearest"):
+        raise NotImplementedError(
+            "map_coordinates has a rule for order=1 and mode='constant' or 'nearest'"
+        )
+    sizes = [length(input, k) for k in range(np.ndim(input))]
+    points = tuple(np.arange(n) for n in sizes)
+    rows = np.moveaxis(call(np.asarray, coordinates), 0, -1)
+    if mode == "nearest":
+        rows = np.clip(rows, 0, call(np.array, [n - 1 for n in sizes]))
+    return points, rows
+
+
+@rule(sn.map_coordinates)
+def map_coordinates(
+    g: Any, out: Any, input: Any, coordinates: Any, output: Any = None, order: int = 3,
+    mode: str = "constant", cval: float = 0.0, prefilter: bool = True,
+) -> Any:  # fmt: skip
+    """Multilinear interpolation between indices; outside nothing, or the edge."""
+    points, rows = sampled(input, coordinates, order, mode, prefilter)
+    _, gi, gr, _ = grid_linear_vjp(g, out, points, input, rows, (), False)
+    if mode == "nearest":
+        free = np.moveaxis(call(np.asarray, coordinates), 0, -1)
+        gr = np.where(free == rows, gr, 0.0)
+    return gi, np.moveaxis(gr, -1, 0)
+
+
+@map_coordinates.jvp
+def map_coordinates_tangent(
+    out: Any, tangents: Any, input: Any, coordinates: Any, output: Any = None, order: int = 3,
+    mode: str = "constant", cval: float = 0.0, prefilter: bool = True,
+) -> Any:  # fmt: skip
+    """Multilinear interpolation between indices; outside nothing, or the edge."""
+    points, rows = sampled(input, coordinates, order, mode, prefilter)
+    moved = None if tangents[1] is None else np.moveaxis(tangents[1], 0, -1)
+    if mode == "nearest" and moved is not None:
+        moved = np.where(np.moveaxis(call(np.asarray, coordinates), 0, -1) == rows, moved, 0.0)
+    return grid_linear_tangent(out, (None, tangents[0], moved), points, input, rows, (), False)

@@ -42,7 +42,7 @@ def recordable(function: F) -> F:
 
 def call(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call `fn`, a function outside NumPy's protocols; recorded as `fn` itself."""
-    found = symbolic(args)
+    found = symbolic((*args, *kwargs.values()))
     if found is not None:
         return found.__s2s_record__(fn, args, kwargs)
     return fn(*args, **kwargs)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from s2sgrad.elimination.search import Order
 from s2sgrad.elimination.table import Dynamic
 from s2sgrad.emit.results import Result
 from s2sgrad.front.arguments import Arguments, Leaf, wanted
@@ -23,7 +24,7 @@ from s2sgrad.modes import staged
 from s2sgrad.passes.bounds import Ranges, is_singular
 from s2sgrad.passes.forward import forward, has_tangent
 from s2sgrad.passes.shift import shift, still
-from s2sgrad.pipeline import PURE, Stages, tidy, verified
+from s2sgrad.pipeline import PURE, Stages, scratch, tidy, verified
 from s2sgrad.request import Inner, Request
 from s2sgrad.structured.assemble import block
 from s2sgrad.structured.known import Known
@@ -42,7 +43,7 @@ class Structured:
     """
 
     shapes: tuple[tuple[int, ...], ...]
-    order: str | tuple[int, ...] = "auto"
+    order: Order = "auto"
     sample: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -65,7 +66,7 @@ def structured(
     """
     if request.what == "hessian":
         inner = Inner(request.wrt, request.bare, "grad", False)
-        func, _ = staged(func, arguments, request, inner, result, stages)
+        func, _ = staged(func, arguments, request, inner, result, scratch(stages.level))
     wrt = [x for x in request.leaves(arguments) if wanted(x)]
     func = tidy(func, stages, "parse", [x.var for x in wrt], (*PURE, shift))
     work = _Structured(func, wrt, request, outside)

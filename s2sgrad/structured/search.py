@@ -9,7 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from s2sgrad.elimination.table import Dynamic
 from s2sgrad.structured.linear import Edges, Linear
 from s2sgrad.structured.terms import Composition, Term, merged
 from s2sgrad.structured.values import reachable
@@ -102,12 +104,18 @@ def cost(entries: Iterable[Iterable[Term]]) -> tuple[int, int]:
     return muls, sum(1 for v in values if v.op in ("add", "sum"))
 
 
-def search(linear: Linear, order: str | Sequence[int] = "auto") -> Found:
-    """The Jacobian by an order of its name, or by the cheapest that is found."""
+def search(linear: Linear, order: str | Sequence[Any] = "auto") -> Found:
+    """The Jacobian by an order of its name, or by the cheapest that is found.
+
+    Raises `Dynamic` where single edges are asked for.
+    """
     work = Elimination(linear)
+    if order == "edges" or not (isinstance(order, str) or all(type(v) is int for v in order)):
+        raise Dynamic("single edges between arrays are not eliminated")
     if isinstance(order, str) and order != "auto":
         return work.judge(MODES[order](work))
     if not isinstance(order, str):
+        order = list[int](order)
         if sorted(order) != linear.inner:
             raise ValueError(f"order has each of the vertices {linear.inner} once")
         return work.judge(order)

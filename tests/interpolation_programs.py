@@ -1,0 +1,141 @@
+"""Programs that make splines, interpolators and sparse matrices, each with a point."""
+
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+# Programs of users are not annotated.
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.interpolate as si
+import scipy.ndimage as sn
+import scipy.sparse as ss
+import scipy.sparse.linalg as sl
+from scipy.interpolate import CubicSpline, RegularGridInterpolator, interp1d
+from scipy.sparse import csc_matrix, csr_matrix
+
+from tests.case import given
+
+PROGRAMS: list[Callable[..., Any]] = []
+at = given(PROGRAMS)
+P = np.array([0.42, 0.85, 0.31, 0.66, 0.57, 0.23])
+X = np.linspace(0, 1, 6)
+GRID = (np.arange(2.0), np.arange(3.0))
+SPLINE = CubicSpline(X, np.sin(np.arange(6.0)))
+PCHIP = si.PchipInterpolator(X, np.cos(np.arange(6.0)))
+A = ss.random(5, 6, density=0.5, random_state=1, format="csr")
+B = (ss.random(6, 6, density=0.4, random_state=2) + 4 * ss.eye(6)).tocsc()
+ROWS, COLS = np.array([0, 1, 2, 3, 4, 5, 0, 1]), np.array([0, 1, 2, 3, 4, 5, 3, 5])
+
+
+@at(P)
+def cubic_spline(p):
+    s = CubicSpline(X, p)
+    return s(0.4) * s(p[0]) + np.sum(s(p * 0.9) ** 2)
+
+
+@at(P)
+def derivatives_of_a_spline(p):
+    s = CubicSpline(X, p, bc_type="natural")
+    total = 0.0
+    for k in range(3):
+        total += s(p[k], 1)
+    return total
+
+
+@at(P)
+def linear(p):
+    s = interp1d(X, p)
+    return s(0.4) * s(p[0]) + np.sum(s(p * 0.9) ** 2)
+
+
+@at(P)
+def unsorted_beyond(p):
+    """`interp1d` sorts its points, and goes on where it is told to."""
+    s = interp1d(X[::-1], p, kind="cubic", bounds_error=False, fill_value="extrapolate")
+    return np.sum(s(p + 0.4))
+
+
+@at(P)
+def steps(p):
+    return np.sum(interp1d(X, p, kind="previous")(p) * p)
+
+
+@at(P)
+def basis_spline(p):
+    s = si.make_interp_spline(X, p, k=3)
+    return s(0.4) * s(p[0]) + np.sum(s(p.reshape(2, 3)) ** 2)
+
+
+@at(P)
+def splines_of_the_module(p):
+    return np.sum(SPLINE(p) ** 2) + SPLINE(p[0], 1) * PCHIP(p[1])
+
+
+@at(P)
+def regular_grid(p):
+    r = RegularGridInterpolator(GRID, p.reshape(2, 3))
+    a = r([[0.2, 0.7]])[0] * r(np.array([p[0], p[1]]))[0]
+    return a + np.sum(r(p.reshape(3, 2)) ** 2)
+
+
+@at(P)
+def beyond_a_grid(p):
+    points = 3 * p.reshape(3, 2) - 1.0
+    r = RegularGridInterpolator(GRID, p.reshape(2, 3), bounds_error=False, fill_value=None)
+    return np.sum(r(points) ** 2) + np.sum(si.interpn(GRID, p.reshape(2, 3), p.reshape(3, 2)))
+
+
+@at(P)
+def image_samples(p):
+    image, points = p.reshape(2, 3), np.array([4 * p[:3] - 1.0, 4 * p[3:] - 0.5])
+    a = sn.map_coordinates(image, points, order=1, mode="nearest")
+    b = sn.map_coordinates(image, points, order=1, cval=2.0)
+    return np.sum(a**2 + b * a)
+
+
+@at(P)
+def product_with_a_constant(p):
+    return np.sum((A @ p) ** 2) + np.sum(A.T @ (A @ p)) * A.shape[0]
+
+
+@at(P)
+def product_of_entries(p):
+    m = csr_matrix((p, (ROWS[:6], COLS[:6])), shape=(6, 6))
+    return np.sum((m @ (p * p)) ** 2)
+
+
+@at(P)
+def product_of_compressed_rows(p):
+    m = csr_matrix((p, np.array([0, 2, 1, 0, 1, 2]), np.array([0, 2, 3, 6])), shape=(3, 3))
+    n = csc_matrix((p, np.array([0, 2, 1, 0, 1, 2]), np.array([0, 2, 3, 6])), shape=(3, 3))
+    x = p.reshape(3, 2)
+    return np.sum((m @ x) ** 2) + np.sum(x.T @ m) + np.sum((n.T @ x) ** 2)
+
+
+@at(P)
+def dense_made_sparse(p):
+    m = csr_matrix(np.outer(p, p) + 2 * np.eye(6))
+    lu = sl.splu(m.tocsc())
+    return np.sum(lu.solve(p) ** 2) + np.sum(m.T @ p) + np.sum(p @ m) + p @ m.dot(p)
+
+
+@at(P)
+def solve_with_a_constant(p):
+    return np.sum(sl.spsolve(B, p) ** 2) + np.sum(sl.spsolve(B.T, np.outer(p, p)))
+
+
+@at(P)
+def solve_with_entries(p):
+    d = np.concatenate([p + 3.0, p[:2]])
+    m = csc_matrix((d, (ROWS, COLS)), shape=(6, 6))
+    return np.sum(sl.spsolve(m, p * p) ** 2) + np.sum(m.toarray() ** 3)
+
+
+@at(P)
+def iterative_solves(p):
+    x, _ = sl.cg(np.outer(p, p) + 2 * np.eye(6), p, rtol=1e-13)
+    y, _ = sl.gmres(B, p, rtol=1e-13)
+    return np.sum(x**2 * y)
