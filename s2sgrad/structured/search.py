@@ -115,7 +115,7 @@ def search(linear: Linear, order: str | Sequence[Any] = "auto") -> Found:
     if isinstance(order, str) and order != "auto":
         return work.judge(MODES[order](work))
     if not isinstance(order, str):
-        order = list[int](order)
+        order = [int(v) for v in order]
         if sorted(order) != linear.inner:
             raise ValueError(f"order has each of the vertices {linear.inner} once")
         return work.judge(order)
