@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from s2sgrad.debug import wanted
 from s2sgrad.debug.nans import watched
@@ -31,6 +33,7 @@ from s2sgrad.passes.seeds import Seeds
 from s2sgrad.pipeline import final, scratch, settled, tidy_kept, verified
 from s2sgrad.request import Request
 from s2sgrad.straight import Straight, exact_shapes, straight
+from s2sgrad.structured.matrix import Structured, structured
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +67,15 @@ class Compiled:
     calls: bool  # are there functions that are kept as calls?
     changes: bool = False  # are containers among the arguments changed?
     shapes: set[Any] = field(default_factory=set)  # of arguments that a matrix was made for
+    outside: Mapping[str, Any] = field(default_factory=dict)  # shapes that its data must have
 
 
 def compile_derivative(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
     """The derivative of the function `name` for one signature."""
     made = differentiate(closure, name, request, scope)
     text = made.emitted
+    exact = isinstance(request.seed, Structured)
+    outside = {n: np.shape(v) for n, v in _read(scope).items()} if exact else {}
     ends = (text.names[0], text.names[-1])
     run, back = load(text.source, ends, text.given, text.places, _watched(made, name, request))
     return Compiled(
@@ -87,6 +93,7 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
         text.given,
         bool(text.kept),
         made.changes,
+        outside=outside,
     )
 
 
@@ -141,6 +148,11 @@ def _differentiate(
         func = final(replace(func, name=whole), stages)
         emitted = emit([(func, structure, _header(request, func.names, fixed))])
         return Derived(emitted, stages, Seeds(), written, arguments.leaves, changes)
+    if isinstance(request.seed, Structured):
+        func, structure, _ = structured(func, arguments, request, result, stages, _read(outside))
+        func = final(replace(func, name=whole), stages)
+        emitted = emit([(func, structure, _header(request, func.names, fixed))])
+        return Derived(emitted, stages, Seeds(), written, arguments.leaves, changes)
     request = by_rows_or_columns(request, result)
     asked = directional(request) if request.what in MATRICES else request
     if asked.what in ("jvp", "hvp") and asked is not request:
@@ -167,6 +179,12 @@ def _differentiate(
 
     emitted = emit(parts, matrix if asked is not request else None)
     return Derived(emitted, stages, seeds, written, arguments.leaves, changes)
+
+
+def _read(outside: Outside) -> dict[str, Any]:
+    """The values of what is read from outside, now."""
+    assert isinstance(outside, Scope)
+    return {n: get() for n, (get, _) in outside.data.items()}
 
 
 Part = tuple[Func, Result, list[str]]  # a function, the structure of its result, its parameters
