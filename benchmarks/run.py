@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,7 @@ from s2sgrad.derivative import Derivative
 from s2sgrad.errors import DifferentiationError
 
 
-def medians(runs: dict[str, Callable[[], Any]], rounds: int, turns: int) -> dict[str, float]:
+def medians(runs: Mapping[str, Callable[[], Any]], rounds: int, turns: int) -> dict[str, float]:
     """Seconds of one call of each, measured in turn."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):

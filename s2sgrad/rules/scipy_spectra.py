@@ -1,8 +1,8 @@
 """scipy.signal: short-time transforms, spectra, and filters in both directions.
 
-Spectra by Welch (IEEE Trans. Audio Electroacoust. 15 (1967)); short-time transforms as Oppenheim and
-Schafer (Discrete-Time Signal Processing (2010), section 10.3); filters in both directions with the
-initial states of Gustafsson (IEEE Trans. Signal Process. 44 (1996), section II).
+Spectra by Welch (IEEE Trans. Audio Electroacoust. 15 (1967)); short-time transforms as Oppenheim
+and Schafer (Discrete-Time Signal Processing (2010), section 10.3); filters in both directions with
+the initial states of Gustafsson (IEEE Trans. Signal Process. 44 (1996), section II).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import scipy.signal as ss
 
 from s2sgrad.rules.registry import data_only, rule, zero
-from s2sgrad.rules.toolbox import call, call_beside, recordable
+from s2sgrad.rules.toolbox import call, call_beside, length, recordable
 
 data_only(
     ss.get_window, ss.butter, ss.cheby1, ss.cheby2, ss.ellip, ss.bessel, ss.firwin, ss.iirfilter,
@@ -149,7 +149,7 @@ def welch(
                             scaling, axis, average)  # fmt: skip
     if g[1] is None:
         return 0.0
-    seed = np.expand_dims(2.0 * g[1] * scale, -2) * np.conj(z) / np.size(z[..., 0], -1)
+    seed = np.expand_dims(2.0 * g[1] * scale, -2) * np.conj(z) / length(z, -2)
     return spectra_back(seed, x, *how)
 
 

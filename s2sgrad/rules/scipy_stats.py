@@ -230,7 +230,7 @@ def entropy(g: Any, out: Any, pk: Any, qk: Any = None, base: Any = None, axis: i
 
 
 def moments(a: Any, axis: Any, order: int) -> tuple[Any, Any, Any, Any]:
-    """Return the deviations from the mean, the variance, the central moment, and the slope of it."""
+    """Return deviations from the mean, the variance, a central moment, and the slope of it."""
     off = a - np.mean(a, axis=axis, keepdims=True)
     variance = np.mean(off * off, axis=axis, keepdims=True)
     moment = np.mean(off**order, axis=axis, keepdims=True)

@@ -63,7 +63,7 @@ def symmetric_bands(a: Any, b: Any, bands: int, lower: bool) -> Any:
 
 @recordable
 def symmetric_times(ab: Any, x: Any, lower: bool) -> Any:
-    """Return the product of a symmetric matrix, of which `ab` has the bands on one side, with `x`."""
+    """Return the product of a symmetric matrix, the bands of which are in `ab`, with `x`."""
     n, made = len(x), np.zeros(np.shape(x))
     flat = np.reshape(x, (n, -1))
     product = np.reshape(made, np.shape(flat))
