@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     p = _command(commands, "coverage", _coverage, words, "s2sgrad coverage numpy.linalg --missing")
     p.add_argument("modules", metavar="MODULE", nargs="*", help="list the functions of these")
     p.add_argument("--missing", action="store_true", help="only those that have none")
+    p.add_argument("--page", action="store_true", help="print docs/coverage.md")
     return parser
 
 
@@ -292,7 +293,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _coverage(args: argparse.Namespace) -> int:
-    from s2sgrad.commands.coverage import report
+    from s2sgrad.commands.coverage import page, report
 
-    sys.stdout.write(report(args.modules, args.missing))
+    sys.stdout.write(page() if args.page else report(args.modules, args.missing))
     return 0

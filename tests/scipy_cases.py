@@ -15,7 +15,14 @@ import scipy.spatial.distance
 import scipy.special
 import scipy.stats
 
-from s2sgrad.rules import load_for, scipy_linalg, scipy_signal, scipy_spectra, scipy_structured
+from s2sgrad.rules import (
+    load_for,
+    scipy_linalg,
+    scipy_ndimage,
+    scipy_signal,
+    scipy_spectra,
+    scipy_structured,
+)
 from tests.case import Case, m, spd, u, z
 
 for _package in ("special", "linalg", "fft", "signal", "integrate", "stats", "ndimage"):
@@ -203,6 +210,13 @@ def other_cases() -> Iterator[Case]:
         yield Case(sd.cdist, m(4, 3), m(2, 3), metric)
     yield from (Case(sd.pdist, m(4, 3), metric) for metric in ("euclidean", "sqeuclidean"))
     yield Case(sd.squareform, m(6))
+    for mode in ("reflect", "mirror", "nearest", "wrap", "constant"):
+        for x, w in ((m(7), m(3)), (m(7), m(4)), (m(5, 6), m(2, 3))):
+            yield from (Case(op, x, w, mode=mode) for op in (sn.correlate, sn.convolve))
+        for flipped in (False, True):
+            how = m(2, 3), mode, flipped
+            yield Case(scipy_ndimage.widened, m(4, 5), *how, fixed=(1,))
+            yield Case(scipy_ndimage.narrowed, m(5, 7), *how, fixed=(1,))
     for mode in ("reflect", "constant", "wrap"):
         yield from (
             Case(sn.gaussian_filter, x, 0.8, mode=mode, fixed=(1,)) for x in (m(7), m(4, 5))

@@ -178,3 +178,12 @@ def frozen_distributions(p):
     m = stats.multivariate_normal(p[:3], np.outer(p[:3], p[:3]) + np.eye(3))
     total = d.logpdf(p[1]) + d.pdf(0.4) + np.sum(NORMAL.logpdf(p)) + m.logpdf(np.ones(3))
     return total + np.sum(stats.norm(p[0], scale=p[1]).logcdf(p))
+
+
+TCK = si.splrep(X, np.sin(np.arange(6.0)))
+
+
+@at(P)
+def splines_by_coefficients(p):
+    s = si.BSpline(np.concatenate([np.zeros(4), np.array([0.3, 0.6]), np.ones(4)]), p, 3)
+    return s(p[0]) + np.sum(s(p, 1) ** 2) + np.sum(si.splev(p, TCK) * p)

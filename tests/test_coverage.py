@@ -12,6 +12,7 @@ import functools
 import itertools
 import linecache
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ import scipy.special
 import scipy.stats
 
 from s2sgrad import value_and_grad
+from s2sgrad.commands.coverage import DATA, NONE, functions, head, page
+from s2sgrad.commands.coverage import MODULES as COVERED
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.rules.registry import lookup
 from tests.taped import Taped, gradient_of_tape
@@ -196,6 +199,32 @@ def test_functions_without_a_derivative(row: dict[str, str]) -> None:
     found = lookup(op)
     assert found is not None, f"no rule for {row['function']}"
     assert found.zero or row["function"] in NOT_ZERO
+
+
+def test_the_page_says_what_the_table_says() -> None:
+    """`s2sgrad coverage --page > docs/coverage.md`."""
+    text = (Path(__file__).parents[1] / "docs" / "coverage.md").read_text(encoding="utf-8")
+    if not text.startswith(head()[:20]) or versions(text) != versions(page()):
+        pytest.skip("the page is of other versions of NumPy and SciPy")
+    assert text == page()
+
+
+def versions(text: str) -> list[str]:
+    return re.findall(r"(?:NumPy|SciPy)\s(\d+\.\d+)", text)
+
+
+IMPORTANT = [r for r in ROWS if r["priority"] in "12" and r["module"] in COVERED]
+
+
+def test_what_is_important_is_on_the_page() -> None:
+    """The functions that rows of priority 1 and 2 name."""
+    missing = []
+    for row in IMPORTANT:
+        known = dict(functions(row["module"]))
+        named = [n for n in re.findall(r"[A-Za-z_]\w*(?:\.\w+)?", row["function"]) if n in known]
+        missing += [f"{row['module']}.{n}" for n in named if known[n] in (NONE, DATA)]
+    assert missing == []
+    assert len(IMPORTANT) > 300
 
 
 def test_every_trap_has_a_test() -> None:

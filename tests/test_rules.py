@@ -248,7 +248,7 @@ def test_recorded_ops_have_rules() -> None:
 # In programs of tests/test_solvers.py.
 OF_OBJECTS = {
     si.interpn, sn.map_coordinates, sl.cg, sl.gmres, sl.bicgstab, sl.minres, grid_linear, grid_back,
-    ss.welch, ss.stft,
+    ss.welch, ss.stft, si.splev,
 }  # fmt: skip
 
 

@@ -27,6 +27,7 @@ class Made:
 
 
 MADE: dict[Op, Made] = {}
+OBJECTS: set[Op] = set()  # sparse matrices, and what solves with them (`front/sparse`)
 TYPED: dict[Through, Callable[[list[Type]], Type]] = {}
 
 
@@ -36,4 +37,4 @@ def made(*makers: Op, parts: tuple[str, ...], hint: str, uses: Any) -> None:
         MADE[maker] = Made(parts, hint, lambda method, options, m=maker: uses(m, method, options))  # type: ignore[misc]
 
 
-__all__ = ["MADE", "TYPED", "Made", "Options", "Through", "made"]
+__all__ = ["MADE", "OBJECTS", "TYPED", "Made", "Options", "Through", "made"]

@@ -71,7 +71,7 @@ def spline(maker: Any, options: Options) -> Through:
     def vjp(g: Any, out: Any, owner: Any, x: Any, y: Any, t: Any, nu: Any = 0) -> Any:
         order = () if nu == 0 else (nu,)
         check_rank(y)
-        basis = call(plain, None, x, identity(x, 0), t, *order)
+        basis = call(plain, None, x, identity(y, 0), t, *order)
         if np.ndim(t) == 0 and np.ndim(y) == 1:
             gy = g * basis
         else:
@@ -123,6 +123,7 @@ made(
     si.CubicSpline, si.interp1d, si.make_interp_spline, parts=("x", "y"), hint="spline",
     uses=of_program,
 )  # fmt: skip
+made(si.BSpline, parts=("t", "c"), hint="spline", uses=of_program)
 data_only(si.make_interp_spline)
 CONSTANT = Through(None)  # a spline that was made elsewhere
 TYPED[CONSTANT] = at_points
@@ -203,3 +204,19 @@ def interpn_tangent(
     if method != "linear" or np.ndim(xi) < 2:
         raise NotImplementedError("interpn has a rule for rows of points and method='linear'")
     return grid_linear_tangent(out, tangents[:3], points, values, xi, (), fill_value is None)
+
+
+@rule(si.splev)
+def splev(g: Any, out: Any, x: Any, tck: Any, der: int = 0, ext: int = 0) -> Any:
+    """By the points: the next derivative of the spline."""
+    if ext != 0:
+        raise NotImplementedError("splev has a rule for ext=0")
+    return g * call(si.splev, x, tck, der=der + 1), None
+
+
+@splev.jvp
+def splev_tangent(out: Any, tangents: Any, x: Any, tck: Any, der: int = 0, ext: int = 0) -> Any:
+    """By the points: the next derivative of the spline."""
+    if ext != 0 or any(t is not None for t in tangents[1:]):
+        raise NotImplementedError("splev has a rule for ext=0, by the points")
+    return tangents[0] * call(si.splev, x, tck, der=der + 1)

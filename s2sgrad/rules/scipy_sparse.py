@@ -17,7 +17,7 @@ import scipy.sparse.linalg as sl
 
 from s2sgrad.ir.through import Through
 from s2sgrad.ir.types import INT, Array, Several, Type, Unknown
-from s2sgrad.rules.objects import TYPED
+from s2sgrad.rules.objects import OBJECTS, TYPED
 from s2sgrad.rules.registry import RULES, data_only, entry, rule, zero
 from s2sgrad.rules.toolbox import call, recordable, scatter
 
@@ -30,6 +30,7 @@ SOLVERS = (sl.spsolve, sl.cg, sl.gmres, sl.bicgstab, sl.minres)
 SYMMETRIC = (sl.cg, sl.minres)
 CONVERSIONS = ("tocsr", "tocsc", "tocoo", "copy")
 data_only(*CONSTANT, sl.splu, sl.spsolve)
+OBJECTS.update({*MAKERS, *SOLVERS, sl.splu})
 
 
 @recordable
