@@ -148,6 +148,11 @@ def repeated(x):
     return np.mean(np.sin(y)) + y[2]
 
 
+def joined(x):
+    rows = np.vstack([x, np.outer(x, x)])
+    return np.hstack([x[0] * x[1], 2.0]), np.hstack([x, rows[1]]), rows, np.array([x[2], x @ x])
+
+
 PROGRAMS: list[tuple[Any, tuple[Any, ...], int, bool]] = [
     *((chain, (W, X, A), k, True) for k in range(3)),
     (softmax, (LONG[:9],), 0, True),
@@ -166,6 +171,7 @@ PROGRAMS: list[tuple[Any, tuple[Any, ...], int, bool]] = [
     (batches, (R((2, 3, 3)), R(3)), 0, False),
     (normal, (LONG[:7],), 0, True),
     (repeated, (R(3),), 0, True),
+    (joined, (R(300)[:40],), 0, True),
     (repeated, (R(300),), 0, True),
     (outer, (X,), 0, False),
 ]

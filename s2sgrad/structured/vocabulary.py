@@ -45,7 +45,7 @@ _SHAPED = {
 }
 _SPREAD = {np.broadcast_to, ops.broadcast_like}
 _MOVES = {np.transpose, np.swapaxes, np.moveaxis}
-_JOINS = {np.concatenate, np.stack, np.hstack, np.vstack, np.array}
+_JOINS = {np.concatenate, np.stack, np.hstack, np.vstack, np.array, np.asarray}
 _PRODUCTS = {np.matmul, np.dot, np.inner, np.outer, np.vdot, np.tensordot, np.einsum, np.vecdot}
 
 
@@ -58,7 +58,9 @@ class Vocabulary:
     def terms(self, s: Eqn) -> Iterator[Edge]:
         """The operands that move, each with its term."""
         op = canonical(s.op)
-        if op in _COPIES:
+        listed = s.form is not None and isinstance(s.form.args[0], Pack)
+        if op in _COPIES or (op in (np.array, np.asarray) and not listed):
+            self.options(s, "dtype order")
             yield self.operand(s, 0), self.same(s.out)
         elif op in _ELEMENTWISE and s.form is None:
             yield from _ELEMENTWISE[op](self, s)
@@ -248,17 +250,19 @@ class Vocabulary:
             raise Dynamic("an array of unknown items")
         given = self.options(s, "axis" if op in (np.concatenate, np.stack) else "")
         items = s.form.args[0].items
-        if not all(isinstance(i, Hole) for i in items):
+        if not all(isinstance(i, Hole | int | float) for i in items):
             raise Dynamic("arrays of arrays")
         k = given.get("axis", 0)
         if k is None:
             raise Dynamic("an unusual option")
         shape = self.shape(s.out)
         k = 1 if op is np.hstack and len(shape) > 1 else k % len(shape)
-        new = op in (np.stack, np.array) or (op is np.vstack and not self.has_rows(s))
         start = 0
         for i in items:
-            a = s.args[i.k]
+            a = s.args[i.k] if isinstance(i, Hole) else Lit(i)
+            new = len(self.shape(a)) < len(shape)
+            if len(self.shape(a)) + new != len(shape):
+                raise Dynamic("items that get several axes")
             size = 1 if new else self.shape(a)[k]
             if isinstance(a, Var) and a in self.moving:
                 into = tuple(map(whole, self.shape(a)))
@@ -266,9 +270,6 @@ class Vocabulary:
                 part = Axis(shape[k], start, own.parts)
                 yield a, Term((*into[:k], part, *into[k + (not new) :]), into, self.table.one)
             start += size
-
-    def has_rows(self, s: Eqn) -> bool:
-        return all(len(self.shape(a)) > 1 for a in s.args)
 
     # -- products
 
