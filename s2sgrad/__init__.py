@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         value_and_grad,
         vjp,
     )
+    from s2sgrad.front.checkpoints import checkpoint, checkpointed
     from s2sgrad.ir.ops import stop_gradient
     from s2sgrad.rules.custom import elementwise, rule
     from s2sgrad.testing import check_grad, check_rule
@@ -26,6 +27,8 @@ __version__ = "0.1.0"
 __all__ = [
     "check_grad",
     "check_rule",
+    "checkpoint",
+    "checkpointed",
     "elementwise",
     "elementwise_grad",
     "grad",
@@ -45,6 +48,8 @@ __all__ = [
 _HOMES = {
     "check_grad": "testing",
     "check_rule": "testing",
+    "checkpoint": "front.checkpoints",
+    "checkpointed": "front.checkpoints",
     "elementwise": "rules.custom",
     "elementwise_grad": "api",
     "grad": "api",

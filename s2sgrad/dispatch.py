@@ -138,6 +138,8 @@ class _Guard(Tests):
         for name, (get, var) in one.scope.data.items():
             value = self.bind("data", None)
             tests += self.leaf(f"({value} := {self.read(get)})", value, var.type)
+            if one.outside.get(name):
+                tests.append(f"{value}.shape == {one.outside[name]}")
             named.append(f"{name}={value}")
             read += [value] if isinstance(var.type, Array) else []
         tests += self.standing(one)
@@ -250,9 +252,12 @@ class _Guard(Tests):
 
 def fits(compiled: Compiled) -> bool:
     """Do the globals and cells that the code stands on still mean what they meant?"""
-    for get, v in compiled.scope.data.values():
-        now = type_of_argument(get())
+    for name, (get, v) in compiled.scope.data.items():
+        found = get()
+        now = type_of_argument(found)
         if now is None or not _alike(now, v.type):
+            return False
+        if np.shape(found) != compiled.outside.get(name, np.shape(found)):
             return False
     return compiled.scope.still_holds()
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.front.structure import Const, Signature, Struct, is_literal, list_type, signature_of
-from s2sgrad.ir.opaque import CLASSES
+from s2sgrad.ir.opaque import CLASSES, is_data
 from s2sgrad.ir.types import Array, List, Scalar, Static, Type, kind_of
 from s2sgrad.request import Target
 from s2sgrad.targets import below
@@ -58,6 +58,8 @@ class Tests:
         if isinstance(s, Scalar):
             cls = np.dtype(s.char).type if s.char else _TYPES[s.kind]
             return [f"type({first}) is {self.bind('type', cls)}"]
+        if isinstance(s, Static) and s.name not in CLASSES:
+            return [f"{self.bind('is', is_data(s.name))}({first})"]
         if isinstance(s, Static):
             return [f"isinstance({first}, {self.bind('type', CLASSES[s.name])})"]
         if isinstance(s, List):

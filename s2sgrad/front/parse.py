@@ -18,9 +18,10 @@ import numpy as np
 
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.front.building import RAISED
+from s2sgrad.front.checkpoints import Checkpoints
 from s2sgrad.front.iterators import LAZY
 from s2sgrad.front.join import Arm, Join, Unreached
-from s2sgrad.front.kept import Keeping, packed
+from s2sgrad.front.kept import packed
 from s2sgrad.front.memory import Ref, Root, may_overlap_unequally, refs
 from s2sgrad.front.normalize import RESULT, normalize
 from s2sgrad.front.resolve import own_nodes, refuse_kind
@@ -80,7 +81,7 @@ def returnable(v: Value) -> bool:
 _SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr)
 
 
-class Parser(Keeping):
+class Parser(Checkpoints):
     """Statements; expressions and loops are in the base classes."""
 
     def __init__(self) -> None:

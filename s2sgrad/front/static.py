@@ -13,16 +13,17 @@ import copy
 import importlib
 from typing import Any
 
+from s2sgrad.front.checkpoints import Checkpoint
 from s2sgrad.front.constants import Constant
 from s2sgrad.front.modules import Binding, Module
 from s2sgrad.front.resolve import refuse_kind
 from s2sgrad.front.source import copied
 from s2sgrad.front.static_values import Globals, known
-from s2sgrad.front.values import Closure, Known, Namespace, Value
+from s2sgrad.front.values import Closure, Known, Namespace, Partial, Value
 from s2sgrad.ir.graph import Lit
 
 # All that the compiler itself may import.
-LIBRARIES = ("numpy", "scipy", "math", "operator", "functools", "itertools")
+LIBRARIES = ("numpy", "scipy", "math", "operator", "functools", "itertools", "s2sgrad")
 TRANSFORMS = ("grad", "value_and_grad", "vjp", "jvp", "hvp", "jacobian", "hessian")
 _DYNAMIC = {"getattr", "setattr", "eval", "exec", "globals", "locals", "vars", "__import__"}
 _TRANSPARENT = {"functools.lru_cache", "functools.cache", "lru_cache", "cache"}
@@ -49,7 +50,7 @@ class StaticScope(Globals):
         if len(module.bindings[node.name]) > 1:
             self.refuse_uncertain(module, node.name, node)
         rest = copy.copy(node)
-        rest.decorator_list = [d for d in node.decorator_list if not self.transform(module, d)]
+        rest.decorator_list = [d for d in node.decorator_list if not self.own(module, d)]
         self.refuse_decorators(module, rest, node)
         own = copied(node)
         own.args.defaults = [self.written(module, d) for d in node.args.defaults]
@@ -57,7 +58,12 @@ class StaticScope(Globals):
         return Closure(own, lambda free, at: self.lookup(module, free, at), {}, module.file, node)
 
     def transform(self, module: Module, decorator: ast.expr) -> str:
-        """`grad`, where a decorator is s2sgrad's; else ''."""
+        """`grad`, where a decorator is one of s2sgrad's transforms; else ''."""
+        name = self.own(module, decorator)
+        return name if name in TRANSFORMS else ""
+
+    def own(self, module: Module, decorator: ast.expr) -> str:
+        """`checkpoint`, `grad`, where a decorator is s2sgrad's; else ''."""
         node = decorator.func if isinstance(decorator, ast.Call) else decorator
         root = node
         while isinstance(root, ast.Attribute):
@@ -68,7 +74,7 @@ class StaticScope(Globals):
         if len(bound) != 1 or bound[0].target.split(".")[0] != "s2sgrad":
             return ""
         name = node.attr if isinstance(node, ast.Attribute) else bound[0].attribute
-        return name if name in TRANSFORMS else ""
+        return name if name in TRANSFORMS or name == "checkpoint" else ""
 
     def written(self, module: Module, default: ast.expr) -> ast.expr:
         """A default as the emitted module says it."""
@@ -124,6 +130,8 @@ class StaticScope(Globals):
             return self.taken_from(module, b, at)
         if b.kind == "def":
             assert isinstance(b.node, ast.FunctionDef)
+            if any(self.own(module, d) == "checkpoint" for d in b.node.decorator_list):
+                return Partial(Known(Checkpoint), (self.closure(module, b.node),), {})
             self.refuse_decorators(module, b.node, at)
             return self.closure(module, b.node)
         if b.kind == "class":

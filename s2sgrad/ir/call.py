@@ -26,6 +26,7 @@ class Kept:
     name: str
     func: Func | None = None
     untidy: bool = False
+    again: bool = False  # the backward sweep runs it again: it saves nothing
 
     @property
     def __name__(self) -> str:

@@ -143,7 +143,8 @@ class Loop:
 
     Turn k of a sequence belongs to turn k of the loop that collected it, whichever way a loop runs
     (`down`: from the last turn to the first).  `stop` is the position of a carried flag: the loop
-    ends after a turn that yields it true.  `count` is the number of turns run.
+    ends after a turn that yields it true.  `count` is the number of turns run.  `again`: see
+    `passes/again`.
     """
 
     outs: tuple[Var, ...]
@@ -155,6 +156,7 @@ class Loop:
     down: bool = False
     stop: int | None = None
     count: Var | None = None
+    again: bool = False  # its mirror runs it again, rather than read tapes
 
 
 @dataclass(frozen=True, slots=True)

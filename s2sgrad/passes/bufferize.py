@@ -120,7 +120,7 @@ class _Repair:
     def is_view(self, v: Var) -> bool:
         made = self.regions.made.get(v)
         shares = made is not None and (bool(sources(made)) or reads_item(made))
-        return shares and not _is_saved(v)
+        return shares and not isinstance(v.type, Seq | Saved)  # what they hold is copied by itself
 
     def copy_items(self, tape: Var, write: Eqn) -> Func:
         """What is collected is a copy."""

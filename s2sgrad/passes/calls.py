@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from s2sgrad.errors import DifferentiationError, Refusal
 from s2sgrad.ir import ops
-from s2sgrad.ir.call import Kept, equations
+from s2sgrad.ir.call import Kept, called_by, equations
 from s2sgrad.ir.graph import Atom, Eqn, Form, Func, Hole, Stmt, Var, atom_type
 from s2sgrad.ir.types import (
     SAVED,
@@ -26,6 +26,7 @@ from s2sgrad.ir.types import (
     is_memory_type,
     is_real,
 )
+from s2sgrad.passes.again import backward
 from s2sgrad.passes.halves import split
 
 if TYPE_CHECKING:
@@ -63,6 +64,14 @@ class Pairs:
     make: Make
     made: dict[Key, Pair] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
+    # Functions that run others again, and backwards; which of their results are marked.
+    again: dict[Key, tuple[Kept, list[bool]]] = field(default_factory=dict)
+
+    def unlike(self, name: str) -> str:
+        """The name of a new function."""
+        found = _unlike(name, self.names.__contains__)
+        self.names.add(found)
+        return found
 
     def of(self, key: Key) -> Pair:
         """The pair of a function; made when it is first asked for."""
@@ -106,33 +115,41 @@ def reverse_call(r: Adjoints, s: Eqn, bars: list[Atom | None]) -> None:
     taken = tuple(isinstance(a, Var) and a in r.active for a in s.args)
     live = tuple(b is not None for b in bars)
     marked = tuple(b in r.selected.bars for b in bars)
-    pair = r.pairs.of((s.op, taken, live, marked))
-    saved = Var("saved", SAVED)
-    r.saved[s] = (pair, saved)
-    r.home[saved] = r.home[s.out]
-    args = (r.need(saved), *(b for b in bars if b is not None))
+    given: tuple[Atom, ...]
+    if s.op.again:
+        half, marks = backward(r.pairs, (s.op, taken, live, marked))
+        given = tuple(map(r.need, s.args))
+    else:
+        pair = r.pairs.of((s.op, taken, live, marked))
+        half, marks = pair.backward, list(pair.marks)
+        saved = Var("saved", SAVED)
+        r.saved[s] = (pair, saved)
+        r.home[saved] = r.home[s.out]
+        given = (r.need(saved),)
+    args = (*given, *(b for b in bars if b is not None))
     active = [(a, p) for a, p, t in zip(s.args, s.op.body.body.params, taken, strict=True) if t]
     types = [_cotangent(atom_type(a), p.type) for a, p in active]
     outs = [Var(_hint(a), t) for (a, _), t in zip(active, types, strict=True)]
     stmts = r.frame.stmts
     if len(outs) == 1:
-        stmts.append(Eqn(outs[0], pair.backward, args, at=s.at, effect=True))
+        stmts.append(Eqn(outs[0], half, args, at=s.at, effect=True))
     else:
         whole = Var("", Several(tuple(types)))
-        stmts.append(Eqn(whole, pair.backward, args, at=s.at, effect=True))
+        stmts.append(Eqn(whole, half, args, at=s.at, effect=True))
         for k, out in enumerate(outs):
             stmts.append(Eqn(out, ops.getitem, (whole,), Form((Hole(0), k))))
     for k, ((a, _), out) in enumerate(zip(active, outs, strict=True)):
         assert isinstance(a, Var)
         bar = r.shaped(out, a)
-        if pair.marks and pair.marks[k]:
+        if marks and marks[k]:
             r.selected.bars.add(bar)
         r.add(a, bar)
 
 
 def refuse_halves(func: Func) -> None:
     """A reversed function that is to be differentiated again: what was saved has no derivative."""
-    for s in equations(func.body):
+    whole = [k.func for k in called_by([func]) if k.func is not None]
+    for s in (s for f in (func, *whole) for s in equations(f.body)):
         if isinstance(s.op, Kept) and s.op.func is None:
             raise refused(s, "second derivatives")
 

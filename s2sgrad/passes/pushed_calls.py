@@ -36,7 +36,7 @@ class PushedCalls:
             return self.made[key]
         n = sum(k.name == kept.name for k, _ in self.made)
         name = f"{kept.name}_dual{n + 1 if n else ''}"
-        new = self.made[key] = Kept(name)
+        new = self.made[key] = Kept(name, again=kept.again)
         func = kept.body
         params = func.body.params
         dots = {p: Var(dot_hint(p), p.type) for p, m in zip(params, moving, strict=True) if m}

@@ -10,7 +10,7 @@ the regions of its items.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -18,7 +18,9 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.alias import SHAPE_ONLY, WRITES, is_memory, sources
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Pack, Range, Var, atom_type
 from s2sgrad.ir.types import Array, List, Type, Unknown
+from s2sgrad.ir.walk import reads
 
+COPIES = (ops.copy, ops.copy_items)
 Place = tuple[Loop, ...]  # the loops around, from the outside in
 Pointers = frozenset[Var]
 NOWHERE: Pointers = frozenset()
@@ -64,6 +66,19 @@ def is_nested(v: Var) -> bool:
     return isinstance(v.type, List) and isinstance(v.type.item, List)
 
 
+def _walks(block: Block) -> Counter[Atom]:
+    """How often each sequence is walked."""
+    found: Counter[Atom] = Counter()
+    for s in block.stmts:
+        if isinstance(s, Branch):
+            found.update((*s.walked[0], *s.walked[1]))
+        elif isinstance(s, Loop):
+            found.update(s.walked)
+        for b in s.arms if isinstance(s, Branch) else (s.body,) if isinstance(s, Loop) else ():
+            found += _walks(b)
+    return found
+
+
 def reads_item(s: Eqn) -> bool:
     """Is the result what a list holds, and no slice of it?"""
     if s.op is not ops.getitem or not isinstance(atom_type(s.args[0]), List):
@@ -87,6 +102,7 @@ class Regions:
         self.loops: list[_Slots] = []
         self.made: dict[Var, Eqn] = {}
         self.walked: dict[Var, Var] = {}  # an item, and the sequence that it comes from
+        self.walks = _walks(func.body)
         for p in func.body.params:
             if is_memory(p):
                 self.region(p, ())
@@ -175,7 +191,7 @@ class Regions:
 
     def branch(self, s: Branch, place: Place) -> None:
         for k, arm in enumerate(s.arms):
-            self.walk(arm.params, s.walked[k])
+            self.walk(arm.params, s.walked[k], place)
             self.block(arm, place)
             for v, r in zip(s.collected(k), arm.results[s.joined :], strict=True):
                 self.collect(v, s, r, place)
@@ -190,13 +206,26 @@ class Regions:
         self.region(v, place)
         self.tape[v] = (owner, item)
 
-    def walk(self, params: Iterable[Var], walked: Iterable[Atom]) -> None:
+    def walk(self, params: Iterable[Var], walked: Iterable[Atom], place: Place) -> None:
         for p, source in zip(params, walked, strict=True):
             assert isinstance(source, Var)
             self.points[p] = self.of(source) if is_memory(p) else NOWHERE
+            if is_memory(p) and self.holds_copies(source):
+                self.region(p, place)
             if isinstance(p.type, List):
                 self.held[p] = self.of(source)
             self.walked[p] = source
+
+    def holds_copies(self, tape: Var) -> bool:
+        """Is each item a copy that nothing else shows?  Who takes it may write to it."""
+        owner, item = self.tape.get(tape, (None, None))
+        made = self.made.get(item) if isinstance(item, Var) else None
+        if not isinstance(owner, Loop) or made is None or made.op not in COPIES:
+            return False
+        body = owner.body
+        others = Block((), tuple(s for s in body.stmts if s is not made), ())
+        once = [r is item for r in body.results].count(True) == self.walks[tape] == 1
+        return once and made in body.stmts and item not in reads([others])
 
     def loop(self, s: Loop, place: Place) -> None:
         n = len(s.carried)
@@ -213,8 +242,8 @@ class Regions:
                 self.slot[inner] = (s, k)
                 self.held[p] = self.held[s.outs[k]] = frozenset((inner,))
                 slots.add(inner, self.items(s.carried[k]), s.body.results[k], True)
-        self.walk(s.body.params[n + 1 :], s.walked)
         inside = (*place, s)
+        self.walk(s.body.params[n + 1 :], s.walked, inside)
         if not isinstance(s.over, Range):
             for t, p in zip(s.over.test.params, s.body.params[1 : n + 1], strict=True):
                 self.points[t], self.held[t] = self.of(p), self.items(p)

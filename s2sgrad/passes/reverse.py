@@ -30,6 +30,7 @@ from s2sgrad.ir.graph import (
 from s2sgrad.ir.types import INT, Array, Seq, Type
 from s2sgrad.ir.walk import bound_by, reads
 from s2sgrad.passes.adjoints import Adjoints
+from s2sgrad.passes.again import rerun
 from s2sgrad.passes.attempts import flag_of
 from s2sgrad.passes.calls import Pairs
 from s2sgrad.passes.frames import ZERO, Frame, Part, bar_name, named, tape_name, walks
@@ -206,6 +207,9 @@ class Reverse(Adjoints):
         n = len(s.carried)
         params = s.body.params[1 : n + 1]
         if not any(self.frame.bars.get(v) for v in s.outs):
+            return
+        if s.again and len(s.outs) == n and not s.walked:
+            rerun(self, s)
             return
         live = [k for k in range(n) if params[k] in self.active or s.outs[k] in self.active]
         free = self.free([s.body])
