@@ -13,7 +13,8 @@ import subprocess
 import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from s2sgrad.derivative import Derivative
 from s2sgrad.errors import DifferentiationError
 
 
-def medians(runs: dict[str, Callable[[], Any]], rounds: int, turns: int) -> dict[str, float]:
+def medians(runs: Mapping[str, Callable[[], Any]], rounds: int, turns: int) -> dict[str, float]:
     """Seconds of one call of each, measured in turn."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
@@ -101,8 +102,8 @@ def overhead(rounds: int) -> str:
         d(*args, **seed)
         run = d._last.run  # type: ignore[union-attr]
         runs: dict[str, Callable[[], Any]] = {
-            "whole": lambda d=d, seed=seed: d(*args, **seed),
-            "bare": lambda run=run, seed=seed: run(*args, **seed),
+            "whole": partial(d, *args, **seed),
+            "bare": partial(run, *args, **seed),
         }
         t = medians(runs, rounds, 2000)
         said.append(f"{name} {1e6 * (t['whole'] - t['bare']):.2f} us")

@@ -256,9 +256,11 @@ def jacobian(
     elimination, Griewank and Walther, Evaluating Derivatives, 2008, chapters 9 and 10; "edges":
     single edges too, Naumann, Mathematical Programming 99, 2004), in that of "forward", "reverse"
     or "markowitz", or in the given one: vertices, and edges as `("front", i, j)` or
-    `("back", j, k)`, numbered as in `.cost["order"]`.  Others are made of columns by
-    forward mode or of rows by reverse mode, whichever are fewer: for arguments of new shapes the
-    function is run once to see how many results it has.
+    `("back", j, k)`, numbered as in `.cost["order"]`.  Of array programs the
+    local derivatives are labelled einsum terms, multiplied in the cheapest order of vertices: zeros
+    are not multiplied.  Others are made of columns by forward mode or of rows by reverse mode,
+    whichever are fewer: for arguments of new shapes the function is run once to see how many
+    results it has.
 
     Raises `TypeError` for complex arguments, `ValueError` for an order that is none.
 

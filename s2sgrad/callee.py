@@ -15,7 +15,7 @@ import numpy as np
 
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.values import Closure, Known, Value
-from s2sgrad.rules.registry import lookup
+from s2sgrad.rules.registry import is_frozen, lookup
 
 _P = inspect.Parameter
 POSITIONAL = (_P.POSITIONAL_ONLY, _P.POSITIONAL_OR_KEYWORD)
@@ -82,6 +82,8 @@ def callee(fun: Any, what: str) -> Callee:
         return _partial(fun, what)
     if isinstance(fun, functools._lru_cache_wrapper):  # a cache changes no value
         return callee(fun.__wrapped__, what)
+    if isinstance(fun, types.MethodType) and (lookup(fun) is not None or is_frozen(fun.__self__)):
+        return _library(fun)
     if isinstance(fun, types.MethodType):
         inner = callee(fun.__func__, what)
         name = next(iter(inner.whole.parameters), None)

@@ -57,9 +57,14 @@ def _parser() -> argparse.ArgumentParser:
     ):
         p = _command(commands, name, run, words, f"s2sgrad {name} model.py::loss {example}")
         p.add_argument("where", metavar="FILE::NAME", help="a file, and a function in it")
-        _request(p, what=name == "show")
+        _request(p, what=name in ("show", "explain"))
         if name == "graph":
             p.add_argument("-o", "--out", type=Path, help="x.svg or x.dot (default: print DOT)")
+            p.add_argument(
+                "--order",
+                action="store_true",
+                help="what the Jacobian eliminates, numbered in that order; types must be exact",
+            )
         if name == "check":
             p.add_argument("--args", help="the arguments as Python, as in 'np.ones(3), 2.0'")
             p.add_argument("--seed", type=int, default=0, help="of random arguments (default 0)")
@@ -68,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     p = _command(commands, "coverage", _coverage, words, "s2sgrad coverage numpy.linalg --missing")
     p.add_argument("modules", metavar="MODULE", nargs="*", help="list the functions of these")
     p.add_argument("--missing", action="store_true", help="only those that have none")
+    p.add_argument("--page", action="store_true", help="print docs/coverage.md")
     return parser
 
 
@@ -245,10 +251,13 @@ def _show(args: argparse.Namespace) -> int:
 
 def _graph(args: argparse.Namespace) -> int:
     from s2sgrad.commands.graph import render
+    from s2sgrad.commands.order import OrderGraph, order_graph
     from s2sgrad.graph import Graph
 
-    _, name, written = _one(args, "grad")
-    graph = Graph(written.units[0].stages, name)
+    _, name, written = _one(args, "jacobian" if args.order else "grad")
+    graph: Graph | OrderGraph = Graph(written.units[0].stages, name)
+    if args.order:
+        graph = order_graph(written.units[0])
     if args.out is None:
         sys.stdout.write(graph.dot)
     else:
@@ -284,7 +293,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _coverage(args: argparse.Namespace) -> int:
-    from s2sgrad.commands.coverage import report
+    from s2sgrad.commands.coverage import page, report
 
-    sys.stdout.write(report(args.modules, args.missing))
+    sys.stdout.write(page() if args.page else report(args.modules, args.missing))
     return 0

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from s2sgrad.debug import wanted
 from s2sgrad.debug.nans import watched
+from s2sgrad.elimination.table import Dynamic
 from s2sgrad.emit.expr import Spelling
 from s2sgrad.emit.load import load
 from s2sgrad.emit.results import Display, Result, renumbered
@@ -28,7 +32,8 @@ from s2sgrad.passes.inner import INNER
 from s2sgrad.passes.seeds import Seeds
 from s2sgrad.pipeline import final, scratch, settled, tidy_kept, verified
 from s2sgrad.request import Request
-from s2sgrad.straight import Straight, straight
+from s2sgrad.straight import Straight, exact_shapes, straight
+from s2sgrad.structured.matrix import Structured, structured
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +67,15 @@ class Compiled:
     calls: bool  # are there functions that are kept as calls?
     changes: bool = False  # are containers among the arguments changed?
     shapes: set[Any] = field(default_factory=set)  # of arguments that a matrix was made for
+    outside: Mapping[str, Any] = field(default_factory=dict)  # shapes that its data must have
 
 
 def compile_derivative(closure: Closure, scope: Scope, name: str, request: Request) -> Compiled:
     """The derivative of the function `name` for one signature."""
     made = differentiate(closure, name, request, scope)
     text = made.emitted
+    exact = isinstance(request.seed, Structured)
+    outside = {n: np.shape(v) for n, v in _read(scope).items()} if exact else {}
     ends = (text.names[0], text.names[-1])
     run, back = load(text.source, ends, text.given, text.places, _watched(made, name, request))
     return Compiled(
@@ -85,6 +93,7 @@ def compile_derivative(closure: Closure, scope: Scope, name: str, request: Reque
         text.given,
         bool(text.kept),
         made.changes,
+        outside=outside,
     )
 
 
@@ -108,8 +117,20 @@ def differentiate(
     """The derivative of a parsed function.
 
     What it reads from `outside` becomes trailing parameters of what is emitted, or names of its
-    module (`constants`).
+    module (`constants`).  A matrix is one straight function where the types tell all shapes.
     """
+    by_types = request.what in MATRICES and request.seed is None
+    shapes = exact_shapes(request.signatures) if by_types else None
+    if shapes is not None:
+        with suppress(Dynamic):  # it cannot be followed number by number
+            exact = replace(request, seed=Straight(shapes))
+            return _differentiate(closure, name, exact, outside, constants)
+    return _differentiate(closure, name, request, outside, constants)
+
+
+def _differentiate(
+    closure: Closure, name: str, request: Request, outside: Outside, constants: bool
+) -> Derived:
     arguments, func, result = _front(closure, outside, name, request)
     fixed = frozenset(outside.variables if constants else ())
     if constants:
@@ -124,6 +145,11 @@ def differentiate(
     whole = "_".join([_identifier(name), *(stage.what for stage in request.inner), request.what])
     if isinstance(request.seed, Straight):
         func, structure = straight(func, arguments, request, result, stages)
+        func = final(replace(func, name=whole), stages)
+        emitted = emit([(func, structure, _header(request, func.names, fixed))])
+        return Derived(emitted, stages, Seeds(), written, arguments.leaves, changes)
+    if isinstance(request.seed, Structured):
+        func, structure, _ = structured(func, arguments, request, result, stages, _read(outside))
         func = final(replace(func, name=whole), stages)
         emitted = emit([(func, structure, _header(request, func.names, fixed))])
         return Derived(emitted, stages, Seeds(), written, arguments.leaves, changes)
@@ -153,6 +179,12 @@ def differentiate(
 
     emitted = emit(parts, matrix if asked is not request else None)
     return Derived(emitted, stages, seeds, written, arguments.leaves, changes)
+
+
+def _read(outside: Outside) -> dict[str, Any]:
+    """The values of what is read from outside, now."""
+    assert isinstance(outside, Scope)
+    return {n: get() for n, (get, _) in outside.data.items()}
 
 
 Part = tuple[Func, Result, list[str]]  # a function, the structure of its result, its parameters

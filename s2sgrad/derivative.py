@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
-from s2sgrad.admission import check_differentiable, header, signatures
+from s2sgrad.admission import Lengths, check_differentiable, header, signatures
 from s2sgrad.callee import Callee, Stage, absent, callee, of_derivative
 from s2sgrad.compile import Compiled, compile_derivative
 from s2sgrad.dispatch import ABSENT, Call, Ways, dispatcher, fits
 from s2sgrad.emit.load import note
-from s2sgrad.errors import S2SGradError
+from s2sgrad.errors import DifferentiationError, S2SGradError
 from s2sgrad.front.resolve import Scope
 from s2sgrad.front.structure import Signature, type_of_argument
 from s2sgrad.front.values import Transformed, Value
@@ -32,6 +32,7 @@ from s2sgrad.request import SEED_NAMES, Inner, Request, Target
 from s2sgrad.targets import below, check_target, named, target
 
 ALONE = ("grad", "value_and_grad", "elementwise_grad")  # their calls run what is emitted, no more
+LISTED = ("grad", "value_and_grad", "vjp", "pullback", "jvp", "hvp")  # take lists of any length
 GUARDED = 16  # signatures that a guard tells apart, one test after another
 MOST = 256  # signatures that a function is kept compiled for
 Wrt = int | str | tuple[int | str, ...]
@@ -94,6 +95,8 @@ class Derivative(Generic[P, R]):
                 f"a function with a parameter named `{seed}` cannot be given to {what}: give it a "
                 "lambda whose parameter has another name"
             )
+        listed = what in LISTED and not (self._callee.inner or self._callee.derivative)
+        self._lengths = Lengths(self._callee, self._names, listed)
         self._compiled: dict[Any, list[Compiled]] = {}
         self._last: Compiled | None = None
         self._sizes: Sizes = ({}, {})  # of the arguments that it was compiled for
@@ -338,22 +341,29 @@ class Derivative(Generic[P, R]):
 
     def _compilation(self, values: dict[str, Any], seed: Any) -> tuple[Compiled, Any]:
         """What serves these arguments, and the seed as it takes it."""
-        given = signatures(self._callee, values, self._names)
+        given = self._lengths.signatures(values)
         targets = tuple(target(self._callee, w, values) for w in self._wrt)
-        leaves, seed = self._seed(given, targets, values, seed)
+        leaves, settled = self._seed(given, targets, values, seed)
         key = (tuple(given.items()), leaves)
         for compiled in self._compiled.get(key, ()):
             if fits(compiled):
-                return compiled, seed
+                return compiled, settled
         with _COMPILING:
             for compiled in self._compiled.get(key, ()):  # another thread may have been faster
                 if fits(compiled):
-                    return compiled, seed
+                    return compiled, settled
+            if self._lengths.second(values, given):
+                return self._compilation(values, seed)
             check_differentiable(given, targets, values)
             scope = Scope(type_of_argument, taken=frozenset((*self._callee.whole.parameters, NAME)))
             closure = self._callee.closure(scope, tuple(given))
             request = self._request(given, targets, leaves, values)
-            compiled = compile_derivative(closure, scope, self._callee.name, request)
+            try:
+                compiled = compile_derivative(closure, scope, self._callee.name, request)
+            except DifferentiationError:
+                if not self._lengths.refused(given):
+                    raise
+                return self._compilation(values, seed)
             known = self._compiled.get(key, [])
             # What it stood on has changed: it will hardly change back.
             self._compiled[key] = [compiled, *(c for c in known if fits(c))]
@@ -362,7 +372,7 @@ class Derivative(Generic[P, R]):
             self._answer(self._dispatcher())
             self._last, self._sizes = compiled, sizes(compiled, values)
             self.__wrapped__ = compiled.run  # `inspect.getsource` shows what runs
-            return compiled, seed
+            return compiled, settled
 
     def _seed(
         self,

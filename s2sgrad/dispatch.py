@@ -20,7 +20,7 @@ from s2sgrad.emit.load import note
 from s2sgrad.front.resolve import Cell, Getter, Global, Member
 from s2sgrad.front.structure import Struct, containers, type_of_argument
 from s2sgrad.guards import Tests, Unguarded, spelled
-from s2sgrad.ir.types import Array
+from s2sgrad.ir.types import Array, List, Type
 from s2sgrad.passes.seeds import NAME
 from s2sgrad.request import SEED_NAMES
 
@@ -138,6 +138,8 @@ class _Guard(Tests):
         for name, (get, var) in one.scope.data.items():
             value = self.bind("data", None)
             tests += self.leaf(f"({value} := {self.read(get)})", value, var.type)
+            if one.outside.get(name):
+                tests.append(f"{value}.shape == {one.outside[name]}")
             named.append(f"{name}={value}")
             read += [value] if isinstance(var.type, Array) else []
         tests += self.standing(one)
@@ -165,14 +167,17 @@ class _Guard(Tests):
         """Has what is written to memory of its own?  Where it may have not, the slow way tells."""
         tests: list[str] = []
         written = {x.var for x in one.written}
-        leaves = [x for x in one.leaves if isinstance(x.var.type, Array)] if written else []
-        arrays = [(spelled(texts[x.owner.hint], x.path), x.var in written) for x in leaves]
-        if len(arrays) > MOST_CHANGED:
+        leaves = [x for x in one.leaves if isinstance(x.var.type, Array | List)] if written else []
+        memory = [(spelled(texts[x.owner.hint], x.path), x.var) for x in leaves]
+        if len(memory) > MOST_CHANGED or not all(_is_flat(x.var.type) for x in leaves):
             raise Unguarded
-        for k, (x, changed) in enumerate(arrays):
-            others = [y for y, other in arrays[:k] if changed or other]
-            others += read if changed else []
-            may = self.bind("may_share", np.may_share_memory)
+        may = self.bind("may_share", np.may_share_memory)
+        for k, (x, v) in enumerate(memory):
+            others = [y for y, w in memory[:k] if type(w.type) is type(v.type) and {v, w} & written]
+            if isinstance(v.type, List):
+                tests += [f"{x} is not {y}" for y in others]
+                continue
+            others += read if v in written else []
             tests += [f"not {may}({x}, {y})" for y in others]
         if one.changes:
             found = [
@@ -247,9 +252,12 @@ class _Guard(Tests):
 
 def fits(compiled: Compiled) -> bool:
     """Do the globals and cells that the code stands on still mean what they meant?"""
-    for get, v in compiled.scope.data.values():
-        now = type_of_argument(get())
+    for name, (get, v) in compiled.scope.data.items():
+        found = get()
+        now = type_of_argument(found)
         if now is None or not _alike(now, v.type):
+            return False
+        if np.shape(found) != compiled.outside.get(name, np.shape(found)):
             return False
     return compiled.scope.still_holds()
 
@@ -269,6 +277,11 @@ def _alike(now: Any, then: Any) -> bool:
 def _passed(p: inspect.Parameter) -> str:
     """The parameter, handed on as it came."""
     return _same(p.name) if p.kind is _P.KEYWORD_ONLY else stars(p) + p.name
+
+
+def _is_flat(t: Type) -> bool:
+    """Is there one piece of memory?  A list of arrays, or of lists, is many."""
+    return not (isinstance(t, List) and isinstance(t.item, Array | List))
 
 
 def _same(name: str) -> str:

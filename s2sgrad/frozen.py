@@ -7,6 +7,7 @@ cells as they were; the function itself is gone.
 from __future__ import annotations
 
 import inspect
+import math
 import pickle
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from s2sgrad.callee import Callee
 from s2sgrad.compile import Compiled
 from s2sgrad.emit.load import load
 from s2sgrad.errors import S2SGradError
-from s2sgrad.front.structure import Signature, signature_of
+from s2sgrad.front.structure import LONGER, Signature, signature_of
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,12 @@ class Frozen:
         for n in self._floats:
             if type(bound.arguments.get(n)) is int:
                 bound.arguments[n] = float(bound.arguments[n])
-        found = tuple((n, signature_of(v, n)) for n, v in bound.arguments.items())
+        found = [  # with the lengths of lists, and without
+            tuple((n, signature_of(v, n, longer=k)) for n, v in bound.arguments.items())
+            for k in (math.inf, LONGER, 0)
+        ]
         for entry, run in zip(self._entries, self._runs, strict=True):
-            if entry.signatures == found:
+            if entry.signatures in found:
                 return run(*bound.args, **bound.kwargs, **entry.data)
         raise S2SGradError(
             f"`{self.__name__}` was pickled without its function, and was not compiled for "

@@ -36,6 +36,7 @@ from s2sgrad.ir.graph import Func
 from s2sgrad.ir.types import FLOAT, INT, Array, Scalar, Static, Type, Unknown, kind_of
 from s2sgrad.passes.ranks import narrowed
 from s2sgrad.passes.seeds import UnfitResult
+from s2sgrad.pipeline import LAST
 from s2sgrad.request import SEED_NAMES, Request, Target
 
 MARGIN = 92
@@ -112,7 +113,7 @@ def derive(task: Task, outside: Outside, constants: bool) -> Unit:
         *(() if constants else outside.variables),
         *([SEED_NAMES[task.what]] if task.what in SEED_NAMES else []),
     ]
-    text = _with_entry(task, made.emitted.text, checks, extra)
+    text = _with_entry(task, made, checks, extra)
     return Unit(
         made.emitted.names[0],
         text,
@@ -390,16 +391,18 @@ _TITLES = {
 SCALAR = ("grad", "value_and_grad", "hvp", "hessian")  # of functions that return one number
 
 
-def _with_entry(task: Task, text: str, checks: _Checks, extra: list[str]) -> str:
+def _with_entry(task: Task, made: Derived, checks: _Checks, extra: list[str]) -> str:
     """The function with the user's defaults in its head, a docstring, and the checks."""
-    lines = text.splitlines()
+    lines = made.emitted.text.splitlines()
     head = f"def {task.name}_{task.what}("
     start = next(k for k, line in enumerate(lines) if line.startswith(head))
-    body = "\n".join([*lines[start + 1 :], ""])
+    report = made.stages[LAST].notes.get("report")  # it is a docstring already
+    body = "\n".join([*lines[start + (1 if report is None else 2) :], ""])
     lines = [*lines[:start], f"{head}{_head(task, extra)}):"]
     wrt = ", ".join(f"`{n}`" for n in task.wrt)
     title = _TITLES[task.what].format(f=task.name, wrt=wrt)
     lines.append(f'    """{title}')
+    lines += ["", f"    {report.line}"] if report is not None else []
     lines += ["", *_wrapped(f"Assumed, and checked: {checks.text}.", "    "), '    """']
     lines += _check_lines(task, checks)
     return "\n".join(lines) + "\n" + body

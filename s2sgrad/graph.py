@@ -72,7 +72,7 @@ class _Graph:
             self.picture.node(f"result{k}", "result", "plaintext")
             self.edge(r, f"result{k}", "", 1)
         inner = "\n".join(self.lines)
-        head = f"digraph {_quoted(self.name)} {{\n  rankdir=BT;\n  node [shape=ellipse];"
+        head = f"digraph {quoted(self.name)} {{\n  rankdir=BT;\n  node [shape=ellipse];"
         return f"{head}\n{inner}\n}}\n"
 
     def label(self, v: Var) -> str:
@@ -89,7 +89,7 @@ class _Graph:
     def node(self, v: Var, label: str, shape: str = "", depth: int = 1) -> None:
         self.picture.node(self.label(v), label, shape)
         style = f", shape={shape}" if shape else ""
-        self.line(depth, f"{_quoted(self.label(v))} [label={_quoted(label)}{style}];")
+        self.line(depth, f"{quoted(self.label(v))} [label={quoted(label)}{style}];")
 
     def line(self, depth: int, text: str) -> None:
         self.lines.append("  " * depth + text)
@@ -98,8 +98,8 @@ class _Graph:
         if isinstance(a, Lit):
             return  # a constant is written in the node that reads it
         self.picture.edge(self.label(a), target, label)
-        shown = f" [label={_quoted(label)}]" if label else ""
-        self.line(depth, f"{_quoted(self.label(a))} -> {_quoted(target)}{shown};")
+        shown = f" [label={quoted(label)}]" if label else ""
+        self.line(depth, f"{quoted(self.label(a))} -> {quoted(target)}{shown};")
 
     def block(self, block: Block, depth: int) -> None:
         for s in block.stmts:
@@ -115,7 +115,7 @@ class _Graph:
             return
         text = self.written(s)
         label = f"{self.label(s.out)} = {text}" if s.out.hint else text
-        self.node(s.out, _short(label), depth=depth)
+        self.node(s.out, short(label), depth=depth)
         partials = self.partials(s)
         for a in dict.fromkeys(s.args):
             if isinstance(a, Var):
@@ -161,7 +161,7 @@ class _Graph:
             if isinstance(a, Var) and bar is not None:
                 node = self.atom(bar, inner)
                 found.setdefault(a, []).append(ast.unparse(ast.fix_missing_locations(node)))
-        return {a: _short(" + ".join(_number(t) for t in texts)) for a, texts in found.items()}
+        return {a: short(" + ".join(_number(t) for t in texts)) for a, texts in found.items()}
 
     def branch(self, s: Branch, depth: int) -> None:
         for k, arm in enumerate(s.arms):
@@ -193,7 +193,7 @@ class _Graph:
     def cluster(self, label: str, block: Block, depth: int, params: Iterable[Var] = ()) -> None:
         self.clusters += 1
         self.line(depth, f"subgraph cluster{self.clusters} {{")
-        self.line(depth + 1, f"label={_quoted(label)};")
+        self.line(depth + 1, f"label={quoted(label)};")
         with self.picture.group(label):
             for p in params:
                 self.node(p, self.label(p), "diamond", depth + 1)
@@ -205,10 +205,12 @@ def _number(text: str) -> str:
     return {"1.0": "1", "-1.0": "-1"}.get(text, text)
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """A label that is not too wide."""
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """As a string of Graphviz."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

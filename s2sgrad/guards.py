@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.front.structure import Const, Signature, Struct, is_literal, signature_of
-from s2sgrad.ir.opaque import CLASSES
-from s2sgrad.ir.types import Array, Scalar, Static, Type, kind_of
+from s2sgrad.front.structure import Const, Signature, Struct, is_literal, list_type, signature_of
+from s2sgrad.ir.opaque import CLASSES, is_data
+from s2sgrad.ir.types import Array, List, Scalar, Static, Type, kind_of
 from s2sgrad.request import Target
 from s2sgrad.targets import below
 
@@ -58,8 +58,12 @@ class Tests:
         if isinstance(s, Scalar):
             cls = np.dtype(s.char).type if s.char else _TYPES[s.kind]
             return [f"type({first}) is {self.bind('type', cls)}"]
+        if isinstance(s, Static) and s.name not in CLASSES:
+            return [f"{self.bind('is', is_data(s.name))}({first})"]
         if isinstance(s, Static):
             return [f"isinstance({first}, {self.bind('type', CLASSES[s.name])})"]
+        if isinstance(s, List):
+            return self.listed(first, value, s)
         assert isinstance(s, Array)
         dtype = self.bind("dtype", np.dtype(s.char))
         tests = [f"type({first}) is _s2s_nd", f"{value}.dtype == {dtype}"]
@@ -70,6 +74,14 @@ class Tests:
             return [*tests, f"1 not in {value}.shape"]
         each = [f"{value}.shape[{k}] {'==' if d == 1 else '!='} 1" for k, d in enumerate(s.shape)]
         return [*tests, *each]
+
+    def listed(self, first: str, value: str, s: List) -> list[str]:
+        """Tests of a list of any length: its items are walked."""
+        tests = [f"type({first}) is list"]
+        if isinstance(s.item, Scalar) and not s.item.char:
+            items = self.bind("items", {_TYPES[s.item.kind]})
+            return [*tests, f"{{*map(type, {value})}} == {items}"]
+        return [*tests, f"{self.bind('list_type', list_type)}({value}) == {self.bind('s', s)}"]
 
     def const(self, value: str, s: Const) -> str:
         if s.value is None or isinstance(s.value, bool):
@@ -161,7 +173,8 @@ class Tests:
                     parts = spelled(value, (step,)), spelled(own, (step,))
                     tests += self.tangent(*parts, item, given, (*path, step))
             return tests
-        assert isinstance(s, Array | Scalar)
+        if not isinstance(s, Array | Scalar):
+            raise Unguarded  # a list: each of its items is looked at
         real = s.kind != "int"
         if isinstance(s, Array):
             dtype = self.bind("dtype", np.dtype(s.char if real else "d"))

@@ -54,7 +54,7 @@ def around(
     atoms = [a for a in leaves(result) or () if isinstance(a, Var | Lit)]
     count = len(leaves(out) or ())
     m = Matrix(header, args, {f.name for f in funcs})
-    names = [m.unlike("out" if _hint(a) in m.taken else _hint(a)) for a in atoms]
+    names = [m.unlike("out" if named(a) in m.taken else named(a)) for a in atoms]
     live = [k for k, a in enumerate(atoms[:count]) if has_tangent(a)]
     outs = [Entry(names[k], names[k], atom_type(atoms[k])) for k in live]
     if request.what == "hessian":
@@ -120,6 +120,6 @@ def _argument(x: Leaf) -> Entry:
     return Entry(x.var.hint, text(expr.part(expr.name(x.owner.hint), x.path)), x.var.type)
 
 
-def _hint(a: Var | Lit) -> str:
+def named(a: Var | Lit) -> str:
     """What the user calls a result."""
     return a.hint if isinstance(a, Var) and a.hint and not a.hint.startswith(".") else "out"

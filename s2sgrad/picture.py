@@ -11,7 +11,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 from xml.sax.saxutils import escape
+
+
+class Drawn(Protocol):
+    """A graph as text for Graphviz, or as SVG."""
+
+    @property
+    def dot(self) -> str: ...
+
+    def svg(self) -> str: ...
+
 
 LETTER, HEIGHT, GAP, LAYER = 7.0, 26.0, 28.0, 74.0
 

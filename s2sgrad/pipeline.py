@@ -27,6 +27,7 @@ from s2sgrad.passes.share import share
 from s2sgrad.passes.shift import shift
 from s2sgrad.passes.shifted import shifted
 from s2sgrad.passes.simplify import simplify
+from s2sgrad.passes.sooner import sooner
 
 
 class Stages(dict[str, Func]):
@@ -57,6 +58,7 @@ TIDY: tuple[Callable[[Func], Func], ...] = (
     prune,
     shifted,
     prune,
+    sooner,
 )
 
 

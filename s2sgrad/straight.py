@@ -6,13 +6,13 @@ For arguments of known, small shapes: the program is followed number by number (
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from s2sgrad.elimination.accumulate import accumulate, linearise
+from s2sgrad.elimination.accumulate import accumulate, derivative_names, linearise
 from s2sgrad.elimination.count import kept, reachable
 from s2sgrad.elimination.edges import Whole
 from s2sgrad.elimination.greedy import reverse
@@ -50,6 +50,20 @@ class Straight:
     order: Order = "auto"
 
 
+def exact_shapes(types: Mapping[str, Any]) -> tuple[tuple[str, Shape], ...] | None:
+    """The shapes of arguments of these types; None unless all are known, and of float64."""
+    found = []
+    for name, t in types.items():
+        if isinstance(t, Array) and t.char == "d":
+            shape = tuple(d for d in t.shape if isinstance(d, int))
+            if len(shape) < len(t.shape):
+                return None
+            found.append((name, shape))
+        elif t != FLOAT:
+            return None
+    return tuple(found)
+
+
 def straight(
     func: Func, arguments: Arguments, request: Request, result: Parsed, stages: Stages
 ) -> tuple[Func, Result]:
@@ -72,7 +86,7 @@ def straight(
     _refuse_many([found], most)
     blocks, stmts = work.lowered(found)
     counts = {name: counted(work.lowered(other)[1]) for name, other in others.items()}
-    report = Report(request.what.capitalize(), order, found.steps, counted(stmts), counts)
+    report = Report(request.what.capitalize(), order, found, counted(stmts), counts)
     shape, owners = table_of(request, arguments, result, len(blocks))
     owned = [p for p in func.body.params if p.hint in owners]
     body = replace(func.body, stmts=tuple(stmts), results=(*blocks, *owned))
@@ -183,6 +197,7 @@ class _Straight:
                 blocks.append(_block(cells, (*out, *shape), work.stmts))
                 j = wide
             i = high
+        work.name(derivative_names(found.linear, found.steps), blocks)
         return blocks, [*stmts, *work.stmts]
 
     def reads(self, table: Table, used: list[Value]) -> tuple[dict[int, Atom], list[Stmt]]:

@@ -15,7 +15,14 @@ import scipy.spatial.distance
 import scipy.special
 import scipy.stats
 
-from s2sgrad.rules import load_for, scipy_linalg, scipy_signal
+from s2sgrad.rules import (
+    load_for,
+    scipy_linalg,
+    scipy_ndimage,
+    scipy_signal,
+    scipy_spectra,
+    scipy_structured,
+)
 from tests.case import Case, m, spd, u, z
 
 for _package in ("special", "linalg", "fft", "signal", "integrate", "stats", "ndimage"):
@@ -113,6 +120,14 @@ def linalg_cases() -> Iterator[Case]:
     yield Case(sl.solve_sylvester, m(3, 3), spd(2), m(3, 2))
     yield from (Case(op, 0.3 * m(3, 3), m(3, 3))
                 for op in (sl.solve_continuous_lyapunov, sl.solve_discrete_lyapunov))  # fmt: skip
+    yield Case(sl.solve_toeplitz, m(5) + np.array([4.0, 0, 0, 0, 0]), m(5))
+    for lower in (False, True):
+        bands = m(3, 5) + 6 * np.eye(3)[:, [0 if lower else 2]]
+        yield from (Case(sl.solveh_banded, bands, b, lower=lower) for b in (m(5), m(5, 2)))
+        yield from (Case(scipy_structured.symmetric_bands, a, a[::-1] * 1.0, 3, lower)
+                    for a in (m(5), m(5, 2)))  # fmt: skip
+        yield from (Case(scipy_structured.symmetric_times, m(3, 5), b, lower)
+                    for b in (m(5), m(5, 2)))  # fmt: skip
     pivots = np.array([2, 1, 2])
     yield from (Case(op, m(3, 2), pivots) for op in (scipy_linalg.permute, scipy_linalg.unpermute))
     yield Case(scipy_linalg.only_square, a)
@@ -162,6 +177,25 @@ def signal_cases() -> Iterator[Case]:
     yield Case(scipy_signal.lagged, m(2, 5), m(2, 5), m(3), 1, fixed=(2,))
 
 
+def spectra_cases() -> Iterator[Case]:
+    """Short-time transforms, spectra, filters in both directions."""
+    op: Any
+    w, b, a = np.hanning(6)[1:5], [0.5, 0.4], [1.0, -0.3]
+    for x in (m(11), m(2, 11)):
+        for padded, centred in ((False, True), (True, False)):
+            how = w, 2, padded, centred
+            yield Case(scipy_spectra.spectra, x, *how, fixed=(1,))
+            g = z(*np.shape(scipy_spectra.spectra(x, *how)))
+            yield Case(scipy_spectra.spectra_back, g, x, *how, fixed=(1, 2))
+        for kind in ("odd", "even", "constant", None):
+            for op in (scipy_spectra.extended, scipy_spectra.folded):
+                yield Case(op, x, 2, kind)
+            yield Case(ss.filtfilt, b, a, x, padtype=kind, padlen=3, fixed=(0, 1))
+        yield Case(ss.filtfilt, b, a, x.T, 0, fixed=(0, 1))
+        for op in (scipy_spectra.extended_zeros, scipy_spectra.without_ends):
+            yield Case(op, x, 2)
+
+
 def other_cases() -> Iterator[Case]:
     """scipy.integrate, spatial, ndimage."""
     op: Any
@@ -176,6 +210,13 @@ def other_cases() -> Iterator[Case]:
         yield Case(sd.cdist, m(4, 3), m(2, 3), metric)
     yield from (Case(sd.pdist, m(4, 3), metric) for metric in ("euclidean", "sqeuclidean"))
     yield Case(sd.squareform, m(6))
+    for mode in ("reflect", "mirror", "nearest", "wrap", "constant"):
+        for x, w in ((m(7), m(3)), (m(7), m(4)), (m(5, 6), m(2, 3))):
+            yield from (Case(op, x, w, mode=mode) for op in (sn.correlate, sn.convolve))
+        for flipped in (False, True):
+            how = m(2, 3), mode, flipped
+            yield Case(scipy_ndimage.widened, m(4, 5), *how, fixed=(1,))
+            yield Case(scipy_ndimage.narrowed, m(5, 7), *how, fixed=(1,))
     for mode in ("reflect", "constant", "wrap"):
         yield from (
             Case(sn.gaussian_filter, x, 0.8, mode=mode, fixed=(1,)) for x in (m(7), m(4, 5))
@@ -218,6 +259,9 @@ def stats_cases() -> Iterator[Case]:
     yield from (Case(op, np.ones(4) / 4, 1 + x, fixed=(0,))
                 for op in (st.dirichlet.logpdf, st.dirichlet.pdf))  # fmt: skip
     yield from (Case(st.zscore, m(5)), Case(st.zscore, m(4, 3), 1, 1), Case(st.gmean, u(4, 3)))
+    yield from (Case(op, m(7)) for op in (st.skew, st.kurtosis))
+    yield from (Case(op, m(4, 5), axis) for op in (st.skew, st.kurtosis) for axis in (1, None))
+    yield Case(st.kurtosis, m(4, 5), 0, False)
     yield from (
         Case(st.gmean, u(4, 3), 1),
         Case(st.entropy, u(4)),
@@ -231,5 +275,6 @@ def scipy_cases() -> Iterator[Case]:
     yield from linalg_cases()
     yield from transform_cases()
     yield from signal_cases()
+    yield from spectra_cases()
     yield from other_cases()
     yield from stats_cases()

@@ -120,3 +120,45 @@ def test_rows_are_walked_as_they_were() -> None:
         "        X[0] = X[0] * w[0] + x[0]\n        w = w * x\n    return np.sum(w) + np.sum(X)\n"
     )
     checked(text, R((4, 3)), R(3))
+
+
+def test_items_that_are_stored_in_zeros_make_a_display() -> None:
+    text = """
+def f(y, mu):
+    for _ in range(3):
+        k = np.array([y[1], mu * (1.0 - y[0] ** 2) * y[1] - y[0]])
+        z = y + 0.1 * k
+        y = y + 0.1 * np.array([z[1] * z[1], mu * z[0] * z[1] + z[0]]) * k
+    return np.sum(y * y)
+"""
+    assert "np.array([" in backward(checked(text, R(2), 0.7))
+
+
+def test_items_of_an_array_are_read_together() -> None:
+    text = """
+def f(x, a):
+    z = np.array([x * a, x + a])
+    return z[0] * z[1] + z[0] ** 2 * np.sin(z[1])
+"""
+    assert "z_0, z_1 = z\n" in checked(text, 0.7, 0.3)
+
+
+@pytest.mark.parametrize("k", [0, 2, 5, 9, -2])
+def test_parts_of_a_vector_of_parameters_are_joined(k: int) -> None:
+    text = """
+def f(theta, w):
+    a, b = np.sum(np.sin(theta[:k])), theta[k:]
+    return a * np.sum(b * b) + np.sum(np.cos(b)) * np.sum(w)
+"""
+    assert "np.concatenate" in checked(text.replace("k", str(k)), R(5), X)
+
+
+def test_sums_take_their_terms_before_writes() -> None:
+    text = """
+def f(u, dt):
+    u = u.copy()
+    for _ in range(4):
+        u[1:-1] += dt * (u[2:] - u[:-2] * u[1:-1])
+    return np.sum(u * u)
+"""
+    assert "dt_bar += np.sum(" in checked(text, X, 0.1)

@@ -25,7 +25,7 @@ LAYERS = [
     {"debug"},
     {"pipeline", "returned", "graph"},
     {"modes", "matrices"},
-    {"straight"},
+    {"straight", "structured"},
     {"compile"},
     {"generic", "callee", "lowered", "overlap"},
     {"transpile", "targets", "frozen"},

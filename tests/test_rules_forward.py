@@ -57,6 +57,7 @@ SCIPY_NO_FORWARD = {
     "scipy.spatial.distance.cdist",
 
     "scipy.spatial.distance.pdist",
+    "scipy.linalg.solveh_banded", "scipy.stats.skew", "scipy.stats.kurtosis",
     "scipy.special.multigammaln", "scipy.stats.dirichlet.logpdf", "scipy.stats.dirichlet.pdf",
     "scipy.stats.entropy", "scipy.stats.gmean", "scipy.stats.multivariate_normal.entropy",
     "scipy.stats.multivariate_normal.logpdf", "scipy.stats.multivariate_normal.pdf",

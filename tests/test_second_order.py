@@ -212,8 +212,8 @@ def test_jacobians() -> None:
 
 
 def test_a_jacobian_takes_the_shorter_way() -> None:
-    wide = jacobian(lambda x: np.where(x[:2] > -1.0, x[:2] * x[2:], 0.0))
-    tall = jacobian(lambda t: np.maximum(np.arange(5.0) * t, -1.0))
+    wide = jacobian(lambda x: x[:2] * x[2:] if x[0] < 9.0 else x[:2])
+    tall = jacobian(lambda t: np.arange(5.0) * t if t > 0.0 else np.zeros(5))
     np.testing.assert_allclose(wide(np.arange(4.0)), [[2.0, 0, 0, 0], [0, 3.0, 0, 1.0]])
     np.testing.assert_allclose(tall(2.0), np.arange(5.0))
     assert "_bwd(" in wide.source

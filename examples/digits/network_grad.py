@@ -32,36 +32,29 @@ def cost_value_and_grad(theta, X, Y, hidden, lam):
     k = Y.shape[1]
     t = n + 1
     split = hidden * t
-    t1 = theta[:split]
-    W1 = np.reshape(t1, (hidden, t))
-    t2 = theta[split:]
-    W2 = np.reshape(t2, (k, hidden + 1))
+    W1 = np.reshape(theta[:split], (hidden, t))
+    W2 = np.reshape(theta[split:], (k, hidden + 1))
     ones = np.ones((m, 1))
     a1 = np.hstack([ones, X])
     exp = np.exp(-(a1 @ W1.T))
-    t3 = 1.0 + exp
-    t4 = 1.0 / t3
-    a2 = np.hstack([ones, t4])
+    t1 = 1.0 / (1.0 + exp)
+    a2 = np.hstack([ones, t1])
     exp1 = np.exp(-(a2 @ W2.T))
-    t5 = 1.0 + exp1
-    a3 = 1.0 / t5
-    t6 = 1.0 - Y
-    t7 = 1.0 - a3
-    J = -np.sum(Y * np.log(a3) + t6 * np.log(t7)) / m
-    t8 = W1[:, 1:]
-    t9 = W2[:, 1:]
-    decay = np.sum(t8 * t8) + np.sum(t9 * t9)
-    t10 = lam / (2.0 * m)
-    value = J + t10 * decay
+    a3 = 1.0 / (1.0 + exp1)
+    t2 = 1.0 - Y
+    t3 = 1.0 - a3
+    J = -np.sum(Y * np.log(a3) + t2 * np.log(t3)) / m
+    t4 = W1[:, 1:]
+    t5 = W2[:, 1:]
+    decay = np.sum(t4 * t4) + np.sum(t5 * t5)
+    t6 = lam / (2.0 * m)
     # backward
-    g = 2.0 * t10
-    a3_bar = t6 / t7 / m - Y / a3 / m
-    g1 = a3_bar * a3 / t5 * np.where(exp1 == np.inf, 0.0, exp1)
+    g = 2.0 * t6
+    a3_bar = t2 / t3 / m - Y / a3 / m
+    g1 = a3_bar * a3 * a3 * np.where(exp1 == np.inf, 0.0, exp1)
     W2_bar = g1.T @ a2
-    W1_bar = ((g1 @ W2)[:, 1:] * t4 / t3 * np.where(exp == np.inf, 0.0, exp)).T @ a1
-    W2_bar[:, 1:] += g * t9
-    W1_bar[:, 1:] += g * t8
-    theta_bar = np.zeros_like(theta)
-    theta_bar[split:] = np.reshape(W2_bar, t2.shape)
-    theta_bar[:split] += np.reshape(W1_bar, t1.shape)
-    return value, theta_bar
+    W1_bar = ((g1 @ W2)[:, 1:] * t1 * t1 * np.where(exp == np.inf, 0.0, exp)).T @ a1
+    W2_bar[:, 1:] += g * t5
+    W1_bar[:, 1:] += g * t4
+    theta_bar = np.concatenate([np.ravel(W1_bar), np.ravel(W2_bar)])
+    return J + t6 * decay, theta_bar

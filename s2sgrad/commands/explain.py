@@ -45,6 +45,8 @@ def explain(unit: Unit) -> str:
         cells = [str(c[inside][name] or "") for c in columns for inside in (False, True)]
         if any(cells):
             lines.append(_row(name, cells))
+    if "report" in func.notes:
+        lines = [unit.name, f"  {func.notes['report'].line}", *func.notes["report"].table()]
     lines += [f"  {fact}" for fact in _facts(func, unit)]
     return "\n".join(lines) + "\n"
 

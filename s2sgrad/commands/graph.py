@@ -7,10 +7,10 @@ import subprocess
 from pathlib import Path
 
 from s2sgrad.errors import S2SGradError
-from s2sgrad.graph import Graph
+from s2sgrad.picture import Drawn
 
 
-def render(graph: Graph, out: Path) -> None:
+def render(graph: Drawn, out: Path) -> None:
     """Write the graph as DOT, as SVG, or as another picture, which Graphviz makes.
 
     SVG is drawn by Graphviz where that is installed.  Raises `S2SGradError` where it is needed and

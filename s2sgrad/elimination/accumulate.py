@@ -156,3 +156,27 @@ def accumulate(linear: Linear, steps: Iterable[Step]) -> list[list[Value | None]
     for s in steps:
         work.step(s)
     return [[work.edges.get((i, j)) for i in linear.wrt] for j in linear.sinks]
+
+
+def word_of(table: Table, base: int) -> str:
+    """What a base is called: by the program, or after the function that makes it."""
+    made = table.bases[base]
+    return table.hints.get(base) or (made.op.__name__ if isinstance(made, Apply) else "")
+
+
+def derivative_names(linear: Linear, steps: Iterable[Step]) -> dict[tuple[float, Mono], str]:
+    """`dy_dx` for what is a derivative of y in x on the way, where both have names."""
+    work = Accumulation(linear)
+    found: dict[tuple[float, Mono], str] = {}
+    seen: Edges = {}
+    for s in (None, *steps):
+        if s is not None:
+            work.step(s)
+        for (i, j), v in work.edges.items():
+            if seen.get((i, j)) is v or j in linear.sinks:
+                continue
+            seen[i, j] = v
+            below, above = word_of(v.table, i), word_of(v.table, j)
+            if below and above:
+                found.setdefault((v.factor, v.mono), f"d{above}_d{below}")
+    return found

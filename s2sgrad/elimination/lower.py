@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -81,7 +82,18 @@ class Lowering:
         found = self.made.get((factor, mono))
         if found is None:
             found = self.made[factor, mono] = self._value(factor, mono)
+            if isinstance(found, Var) and not found.hint:
+                _call(found, self.table.products.get((factor, mono), ""))
         return found
+
+    def name(self, names: Mapping[tuple[float, Mono], str], results: Sequence[Atom]) -> None:
+        """Give names to what has none and is read more than once: the rest is written in place."""
+        args = (a for s in self.stmts if isinstance(s, Eqn) for a in s.args)
+        uses = Counter(a for a in (*args, *results) if isinstance(a, Var))
+        for key, hint in names.items():
+            v = self.made.get(key)
+            if isinstance(v, Var) and not v.hint and uses[v] > 1:
+                _call(v, hint)
 
     def _value(self, factor: float, mono: Mono) -> Atom:
         if factor < 0.0:
@@ -120,3 +132,7 @@ class Lowering:
             op = operator.mul if b >= 0 else operator.truediv
             self.shared[number] = self.emit(op, self.factor(a), self.factor(b if b >= 0 else ~b))
         return self.shared[number]
+
+
+def _call(v: Var, hint: str) -> None:
+    object.__setattr__(v, "hint", hint)  # a hint is not part of what a value is

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.elimination.edges import Step, Whole
-from s2sgrad.elimination.search import Order, spelled
+from s2sgrad.elimination.edges import Whole
+from s2sgrad.elimination.search import Found, Order, spelled
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Eqn, Stmt
 
@@ -38,7 +38,7 @@ class Report:
 
     what: str
     asked: Order
-    steps: list[Step]
+    found: Found
     chosen: Counter[str]
     others: Mapping[str, Counter[str]]
 
@@ -55,7 +55,7 @@ class Report:
     def way(self) -> str:
         if isinstance(self.asked, str) and self.asked in _BY:
             return _BY[self.asked]
-        plain = all(isinstance(s, Whole) for s in self.steps)
+        plain = all(isinstance(s, Whole) for s in self.found.steps)
         return "vertex elimination" if plain else "vertex and edge elimination"
 
     @property
@@ -65,7 +65,7 @@ class Report:
     def cost(self) -> dict[str, Any]:
         """As entries of `.cost`."""
         found = {name: {row: c[row] for row in ROWS} for name, c in self.columns.items()}
-        return {"orders": found, "order": spelled(self.steps)}
+        return {"orders": found, "order": spelled(self.found.steps)}
 
     def table(self) -> list[str]:
         """Lines: a column for each order."""

@@ -59,11 +59,12 @@ class _Tracer:
         return tuple(self.read(r) for r in block.results)
 
     def name(self, v: Var) -> None:
-        """A base is called as the program calls it."""
+        """A base or product is called as the program calls it."""
         value = self.env[v]
         if v.hint and not v.hint.startswith(".") and isinstance(value, Value):
             if value.factor == 1.0 and len(value.mono) == 1 and value.mono[0][1] == 1:
                 self.table.hints.setdefault(value.mono[0][0], v.hint)
+            self.table.products.setdefault((value.factor, value.mono), v.hint)
 
     def eqn(self, s: Eqn) -> Any:
         values = [self.read(a) for a in s.args]

@@ -91,6 +91,7 @@ class Table:
         self.policy = policy or Policy()
         self.bases: list[Base] = []
         self.hints: dict[int, str] = {}
+        self.products: dict[tuple[float, Mono], str] = {}  # what the program calls them
         self.roots: dict[int, Term] = {}  # the square of a base
         self.root_of: dict[int, int] = {}
         self.naming = self.policy.names  # while the program is followed

@@ -19,6 +19,7 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Field, Hole, Pack
 from s2sgrad.ir.opaque import MethodOf
+from s2sgrad.ir.through import Through
 from s2sgrad.ir.types import Scalar, Type, Unknown
 from s2sgrad.rules.custom import HELPERS
 from s2sgrad.rules.helpers import Helper, bare_source
@@ -226,6 +227,8 @@ def call(
             return args[0]
         if op is ops.copy and not _is_array(operands[0]):
             return ast.UnaryOp(ast.UAdd(), args[0])  # of a number, that number
+        if op is ops.copy and lists.is_nested(operands[0]):
+            return lists.copies(args[0], operands[0], lambda v: v)
         if op is np.ndarray.copy or op is ops.copy:
             return _copy(args[0])
         if op is ops.finite:
@@ -261,12 +264,12 @@ def call(
             return lists.zeros(args[0], operands[0], spelling.function(np.zeros_like))
         if op is ops.copy_items:
             return lists.copies(args[0], operands[0], _copy)
-        if op is ops.copy and lists.is_nested(operands[0]):
-            return lists.copies(args[0], operands[0], lambda v: v)
         if op is ops.cast_like or (op in _LIKE and _is_array(operands[1])):
             return _like(op, args, spelling)
         if op is ops.zeros_like and _is_array(operands[0]):
             op = np.zeros_like
+        if isinstance(op, Through):
+            return through(op, args, [], spelling)
         if isinstance(op, MethodOf):
             return ast.Call(ast.Attribute(args[0], op.name, ast.Load()), args[1:], [])
         return ast.Call(spelling.function(op), args, [])
@@ -282,6 +285,10 @@ def call(
         owner, index = form.args
         return place(template(owner, args), index, args)
     pos = [template(t, args) for t in form.args]
+    if isinstance(op, Through):
+        return through(
+            op, pos, [ast.keyword(k, template(t, args)) for k, t in form.kwargs], spelling
+        )
     if isinstance(op, MethodOf):
         named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
         return ast.Call(ast.Attribute(pos[0], op.name, ast.Load()), pos[1:], named)
@@ -289,6 +296,24 @@ def call(
         return call(op, pos, None, spelling, operands)
     named = [ast.keyword(k, template(t, args)) for k, t in form.kwargs]
     return ast.Call(spelling.function(op), pos, named)
+
+
+def through(
+    op: Through, args: list[ast.expr], named: list[ast.keyword], spelling: Spelling
+) -> ast.expr:
+    """`spline(t)`, or `CubicSpline(x, y)(t)` where there is no such object; `A @ x`, `A.T @ x`."""
+    owner, parts, rest = args[0], args[1 : 1 + op.count], args[1 + op.count :]
+    if op.method.startswith("T"):
+        owner = ast.Attribute(owner, "T", ast.Load())
+    if op.method in ("of", "T of"):
+        return ast.Call(spelling.function(op.maker), [owner, *rest], named)
+    if op.method in ("@", "T@"):
+        return ast.BinOp(owner, ast.MatMult(), rest[0])
+    if isinstance(owner, ast.Constant):
+        options = [ast.keyword(k, constant(v)) for k, v in op.options]
+        owner = ast.Call(spelling.function(op.maker), parts, options)
+    function = ast.Attribute(owner, op.method, ast.Load()) if op.method else owner
+    return ast.Call(function, rest, named)
 
 
 def both(op: ast.boolop, first: ast.expr, second: ast.expr) -> ast.expr:

@@ -11,6 +11,7 @@ from s2sgrad.emit import expr
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.call import Kept, passed_to
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Func, Loop, Range, Stmt, Var
+from s2sgrad.passes.conflicts import into_item
 from s2sgrad.passes.mirrors import collects
 from s2sgrad.passes.regions import Regions
 
@@ -35,7 +36,8 @@ class Order:
             written: set[Var] = set()
             if isinstance(s, Eqn):
                 if s.op in WRITES or s.out in self.in_place:
-                    written = self.regions.near(self.regions.of(s.args[0]))
+                    shown = self.regions.all_of if into_item(s) else self.regions.of
+                    written = self.regions.near(shown(s.args[0]))
                 self.at[s.out] = block, k
             else:
                 for b in s.arms if isinstance(s, Branch) else (s.body,):
@@ -86,7 +88,7 @@ class Order:
             return set().union(*self.writes.get(s.body, ()))
         for a in atoms:
             if isinstance(a, Var):
-                found |= self.regions.of(a)
+                found |= self.regions.all_of(a)
                 found |= self.reads.get(a, set())
         for b in blocks:
             for inner in b.stmts:

@@ -133,10 +133,10 @@ class Folding:
     def can_fold(self, v: Var, block: Block) -> bool:
         if len(self.where[v]) != 1:
             return False
-        where, s = self.where[v][0]
+        (where, s), made = self.where[v][0], self.order.made(v)
         if where is not block:
             return False
-        if v in self.apart.items or v in self.apart.reads:
+        if v in self.apart.items or v in self.apart.reads or made in self.unpacked.reads:
             return False
         if v in self.tape_items:
             return s is None and self.order.made_here(v, block)
@@ -168,7 +168,7 @@ class Folding:
     def is_part(self, v: Var) -> bool:
         """Is it a leaf of an argument: `p["W"]`, as the program itself writes it?"""
         made = self.order.made(v)
-        return made is not None and made.op is ops.part and made not in self.unpacked.reads
+        return made is not None and made.op is ops.part
 
     def is_partial_sum(self, v: Var, s: Stmt | None) -> bool:
         """Is `v` what a cotangent is before more is added to it?"""

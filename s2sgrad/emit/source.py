@@ -11,6 +11,7 @@ from s2sgrad.emit import expr, printer
 from s2sgrad.emit.flow import Flow
 from s2sgrad.emit.lines import place, places
 from s2sgrad.emit.results import Result, statement, whole
+from s2sgrad.emit.unpack import item_of
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.call import called_by
@@ -162,9 +163,9 @@ class _Emitter(Flow):
         items = self.unpacked.targets.get(s)
         if items is not None:
             names = ", ".join("_" if v is None else self.names[v] for v in items)
-            assert s.form is not None
-            owner = expr.part(self.atom(s.args[0]), s.form.args[1][:-1])
-            self.line(depth, f"{names} = {self.text(owner)}")
+            item = item_of(s)
+            assert item is not None
+            self.line(depth, f"{names} = {self.text(expr.part(self.atom(item.base), item.path))}")
 
     def check_bound(self, s: Eqn, block: Block, depth: int) -> None:
         """A name that may be unbound is read where Python reads it, be it for that alone."""

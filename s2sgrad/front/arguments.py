@@ -11,7 +11,7 @@ from s2sgrad.front.structure import Const, Signature, Struct, differentiable
 from s2sgrad.front.values import Tup, Value
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Eqn, Form, Hole, Var
-from s2sgrad.ir.types import FLOAT, INT, UNKNOWN, Array, Type
+from s2sgrad.ir.types import FLOAT, INT, UNKNOWN, Array, List, Type
 
 Path = tuple[tuple[str, Any], ...]
 
@@ -89,6 +89,8 @@ def wanted(leaf: Leaf) -> bool:
 
 def distinct(t: Type, k: int) -> Type:
     """Extents of different axes get symbols of their own, where they have none."""
+    if isinstance(t, List):
+        return List(distinct(t.item, k))
     if not isinstance(t, Array):
         return t
     return Array(t.char, tuple(f"n{k}_{axis}" if d == "n" else d for axis, d in enumerate(t.shape)))

@@ -11,7 +11,7 @@ import numpy as np
 from s2sgrad.front import sizes
 from s2sgrad.front.indexed import broadcast, indexed, is_int
 from s2sgrad.front.list_types import ANY, LISTS, listed, of_list
-from s2sgrad.front.probe import ask, fresh_dim, is_elementwise, stand_in, type_of_value
+from s2sgrad.front.probe import ask, fresh_dim, is_elementwise, own_extents, stand_in, type_of_value
 from s2sgrad.front.solved import solved_type
 from s2sgrad.front.unknown import OPEN, infer_unknown
 from s2sgrad.ir import ops
@@ -25,6 +25,7 @@ from s2sgrad.ir.graph import (
     atom_type,
     fill,
 )
+from s2sgrad.ir.through import Through
 from s2sgrad.ir.types import (
     FLOAT,
     UNDEFINED,
@@ -44,6 +45,7 @@ from s2sgrad.ir.types import (
     type_of,
 )
 from s2sgrad.rules.functions import TAKES
+from s2sgrad.rules.objects import TYPED
 from s2sgrad.rules.registry import lookup
 
 _TRIES = ((1.0, 3), (3.0, 3), (1.0, 12), (0.0, 3))  # scales of values, extents
@@ -97,6 +99,9 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         return UNDEFINED  # nothing yet: a loop's body is parsed again when more is known
     if op in TAKES:
         return solved_type(op, TAKES[op], args, form or Form(tuple(map(Hole, range(len(args))))))
+    if isinstance(op, Through) and op in TYPED:
+        given = form.args if form else tuple(map(Hole, range(len(args))))
+        return own_extents(TYPED[op]([_operand_type(t, args) for t in given[: 2 + op.count]]))
     if op in _SAME_TYPE and not (op is ops.setitem and isinstance(types[0], List)):
         t = types[0]
         return UNKNOWN if t is None else t
@@ -160,6 +165,10 @@ def infer(op: Callable[..., Any], args: tuple[Atom, ...], form: Form | None) -> 
         loose = is_elementwise(op) and bool(arrays) and all(u.loose for u in arrays)
         return Array(t.char, _shape(op, args, types, t, form), loose)
     return t
+
+
+def _operand_type(t: Any, args: tuple[Atom, ...]) -> Type:
+    return atom_type(args[t.k]) if isinstance(t, Hole) else type_of(t)
 
 
 def _sure_count(

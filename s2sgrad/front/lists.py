@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from s2sgrad.front.calls import Calls
 from s2sgrad.front.heap import structure
 from s2sgrad.front.list_types import list_path, steps_in
 from s2sgrad.front.memory import Cell, Ref, Root, Stale, hold, holes, is_array, link
+from s2sgrad.front.sparse import Sparse
 from s2sgrad.front.values import Rows, Tup, Value, alike, leaves, rebuild
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Form, Hole, Lit, Pack, Range, Var
@@ -33,7 +33,7 @@ _NUMPY: dict[Any, Any] = {builtins.max: np.max, builtins.min: np.min}
 _serial = itertools.count(1)
 
 
-class Lists(Calls):
+class Lists(Sparse):
     """Lists of the IR, their items, and how lists become such."""
 
     iterated: list[Root]

@@ -21,7 +21,7 @@ import numpy as np
 from s2sgrad.errors import DifferentiationError
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import UNDEF, Atom, Form, Hole, Lit, Pack, Var
-from s2sgrad.ir.types import Array, Scalar, Static, Undefined
+from s2sgrad.ir.types import Array, List, Scalar, Static, Undefined
 
 _serial = itertools.count()
 
@@ -105,6 +105,11 @@ def _is_basic(step: Any) -> bool:
         i is None or i is ... or _is_number(i) or (isinstance(i, Pack) and i.kind in slices)
         for i in _items(step)
     )
+
+
+def is_given_list(root: Root) -> bool:
+    """Is it a list among the arguments, whose arrays may be anyone's?"""
+    return root.kind == "argument" and isinstance(root.first.type, List)
 
 
 def is_array(v: Atom) -> bool:
@@ -262,9 +267,16 @@ class Memory:
         self.versions[root] = new
         self.written[root] = None
         lists = [x for r in (root, *root.linked) if isinstance(r, Root) for x in r.held]
+        if any(is_given_list(x) for x in lists):
+            raise self.refuse_item(at)
         for other in (*root.linked, *lists):
             if not isinstance(self.versions.get(other), Stale):
                 self.versions[other] = Stale(at, "on some path they are the same array")
+
+    def refuse_item(self, at: ast.AST) -> DifferentiationError:
+        return self.refuse(
+            at, "an array in a list among the arguments is written to", "copy it", "list"
+        )
 
     def may_write(self, root: Root, at: ast.AST) -> Var:
         """The version that a write to `root` starts from."""

@@ -98,6 +98,7 @@ class Parser(Checkpoints):
         own: Value = self.own(v) if isinstance(v, Var) else v
         if isinstance(own, Ref):
             own.root.kind = "argument"
+            own.root.apart = True  # the call looks whether the items of a list are
         return own
 
     def inline(self, closure: Closure, bound: dict[str, Value], at: ast.AST) -> Value:

@@ -61,6 +61,8 @@ def fresh_dim() -> Dim:
 
 def own_extents(t: Type) -> Type:
     """The type of one value: an extent that changes from turn to turn is its own in each."""
+    if isinstance(t, Several):
+        return replace(t, items=tuple(map(own_extents, t.items)))
     if not isinstance(t, Array) or "?" not in t.shape:
         return t
     return replace(t, shape=tuple(fresh_dim() if d == "?" else d for d in t.shape))

@@ -7,6 +7,7 @@ equal signatures are served by the same compilation.
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from s2sgrad.ir.opaque import data_type
-from s2sgrad.ir.types import FLOAT, Array, Scalar, Type, Unknown, kind_of
+from s2sgrad.ir.types import FLOAT, Array, List, Scalar, Type, is_differentiable
 
+LONGER = 8  # items: lists of more have no length in their signature, at first
 _STATIC = (str, bytes, type(None), type(...), slice, range, np.dtype, np.ufunc)
 _CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType)
 _KINDS = {"f": "float", "i": "int", "u": "int", "b": "bool", "c": "complex"}
@@ -109,8 +111,41 @@ def type_of_argument(value: Any) -> Type | None:
     return data_type(value)
 
 
-def signature_of(value: Any, path: str, inside: tuple[int, ...] = ()) -> Signature:
-    """The signature of an argument called `path`; `inside` are the containers around it."""
+def list_type(value: list[Any]) -> List | None:
+    """The type of a list of numbers, of arrays, or of lists of numbers, of one type; else None.
+
+    Arrays of different extents are told apart from such as all have the same ones: of those two
+    items meet without being broadcast.
+    """
+    kinds = set(map(type, value))
+    if len(kinds) != 1:
+        return None
+    kind = kinds.pop()
+    if kind in (float, int, complex):
+        return List(Scalar(kind.__name__))
+    if kind is list:
+        types = set(map(list_type, value))
+        one = types.pop() if len(types) == 1 else None
+        return List(one) if one is not None and not isinstance(one.item, Array) else None
+    if kind is not np.ndarray or len({v.dtype for v in value}) != 1:
+        return None
+    shapes = {v.shape for v in value}
+    t = type_of_argument(value[0])
+    if len(shapes) == 1 or not isinstance(t, Array):
+        return None if not isinstance(t, Array) else List(t)
+    if len({len(shape) for shape in shapes}) != 1:
+        return None
+    ragged = tuple("?" for _ in t.shape)
+    return List(Array(t.char, ragged)) if all(1 not in shape for shape in shapes) else None
+
+
+def signature_of(
+    value: Any, path: str, inside: tuple[int, ...] = (), longer: float = math.inf
+) -> Signature:
+    """The signature of an argument called `path`; `inside` are the containers around it.
+
+    Lists of more than `longer` items of one type have no length.
+    """
     t = type_of_argument(value)
     if t is not None:
         return t
@@ -119,29 +154,31 @@ def signature_of(value: Any, path: str, inside: tuple[int, ...] = ()) -> Signatu
     if id(value) in inside:
         raise UnsupportedArgument(path, "contains itself", "take the reference out of it")
     within = (*inside, id(value))
+    if type(value) is list and len(value) > longer and (listed := list_type(value)) is not None:
+        return listed
     if type(value) in (tuple, list):
-        items = (signature_of(v, f"{path}[{k}]", within) for k, v in enumerate(value))
+        items = (signature_of(v, f"{path}[{k}]", within, longer) for k, v in enumerate(value))
         return Struct(tuple(items), type(value).__name__)
     if type(value) is dict:
-        items = (signature_of(v, f"{path}[{k!r}]", within) for k, v in value.items())
+        items = (signature_of(v, f"{path}[{k!r}]", within, longer) for k, v in value.items())
         return Struct(tuple(items), "dict", tuple(value))
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         pairs = zip(value._fields, value, strict=True)
-        items = (signature_of(v, f"{path}.{k}", within) for k, v in pairs)
+        items = (signature_of(v, f"{path}.{k}", within, longer) for k, v in pairs)
         return Struct(tuple(items), "namedtuple", tuple(value._fields), type(value))
     refuse_foreign(value, path)
     fields = attributes(value)
     if fields is None:
         kind = type(value).__name__
         raise UnsupportedArgument(path, f"is a {kind}", "pass floats, ints, arrays, or lists, ...")
-    items = (_attribute(v, f"{path}.{k}", within) for k, v in fields.items())
+    items = (_attribute(v, f"{path}.{k}", within, longer) for k, v in fields.items())
     return Struct(tuple(items), "object", tuple(fields), type(value))
 
 
-def _attribute(value: Any, path: str, within: tuple[int, ...]) -> Signature:
+def _attribute(value: Any, path: str, within: tuple[int, ...], longer: float) -> Signature:
     """An attribute may be anything, as long as the program does not compute with it."""
     try:
-        return signature_of(value, path, within)
+        return signature_of(value, path, within, longer)
     except UnsupportedArgument:
         return Const(value)
 
@@ -201,7 +238,7 @@ def containers(s: Signature, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, 
 
 def differentiable(s: Signature) -> bool:
     """Is this leaf a number or array with a derivative, as far as is known?"""
-    return isinstance(s, Unknown) or (isinstance(s, Type) and kind_of(s) in ("float", "complex"))
+    return isinstance(s, Type) and is_differentiable(s)
 
 
 def spell(path: tuple[Any, ...], root: str) -> str:

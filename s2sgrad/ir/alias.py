@@ -17,6 +17,7 @@ from s2sgrad.ir import ops
 from s2sgrad.ir.call import Kept
 from s2sgrad.ir.graph import Eqn, Form, Hole, Pack, Var, atom_type
 from s2sgrad.ir.opaque import MethodOf
+from s2sgrad.ir.through import Through
 from s2sgrad.ir.types import Array, List, Seq, is_memory_type
 
 _OPERATORS = """add sub mul truediv floordiv mod pow matmul neg pos invert and_ or_ xor lt le gt ge
@@ -95,7 +96,7 @@ def is_memory(v: Var) -> bool:
 
 def makes_memory(op: Callable[..., Any], form: Form | None) -> bool:
     """Is what `op` returns always in memory of its own?"""
-    if isinstance(op, Kept | MethodOf):  # what it returns it has copied, if need be
+    if isinstance(op, Kept | MethodOf | Through):  # what it returns it has copied, if need be
         return True
     if form is not None and any(isinstance(t, Kept) for t in form.args):
         return True  # a solver returns what it made

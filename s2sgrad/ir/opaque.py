@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,8 @@ CLASSES: dict[str, type] = {
     "Random": random.Random,
     "Logger": logging.Logger,
 }
+SPARSE = Static("sparse")  # a matrix of real numbers, of `scipy.sparse`
+SPLINE = Static("spline")  # one through numbers, of `scipy.interpolate`
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +46,29 @@ def data_type(value: object) -> Static | None:
     for name, cls in CLASSES.items():
         if isinstance(value, cls):
             return Static(name)
-    return None
+    if is_sparse(value):
+        return SPARSE
+    return SPLINE if is_spline(value) else None
+
+
+def is_sparse(value: object) -> bool:
+    """Is it a sparse matrix of real numbers?"""
+    ours = type(value).__module__.startswith("scipy.sparse.") and hasattr(value, "tocsr")
+    return ours and value.dtype.kind in "fib"  # type: ignore[attr-defined]
+
+
+def is_spline(value: object) -> bool:
+    """Is it a spline through numbers, by its coefficients in each piece or in a basis?"""
+    ours = type(value).__module__.startswith("scipy.interpolate.") and hasattr(
+        value, "antiderivative"
+    )
+    coefficients = getattr(value, "c", None)
+    if not (ours and isinstance(coefficients, np.ndarray)):
+        return False
+    pieces = hasattr(value, "x")
+    return coefficients.ndim == 1 + pieces and coefficients.dtype.kind == "f"
+
+
+def is_data(name: str) -> Callable[[object], bool]:
+    """The test of whether a value is of the type `Static(name)`, where no class tells that."""
+    return {"sparse": is_sparse, "spline": is_spline}[name]

@@ -11,6 +11,7 @@ import numpy as np
 from s2sgrad.front.infer import fits, spread_axes
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Eqn, Form, Hole, Var, atom_type
+from s2sgrad.ir.through import Through
 from s2sgrad.ir.types import Array, List, Scalar, Type, Unknown, is_real, kind_of
 from s2sgrad.passes.frames import ZERO, Add, Clear, bar_name, dense_parts, is_zero
 from s2sgrad.passes.lists import zeros_of
@@ -122,6 +123,8 @@ class Cotangents(Taping):
         same = fits(x.type, t)
         if same:
             return bar
+        if isinstance(t, Scalar) and isinstance(x.type, Array) and not x.type.shape:
+            return bar  # that of an array without axes is a number
         if isinstance(x.type, Scalar) and isinstance(t, Array):
             return self.summed(bar, None, Scalar(t.kind, t.char))
         if isinstance(x.type, Scalar) and isinstance(t, Unknown):
@@ -176,7 +179,7 @@ _MOVES = {
 
 def keeps_shapes(s: Eqn) -> bool:
     """Is nothing broadcast: elements that move, or a product of vectors and matrices?"""
-    if s.op in _MOVES:
+    if s.op in _MOVES or isinstance(s.op, Through):
         return True
     types = [atom_type(a) for a in s.args]
     ranked = all(isinstance(t, Array) and len(t.shape) <= 2 and not t.loose for t in types)

@@ -16,7 +16,7 @@ import numpy as np
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES, makes_memory, reads_copy, sources
 from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Hole, Lit, Loop, Var, atom_type
-from s2sgrad.ir.types import Array, Scalar, Several, Type, Unknown, kind_of
+from s2sgrad.ir.types import Array, List, Scalar, Several, Type, Unknown, kind_of
 
 
 def finish(func: Func, n: int, types: Sequence[Type]) -> Func:
@@ -127,6 +127,8 @@ class _Finish(Origins):
             return self.apart(g)
         if isinstance(t, Scalar):
             return self.number(g, t)
+        if isinstance(t, List):
+            return g if not _holds_arrays(t) or self.fresh_items(g) else self.copies(g, t)
         if not isinstance(t, Array):
             return g
         got = atom_type(g)
@@ -136,6 +138,14 @@ class _Finish(Origins):
             self.returned |= own
             return g
         return self.copy(g, t)
+
+    def fresh_items(self, g: Atom) -> bool:
+        """Is each array of the list a zero of its own, or a sum with it?"""
+        made = [s for s in map(self.sources.get, self.origins(g)) if not isinstance(s, list)]
+        return all(s is not None and s.op in (ops.zeros_list, ops.additem) for s in made)
+
+    def copies(self, g: Atom, t: List) -> Atom:
+        return self.emit(ops.copy_items, (g,), t)
 
     def copy(self, g: Atom, t: Array) -> Atom:
         got = atom_type(g)
@@ -208,6 +218,10 @@ def _is_new(s: Eqn) -> bool:
             and reads_copy(s)
         )
     return makes_memory(s.op, s.form)
+
+
+def _holds_arrays(t: Type) -> bool:
+    return _holds_arrays(t.item) if isinstance(t, List) else not isinstance(t, Scalar)
 
 
 _TURNED = {np.transpose, np.swapaxes, np.moveaxis}  # all of what they show, in another order

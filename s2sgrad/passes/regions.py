@@ -106,6 +106,10 @@ class Regions:
         for p in func.body.params:
             if is_memory(p):
                 self.region(p, ())
+            if isinstance(p.type, List):
+                inner = Var(p.hint)
+                self.place[inner] = ()
+                self.held[p] = frozenset((inner,))
         self.block(func.body, ())
         self.same: dict[Var, set[Var]] = defaultdict(set)
         self.relate()

@@ -21,7 +21,7 @@ from s2sgrad.passes.bounds import Ranges, is_singular
 from s2sgrad.passes.masked import Masked
 from s2sgrad.passes.record import Recorder, Symbol
 from s2sgrad.rules import toolbox
-from s2sgrad.rules.registry import lookup
+from s2sgrad.rules.registry import canonical, lookup
 
 # Their cotangents are zero wherever something else was selected.
 SELECTING = {
@@ -37,6 +37,8 @@ KEEPING = {
     np.broadcast_to, np.flip, np.roll, np.sum, np.mean, np.concatenate, np.stack, np.copy,
     np.asarray, np.repeat, np.tile,
 }  # fmt: skip
+# Their rules compare the operands and compute with none of them.
+_COMPARES = {np.maximum, np.minimum, np.fmax, np.fmin}
 HARMLESS = 0.5  # inside of the domain of all functions but `arccosh`
 
 
@@ -105,6 +107,7 @@ class Selected:
             g not in self.bars
             or not isinstance(atom_type(g), Array | Unknown)
             or not _is_elementwise(s)
+            or canonical(s.op) in _COMPARES
         ):
             return False
         mask = self.masked.mask(g)

@@ -24,6 +24,7 @@ from s2sgrad.ir.graph import Atom, Block, Branch, Eqn, Form, Func, Hole, Lit, Pa
 from s2sgrad.ir.types import INT, Array, Dim, Scalar, Type, Unknown, kind_of
 from s2sgrad.passes.axes import items_of, taken_first
 from s2sgrad.passes.choices import Choices
+from s2sgrad.passes.displays import display, joined
 from s2sgrad.passes.sums import SUM, is_zero, same
 from s2sgrad.passes.terms import PRODUCT
 
@@ -61,6 +62,8 @@ class _Simplify(Choices):
         if s.op is ops.broadcast_like:
             self.spread[s.out] = (s.args[0], s.args[1])
             return s
+        if s.op is ops.reshape_like and all(map(_is_array, s.args)) and _rank(s.args[1]) == 1:
+            return replace(s, op=np.ravel, args=s.args[:1], form=None)
         if s.op is np.sum and s.form is not None and _says_nothing(s.form):
             s = replace(s, form=None)
         if s.op is np.sum and len(s.args) == 1 and s.args[0] in self.spread:
@@ -75,7 +78,10 @@ class _Simplify(Choices):
         if s.op is np.array:
             return self.copied(s)
         if s.op is ops.additem:
-            return self.signed_part(self.first_part(s))
+            s = self.signed_part(self.first_part(s))
+        if s.op in (ops.setitem, ops.additem):
+            whole = display(s, self.made, self.uses) or joined(s, self.made, self.uses)
+            return s if whole is None else whole
         if s.op is operator.ne and s.form is None:
             return self.decided(s)
         return self.arithmetic(s)
@@ -395,6 +401,16 @@ def _over_axes(axes: list[int], keepdims: bool) -> Form:
     if keepdims:
         kwargs.append(("keepdims", True))
     return Form((Hole(0),), tuple(kwargs))
+
+
+def _is_array(a: Atom) -> bool:
+    t = atom_type(a)
+    return isinstance(t, Array) and not t.loose
+
+
+def _rank(a: Atom) -> int:
+    t = atom_type(a)
+    return len(t.shape) if isinstance(t, Array) else 0
 
 
 def _same_unknown(a: Type, b: Type) -> bool:

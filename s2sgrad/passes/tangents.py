@@ -12,7 +12,7 @@ from s2sgrad.front.arguments import Leaf, Path
 from s2sgrad.front.structure import Const, Signature, Struct, spell
 from s2sgrad.ir import ops
 from s2sgrad.ir.graph import Atom, Block, Eqn, Form, Func, Hole, Var
-from s2sgrad.ir.types import UNKNOWN, Array, Scalar, Type, kind_of
+from s2sgrad.ir.types import UNKNOWN, Array, List, Scalar, Type, is_differentiable, kind_of
 
 Given = frozenset[tuple[int, Path]]  # the number of the argument, and the place of a leaf in it
 
@@ -106,7 +106,7 @@ class Fitting:
                 for step, item in s.paths()
             ]
             return _rebuilt(s, v, items)
-        if kind_of(s) not in ("float", "complex", "int"):
+        if not (is_differentiable(s) or kind_of(s) == "int"):
             return None
         self.given.add((k, path))
         return self.leaf(s, v, tangent, path)
@@ -135,7 +135,15 @@ class Fitting:
             raise TypeError(f"`{where}` has the keys {(*tangent,)}, the argument has {s.keys}")
 
     def leaf(self, s: Type, v: Any, tangent: Any, path: Path) -> Any:
-        where, array = spell(path, self.name), np.asarray(tangent)
+        where = spell(path, self.name)
+        if isinstance(s, List):
+            if not isinstance(tangent, list | tuple) or len(tangent) != len(v):
+                got = f"a {type(tangent).__name__}"
+                got += f" of {len(tangent)}" if isinstance(tangent, list | tuple) else ""
+                raise TypeError(f"`{where}` is {got}, the argument is a list of {len(v)}")
+            each = enumerate(zip(v, tangent, strict=True))
+            return [self.leaf(s.item, x, dot, (*path, ("item", k))) for k, (x, dot) in each]
+        array = np.asarray(tangent)
         if array.dtype.kind not in "fiubc":
             kind = type(tangent).__name__
             raise TypeError(f"`{where}` is a {kind}, not a number or an array")

@@ -57,7 +57,9 @@ def multiply(g: Any, out: Any, x1: Any, x2: Any) -> Any:
 
 @rule(np.divide, operator.truediv, operator.itruediv, singular=True)
 def divide(g: Any, out: Any, x1: Any, x2: Any) -> Any:
-    """Divide by the second operand."""
+    """Divide by the second operand; of `1.0 / x` the answer serves twice."""
+    if type(x1) in (int, float) and x1 == 1:
+        return None, -g * out * out
     return g / x2, -g * out / x2
 
 

@@ -33,7 +33,8 @@ class Rule:
     real operands is real or complex, as their values are (`np.linalg.eigvals`).  `like`: the
     answer has the type of that operand.  `shapes` are operands of which it asks nothing but the
     shape.  `echoes`: the results (by number) that are an argument
-    handed back: its position, name and default (`lower` of `scipy.linalg.cho_factor`).
+    handed back: its position, name and default (`lower` of `scipy.linalg.cho_factor`).  `data`: it
+    is known for data alone.
     """
 
     op: Op
@@ -49,17 +50,21 @@ class Rule:
     like: int | None = None
     shapes: tuple[int, ...] = ()
     echoes: dict[int, tuple[int, str, Any]] = field(default_factory=dict)
+    data: bool = False
 
 
 # Packages whose rules are loaded when a program first asks for a function that has none.
 PACKAGES = {
     "numpy.polynomial": "series",
     "scipy.special": "scipy_special",
-    "scipy.linalg": "scipy_linalg",
+    "scipy.linalg": "scipy_linalg scipy_structured",
     "scipy.fft": "scipy_fft",
-    "scipy.signal": "scipy_signal",
+    "scipy.signal": "scipy_signal scipy_spectra",
     "scipy.integrate": "scipy_integrate scipy_ode",
     "scipy.optimize": "scipy_optimize",
+    "scipy.interpolate": "scipy_interpolate",
+    "scipy.sparse": "scipy_sparse",
+    "scipy.sparse.linalg": "scipy_sparse",
     "scipy.stats": "scipy_stats",
     "scipy.ndimage": "scipy_ndimage",
     "scipy.spatial.distance": "scipy_distance",
@@ -99,6 +104,17 @@ def load_present() -> bool:
     """Load the rules of the packages that the program has imported; were there any new?"""
     present = [package for package in PACKAGES if package in sys.modules]
     return sum(map(load_for, present)) > 0
+
+
+def is_distribution(obj: Any) -> bool:
+    """Is it a distribution of `scipy.stats`, such as `norm`?"""
+    home = str(type(obj).__module__)
+    return home.startswith("scipy.stats.") and callable(obj) and hasattr(obj, "rvs")
+
+
+def is_frozen(obj: Any) -> bool:
+    """Is it a distribution with its parameters, `norm(loc, scale)`?"""
+    return hasattr(obj, "kwds") and is_distribution(getattr(obj, "dist", None))
 
 
 def alias(name: Op, target: Op) -> None:
@@ -173,6 +189,17 @@ def zero(*ops: Op) -> None:
         entry(op).zero = True
 
 
+def data_only(*ops: Op) -> None:
+    """Register ops of data: of what is differentiated they are refused."""
+
+    def vjp(g: Any, out: Any, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError("it is known for data alone")
+
+    for op in ops:
+        found = entry(op)
+        found.vjp, found.data = vjp, True
+
+
 def as_tuple(value: Any) -> tuple[Any, ...]:
     """Return a rule's answer as a tuple: a single cotangent stands for operand 0."""
     return value if isinstance(value, tuple) else (value,)
@@ -210,7 +237,14 @@ def by_position(record: Rule, args: Sequence[Any], kwargs: Any) -> tuple[list[An
 
 def can_push(record: Rule) -> bool:
     """Tell whether forward mode can use the rule without reversing its vjp."""
-    return bool(record.zero or record.jvp or record.partials or record.linear or record.multilinear)
+    return bool(
+        record.zero
+        or record.data
+        or record.jvp
+        or record.partials
+        or record.linear
+        or record.multilinear
+    )
 
 
 def pushforward(

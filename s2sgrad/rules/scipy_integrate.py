@@ -15,7 +15,7 @@ import scipy.special as sp
 from s2sgrad.rules import grids
 from s2sgrad.rules.functions import moved, slope, takes, value, weighted
 from s2sgrad.rules.grids import bordered, other_axes
-from s2sgrad.rules.registry import rule, zero
+from s2sgrad.rules.registry import data_only, rule, zero
 from s2sgrad.rules.toolbox import call, length, part, recordable
 
 
@@ -68,7 +68,8 @@ def simpson_weights(n: int) -> Any:
 
 
 zero(simpson_weights)
-zero(si.fixed_quad, sp.roots_legendre)  # the parser writes the sum out
+zero(sp.roots_legendre)
+data_only(si.fixed_quad)  # the parser writes the sum out
 
 
 @rule(si.simpson)

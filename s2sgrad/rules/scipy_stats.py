@@ -227,3 +227,42 @@ def entropy(g: Any, out: Any, pk: Any, qk: Any = None, base: Any = None, axis: i
     total_q = np.sum(qk, axis=axis, keepdims=True)
     ratio = (pk / total) / (qk / total_q)
     return wide * (np.log(ratio) - level), expand(g, pk, axis) * (1 - ratio) / total_q
+
+
+def moments(a: Any, axis: Any, order: int) -> tuple[Any, Any, Any, Any]:
+    """Return deviations from the mean, the variance, a central moment, and the slope of it."""
+    off = a - np.mean(a, axis=axis, keepdims=True)
+    variance = np.mean(off * off, axis=axis, keepdims=True)
+    moment = np.mean(off**order, axis=axis, keepdims=True)
+    below = np.mean(off ** (order - 1), axis=axis, keepdims=True)
+    return off, variance, moment, order * (off ** (order - 1) - below) / count(a, axis)
+
+
+@rule(st.skew, singular=True)
+def skew(
+    g: Any, out: Any, a: Any, axis: Any = 0, bias: bool = True, nan_policy: str = "propagate",
+    *, keepdims: bool = False,
+) -> Any:  # fmt: skip
+    """The third central moment over the variance to the power 3/2."""
+    return standardised(g, a, axis, 3, bias, nan_policy, keepdims)
+
+
+@rule(st.kurtosis, singular=True)
+def kurtosis(
+    g: Any, out: Any, a: Any, axis: Any = 0, fisher: bool = True, bias: bool = True,
+    nan_policy: str = "propagate", *, keepdims: bool = False,
+) -> Any:  # fmt: skip
+    """The fourth central moment over the squared variance."""
+    return standardised(g, a, axis, 4, bias, nan_policy, keepdims)
+
+
+def standardised(
+    g: Any, a: Any, axis: Any, order: int, bias: bool, nan_policy: str, keepdims: bool
+) -> Any:
+    """Return the cotangent of a central moment over a power of the variance."""
+    if not bias or nan_policy != "propagate":
+        raise NotImplementedError("skew and kurtosis have rules for bias=True")
+    off, variance, moment, slope = moments(a, axis, order)
+    scale = variance ** (-0.5 * order)
+    pull = slope - order * moment / variance * off / count(a, axis)
+    return expand(g, a, axis, keepdims) * scale * pull

@@ -48,6 +48,12 @@ def call(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return fn(*args, **kwargs)
 
 
+def call_beside(x: Any, fn: Callable[..., Any], *args: Any) -> Any:
+    """Call `fn` of constants where `x` is: recorded with what is computed of that."""
+    found = symbolic((x,))
+    return fn(*args) if found is None else found.__s2s_record__(fn, args, {})
+
+
 @recordable
 def is_complex(a: Any) -> bool:
     """Tell whether `a` is complex (a static fact)."""

@@ -1,0 +1,1 @@
+"""Jacobians of array programs: local Jacobians are labelled einsum terms."""
