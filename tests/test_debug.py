@@ -27,8 +27,9 @@ def reshaped(x: Any) -> Any:
 
 def stepped(x: Any) -> Any:
     y = x.copy()
-    for i in range(1, 6):
-        y[i] = np.sin(y[i - 1]) * y[i]
+    for _ in range(2):
+        for i in range(1, 6):
+            y[i] = np.sin(y[i - 1]) * y[i]
     s = 0.0
     k = 0
     while k < 5:
@@ -107,7 +108,7 @@ def test_what_is_left_on_a_tape_is_an_error(monkeypatch: pytest.MonkeyPatch) -> 
         line(self, depth, text.replace(".pop()", "[-1]"))
 
     monkeypatch.setattr(Tapes, "line", reading)
-    with pytest.raises(AssertionError, match="5 items are left on a tape"):
+    with pytest.raises(AssertionError, match="items are left on a tape"):
         grad(stepped)(X)
 
 

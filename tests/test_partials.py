@@ -12,7 +12,7 @@ import pytest
 from s2sgrad.rules import partials, partials_math
 
 pytest.importorskip("sympy")
-import mpmath  # type: ignore[import-untyped]
+import mpmath
 import sympy as sp
 
 from s2sgrad.rules.derive import FILES, derived, generate, parse, symbols

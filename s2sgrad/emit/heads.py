@@ -55,6 +55,10 @@ class Heads:
             for _, u in self.where[tape]
         )
 
+    def is_read(self, tape: Atom) -> bool:
+        """Does some head read the tape, which leaves its items in it?"""
+        return any(tape in found.values() for found in self.tapes.values())
+
     def is_told(self, count: Var | None) -> bool:
         """Do tapes tell the number of turns to all who ask for it?"""
         return count is not None and all(u in self.bare for _, u in self.where[count])

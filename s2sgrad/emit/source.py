@@ -15,6 +15,7 @@ from s2sgrad.emit.unpack import item_of
 from s2sgrad.ir import ops
 from s2sgrad.ir.alias import WRITES
 from s2sgrad.ir.call import called_by
+from s2sgrad.ir.checks import emptied
 from s2sgrad.ir.graph import Block, Branch, Eqn, Func, Lit, Stmt
 from s2sgrad.ir.span import Span
 from s2sgrad.ir.walk import bound_by
@@ -140,6 +141,8 @@ class _Emitter(Flow):
             return
         if s.op is ops.raise_:
             self.raise_stmt(s, depth)
+            return
+        if s.op is emptied and self.heads.is_read(s.args[0]):
             return
         if s.op is ops.assert_:
             self.line(depth, "assert " + ", ".join(self.text(self.atom(a)) for a in s.args))
