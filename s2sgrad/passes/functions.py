@@ -32,11 +32,11 @@ from s2sgrad.ir.graph import (
     Var,
     atom_type,
 )
-from s2sgrad.ir.types import INT, Array, is_differentiable
+from s2sgrad.ir.types import INT, Array, Scalar, is_differentiable
 from s2sgrad.passes.forward import forward
 from s2sgrad.passes.lower import LOWERED
 from s2sgrad.passes.pushing import dot_hint
-from s2sgrad.passes.record import Recorder
+from s2sgrad.passes.record import Recorder, StaticFact
 from s2sgrad.passes.reverse import reverse
 from s2sgrad.rules.functions import TAKES
 
@@ -268,7 +268,9 @@ def pull_packed(
 
 def _flat(r: Recorder, bar: Any, p: Var) -> Any:
     """The elements of a cotangent, in one row."""
-    if not isinstance(p.type, Array):
+    if not isinstance(p.type, Array | Scalar):
+        raise StaticFact("the rank of an operand")
+    if isinstance(p.type, Scalar):
         return r.call(np.array, ([bar],), {})
     return bar if len(p.type.shape) == 1 else r.call(np.ravel, (bar,), {})
 
