@@ -79,7 +79,7 @@ def checkpointed(iterable: Iterable[T], snaps: int | None = None) -> Iterable[T]
     ...         x = x - 0.01 * x * x
     ...     return x
     >>> round(grad(f)(1.0), 6)
-    0.250293
+    0.247
     """
     if snaps is not None and (type(snaps) is not int or snaps < 1):
         raise ValueError(f"snaps={snaps!r}: a number of snapshots is meant")

@@ -196,7 +196,7 @@ class Scope:
         if isinstance(obj, types.FunctionType) and rule_of(obj) is None:
             if obj.__code__ is _MANAGING:
                 return Manager(self.static(obj.__wrapped__))  # type: ignore[attr-defined]
-            if obj.__module__ in _NOT_FOLLOWED or (obj.__module__ or "").startswith("s2sgrad."):
+            if obj.__module__ in _NOT_FOLLOWED or _is_ours(obj):
                 return Known(obj)
             return self.closure(obj)
         if isinstance(obj, functools._lru_cache_wrapper):
@@ -214,6 +214,12 @@ class Scope:
     def still_holds(self) -> bool:
         """Does every function and module that was followed still stand behind its name?"""
         return all(get() is obj for get, obj in self.fixed)
+
+
+def _is_ours(fun: types.FunctionType) -> bool:
+    """A function of this package; those of its doctests are the user's."""
+    ours = (fun.__module__ or "").startswith("s2sgrad.")
+    return ours and not fun.__code__.co_filename.startswith("<")
 
 
 def _has_structure(obj: Any, signature: Signature, name: str) -> bool:
